@@ -1,0 +1,112 @@
+/**
+ * The configuration as the programs use it: validated, defaults filled in, durations in
+ * milliseconds, lists instead of maps. `config-schema.ts` makes it from the administrator's YAML.
+ * It is plain JSON, so that the heart and the mirrors can read it without the schema.
+ */
+import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
+
+export interface Config {
+  /** Name of the cluster; part of every key, so that two clusters never mix. */
+  readonly cluster: string;
+  /** File with the cluster key: 32 bytes or more in base64 or hexadecimal, mode 0600. */
+  readonly keyFile: string;
+  /** UDP heartbeats use `basePort`, control TCP `basePort + 1`, mirror k TCP `basePort + 10 + k`. */
+  readonly basePort: number;
+  readonly timing: Timing;
+  /** In order of preference for data. */
+  readonly links: readonly LinkConfig[];
+  readonly nodes: readonly NodeConfig[];
+  readonly witness: NodeConfig | undefined;
+  readonly groups: readonly GroupConfig[];
+}
+
+export interface Timing {
+  /** Time between two heartbeats on a link (50). */
+  readonly heartbeatMs: number;
+  /** Life of a lease, counted from the sending of the heartbeat that was answered (300). */
+  readonly leaseMs: number;
+  /** Silence on every link that alone counts as loss of a node (1000). */
+  readonly nodeLostMs: number;
+  /** Silence of a secondary after which the primary asks to go on without it (400). */
+  readonly secondaryLostMs: number;
+  /** How much faster a clock of one node may run than another's, as a fraction (0.01). */
+  readonly clockDrift: number;
+  /** Life that the kernel gives a virtual IP between two renewals, whole seconds (3). */
+  readonly addressLifeSeconds: number;
+  /** How long a suspended owner waits for its lease before it stops the group (10000). */
+  readonly suspendGraceMs: number;
+}
+
+export interface LinkConfig {
+  readonly id: LinkId;
+  readonly kind: 'udp';
+  /** A cable between two nodes: loss of its carrier is a sign that the peer died. */
+  readonly direct: boolean;
+}
+
+export interface NodeConfig {
+  readonly id: NodeId;
+  /** The node's address on each link that it is on. */
+  readonly addresses: Readonly<Record<LinkId, string>>;
+}
+
+export interface GroupConfig {
+  readonly id: GroupId;
+  /** Nodes that may run the group, the preferred one first. */
+  readonly nodes: readonly NodeId[];
+  readonly resources: readonly ResourceConfig[];
+}
+
+interface ResourceCommon {
+  readonly id: ResourceId;
+  /** Resources of the same group that must be started before this one. */
+  readonly after: readonly ResourceId[];
+  readonly monitorMs: number;
+  readonly startTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+  /** Restarts here within the window before the group moves to another node. */
+  readonly restarts: { readonly limit: number; readonly windowMs: number };
+}
+
+export interface MirrorConfig extends ResourceCommon {
+  readonly agent: 'mirror';
+  readonly path: string;
+  readonly mode: 'durable' | 'every-write';
+  /** Position among all mirrors of the cluster; fixes its TCP port. */
+  readonly index: number;
+}
+
+export interface VirtualIpConfig extends ResourceCommon {
+  readonly agent: 'virtual-ip';
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly family: 4 | 6;
+  /** The link whose network interface carries the address. */
+  readonly link: LinkId;
+}
+
+export interface ProcessConfig extends ResourceCommon {
+  readonly agent: 'process';
+  readonly command: readonly string[];
+  readonly user: string | undefined;
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Signal that asks the program to end; SIGKILL follows when `stopTimeoutMs` is over. */
+  readonly stopSignal: string;
+  /** TCP port on this node that accepts connections once the program is ready. */
+  readonly readyPort: number | undefined;
+}
+
+export type ResourceConfig = MirrorConfig | VirtualIpConfig | ProcessConfig;
+
+/** What every daemon of a node gets at start, as one JSON file. */
+export interface NodeSetup {
+  readonly node: NodeId;
+  /** Sockets, lease marks, pid files: lost at reboot (`/run/tako`). */
+  readonly runDir: string;
+  /** What must survive a reboot (`/var/lib/tako`). */
+  readonly stateDir: string;
+  /** The YAML file that `config` came from, for messages and for reload. */
+  readonly configFile: string;
+  readonly config: Config;
+}

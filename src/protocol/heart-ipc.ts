@@ -1,0 +1,115 @@
+/**
+ * The heart's local socket (`RUNDIR/heart.sock`): one JSON object per line, both ways. Clients are
+ * control (one at most) and the mirrors. All instants are CLOCK_MONOTONIC milliseconds, valid
+ * across the processes of the machine.
+ */
+import type { Instant } from '../base/time.ts';
+import type { Epoch, GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
+
+export type PeerState = 'up' | 'suspect' | 'lost';
+
+export interface LinkReport {
+  readonly link: LinkId;
+  readonly state: PeerState;
+  /** Undefined when nothing was ever heard on it. */
+  readonly lastHeardAt: Instant | undefined;
+  readonly roundTripMs: number | undefined;
+  /** False when the local network interface has no carrier. */
+  readonly carrier: boolean;
+}
+
+export interface PeerReport {
+  readonly node: NodeId;
+  /** `suspect`: silent on every link for longer than a lease; `lost`: counted as lost. */
+  readonly state: PeerState;
+  readonly lastHeardAt: Instant | undefined;
+  /** Why, in words: "silent on lan, mirror for 1.0 s", "... and carrier of mirror is gone". */
+  readonly reason: string;
+  readonly links: readonly LinkReport[];
+  /** Links on which that peer says that it hears at least one other member. */
+  readonly hearsOn: readonly LinkId[];
+  /** Groups that the peer claims to run. */
+  readonly claims: readonly { readonly group: GroupId; readonly epoch: Epoch }[];
+}
+
+export interface WantedAddress {
+  readonly resource: ResourceId;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly family: 4 | 6;
+  readonly link: LinkId;
+}
+
+export type ToHeart =
+  | {
+      readonly type: 'hello';
+      readonly role: 'control' | 'mirror';
+      readonly name: string;
+      readonly pid: number;
+    }
+  /** What this node's acceptor last accepted, for every group; the whole table each time. */
+  | {
+      readonly type: 'records';
+      readonly records: readonly {
+        readonly group: GroupId;
+        readonly owner: NodeId;
+        readonly epoch: Epoch;
+      }[];
+    }
+  /** This node owns the group at this epoch: seek its lease. */
+  | { readonly type: 'claim'; readonly group: GroupId; readonly epoch: Epoch }
+  /** Seek it no longer; withdraw its addresses; its lease mark is void at once. */
+  | { readonly type: 'release'; readonly group: GroupId }
+  /**
+   * May this voter vote for another owner than `owner` at `epoch`? If so the heart promises that
+   * owner nothing more for this group until `records` says otherwise.
+   */
+  | {
+      readonly type: 'revoke';
+      readonly id: number;
+      readonly group: GroupId;
+      readonly owner: NodeId;
+    }
+  | { readonly type: 'send'; readonly to: NodeId; readonly body: unknown }
+  /** The addresses of a group to hold while its lease lives; the whole list each time. */
+  | {
+      readonly type: 'addresses';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly addresses: readonly WantedAddress[];
+    };
+
+export type FromHeart =
+  | {
+      readonly type: 'welcome';
+      readonly node: NodeId;
+      readonly boot: string;
+      readonly startedAt: Instant;
+    }
+  /** All peers; sent at once after `hello`, on every change of state, and once a second. */
+  | { readonly type: 'peers'; readonly peers: readonly PeerReport[] }
+  /** The lease of a claimed group was gained or lost. */
+  | {
+      readonly type: 'lease';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly held: boolean;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'revoked';
+      readonly id: number;
+      readonly ok: boolean;
+      readonly remainingMs: number;
+      readonly why: 'promise' | 'starting' | undefined;
+    }
+  | { readonly type: 'message'; readonly from: NodeId; readonly body: unknown }
+  /** A voter's acceptor is behind: its promise does not cover the group at the claimed epoch. */
+  | { readonly type: 'behind'; readonly node: NodeId; readonly group: GroupId }
+  | {
+      readonly type: 'address';
+      readonly group: GroupId;
+      readonly resource: ResourceId;
+      readonly state: 'held' | 'withdrawn' | 'failed';
+      readonly detail: string;
+    };

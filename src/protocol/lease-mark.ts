@@ -1,0 +1,40 @@
+/**
+ * The lease mark: how the heart tells a mirror, without any message, that its group's lease lives.
+ * A file of 32 bytes on tmpfs (`RUNDIR/lease/GROUP`), overwritten in place by every renewal; the
+ * mirror reads it whenever the instant that it remembers has passed.
+ *
+ *     0  u32  magic 'TKLM'      4  u32  zero
+ *     8  f64  epoch            16  f64  valid until, CLOCK_MONOTONIC milliseconds
+ *    24  f64  epoch + valid until: differs from the sum when a read met a write half-way
+ */
+import { type Instant, instant } from '../base/time.ts';
+import type { Epoch } from './ids.ts';
+
+const MAGIC = 0x544b4c4d;
+export const LEASE_MARK_BYTES = 32;
+
+export interface LeaseMark {
+  readonly epoch: Epoch;
+  readonly validUntil: Instant;
+}
+
+export function encodeLeaseMark(mark: LeaseMark): Uint8Array {
+  const bytes = new Uint8Array(LEASE_MARK_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setFloat64(8, mark.epoch, true);
+  view.setFloat64(16, mark.validUntil, true);
+  view.setFloat64(24, mark.epoch + mark.validUntil, true);
+  return bytes;
+}
+
+/** Undefined for anything but a whole mark: no lease is the safe reading. */
+export function decodeLeaseMark(bytes: Uint8Array): LeaseMark | undefined {
+  if (bytes.length < LEASE_MARK_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(0, true) !== MAGIC) return undefined;
+  const epoch = view.getFloat64(8, true);
+  const validUntil = view.getFloat64(16, true);
+  if (view.getFloat64(24, true) !== epoch + validUntil) return undefined;
+  return { epoch: epoch as Epoch, validUntil: instant(validUntil) };
+}

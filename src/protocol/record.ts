@@ -1,0 +1,68 @@
+/**
+ * The registry's one kind of record, and the messages of its votes (CASPaxos: Rystsov,
+ * "CASPaxos: Replicated State Machines without logs", 2018).
+ */
+import type { Epoch, GroupId, NodeId, ResourceId } from './ids.ts';
+
+/** Who owns a group, since when, and which copies have everything that was ever acknowledged. */
+export interface OwnershipRecord {
+  readonly epoch: Epoch;
+  readonly owner: NodeId;
+  /** Per mirror resource, the nodes whose copy may take over; sorted. Always has the owner. */
+  readonly inSync: Readonly<Record<ResourceId, readonly NodeId[]>>;
+  /** Whether the administrator wants the group to run. */
+  readonly want: 'online' | 'offline';
+}
+
+/** Totally ordered, never used twice: first by `counter`, then by the name of the proposer. */
+export interface Ballot {
+  readonly counter: number;
+  readonly node: NodeId;
+}
+
+export interface VotedRecord {
+  readonly ballot: Ballot;
+  readonly record: OwnershipRecord | undefined;
+}
+
+/** `id` pairs an answer with its question; a voter answers a repeated question alike. */
+export type RegistryMessage =
+  | {
+      readonly type: 'prepare';
+      readonly id: string;
+      readonly group: GroupId;
+      readonly ballot: Ballot;
+    }
+  | {
+      readonly type: 'prepared';
+      readonly id: string;
+      readonly group: GroupId;
+      readonly ballot: Ballot;
+      /** What the voter accepted last, undefined when it never accepted anything. */
+      readonly accepted: VotedRecord | undefined;
+    }
+  | {
+      readonly type: 'accept';
+      readonly id: string;
+      readonly group: GroupId;
+      readonly ballot: Ballot;
+      readonly record: OwnershipRecord;
+      /** The owner in the record that this one replaces. */
+      readonly previous: NodeId | undefined;
+    }
+  | {
+      readonly type: 'accepted';
+      readonly id: string;
+      readonly group: GroupId;
+      readonly ballot: Ballot;
+    }
+  | {
+      readonly type: 'refused';
+      readonly id: string;
+      readonly group: GroupId;
+      /** `ballot`: the voter has seen a higher one. `promise`: it is bound to the owner. */
+      readonly why: 'ballot' | 'promise' | 'starting';
+      readonly highest: Ballot | undefined;
+      /** For `promise` and `starting`: how long the voter stays bound. */
+      readonly remainingMs: number;
+    };
