@@ -1,0 +1,26 @@
+/**
+ * A resource agent on this node. Actions are repeatable: starting what runs and stopping what does
+ * not succeed. An action that does not know how it ended says so: `unknown` is not `failed`.
+ */
+import type { CancelSignal } from '../base/cancel-signal.ts';
+import type { Epoch } from '../protocol/ids.ts';
+
+export type ActionOutcome =
+  | { readonly outcome: 'ok'; readonly detail: string }
+  | { readonly outcome: 'failed'; readonly detail: string }
+  | { readonly outcome: 'unknown'; readonly detail: string };
+
+export type MonitorResult = {
+  readonly state: 'online' | 'stopped' | 'failed' | 'unknown';
+  readonly detail: string;
+};
+
+export interface Agent {
+  /** Resolves when the resource serves. */
+  start(epoch: Epoch, cancel: CancelSignal): Promise<ActionOutcome>;
+  /** Resolves when it is known that nothing of the resource is left; `failed` means it still acts. */
+  stop(cancel: CancelSignal): Promise<ActionOutcome>;
+  monitor(cancel: CancelSignal): Promise<MonitorResult>;
+  /** Called once; the agent reports what it notices by itself, between monitors. */
+  onChange(listener: (result: MonitorResult) => void): void;
+}

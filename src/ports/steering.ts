@@ -1,0 +1,24 @@
+/**
+ * What a person, through CLI, API or console, can ask of the control process of a node. Each
+ * method answers for the whole cluster: where another node must act, control asks it. Failures are
+ * `TakoError`s.
+ */
+import type { ClusterStatus, WhyAnswer } from '../protocol/api.ts';
+import type { TakoEvent } from '../protocol/event.ts';
+import type { GroupId, NodeId } from '../protocol/ids.ts';
+
+export interface Steering {
+  status(): ClusterStatus;
+  /** Switchover; resolves when the group is online there. */
+  move(group: GroupId, to: NodeId): Promise<string>;
+  /** Sets what is wanted; resolves when it is so. The text is one sentence on the outcome. */
+  startGroup(group: GroupId): Promise<string>;
+  stopGroup(group: GroupId): Promise<string>;
+  why(group: GroupId): Promise<WhyAnswer>;
+  /** Events of this node and of all reachable nodes, oldest first, at most `limit` of the latest. */
+  events(limit: number): Promise<readonly TakoEvent[]>;
+  /** Calls back for every new event, local or from a reachable node; returns how to end it. */
+  follow(listener: (event: TakoEvent) => void): () => void;
+  /** Reads the configuration file again; on error keeps the old one and throws. */
+  reload(): Promise<string>;
+}

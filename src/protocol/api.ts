@@ -1,0 +1,69 @@
+/** What the API says: the shapes behind `tako status --json` and the console. */
+import type { EventLevel, TakoEvent } from './event.ts';
+import type { PeerState } from './heart-ipc.ts';
+import type { Epoch, GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
+import type { MirrorStatus } from './mirror-ipc.ts';
+
+export interface ClusterStatus {
+  readonly cluster: string;
+  /** The node that answers. */
+  readonly node: NodeId;
+  readonly time: string;
+  /** One sentence that answers "is everything all right?". */
+  readonly summary: string;
+  readonly level: EventLevel;
+  readonly nodes: readonly NodeStatus[];
+  readonly groups: readonly GroupStatus[];
+}
+
+export interface NodeStatus {
+  readonly id: NodeId;
+  readonly role: 'node' | 'witness';
+  /** As the answering node sees it; itself is `up`. */
+  readonly state: PeerState;
+  readonly reason: string;
+  readonly links: readonly {
+    readonly link: LinkId;
+    readonly state: PeerState;
+    readonly roundTripMs: number | undefined;
+    readonly carrier: boolean;
+  }[];
+}
+
+export interface GroupStatus {
+  readonly id: GroupId;
+  readonly state:
+    'stopped' | 'starting' | 'online' | 'stopping' | 'suspended' | 'failed' | 'blocked' | 'unknown';
+  readonly owner: NodeId | undefined;
+  readonly epoch: Epoch | undefined;
+  readonly want: 'online' | 'offline' | undefined;
+  /** Why it is there and as it is, in one sentence. */
+  readonly reason: string;
+  readonly inSync: Readonly<Record<ResourceId, readonly NodeId[]>>;
+  readonly resources: readonly ResourceStatus[];
+}
+
+export interface ResourceStatus {
+  readonly id: ResourceId;
+  readonly agent: string;
+  readonly state: 'stopped' | 'starting' | 'online' | 'stopping' | 'failed' | 'unknown';
+  readonly detail: string;
+  /** Restarts within the present window. */
+  readonly restarts: number;
+  readonly mirror: MirrorStatus | undefined;
+}
+
+export interface WhyAnswer {
+  readonly group: GroupId;
+  /** One sentence: why the group is where and as it is now. */
+  readonly sentence: string;
+  /** The decisions that led there, oldest first. */
+  readonly events: readonly TakoEvent[];
+}
+
+/** What went wrong, as the API answers it. */
+export interface ApiProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly next: string | undefined;
+}
