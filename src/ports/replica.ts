@@ -1,0 +1,83 @@
+/**
+ * The receiving copy of a mirror, as the stream's connection uses it: applies entries in order on
+ * the local store, makes them durable when asked, and knows what the copy is worth.
+ *
+ * Everything here is called on the main thread of the mirror process. `apply` is synchronous and
+ * short (one system call or a few); whatever takes long (fdatasync, syncfs, digests of a file) goes
+ * to the background and reports through the listener.
+ */
+import type { Change } from '../protocol/change.ts';
+import type { Epoch } from '../protocol/ids.ts';
+
+/** One entry of the stream. `seq` grows by one with each entry of an epoch, whoever it is for. */
+export type StreamEntry =
+  /** A change of the tree. `sync` is answered with `synced(seq)`, all others by returning. */
+  | { readonly kind: 'change'; readonly seq: number; readonly change: Change }
+  /** A message of the resync source to the resync target (src/protocol/resync.ts). */
+  | { readonly kind: 'resync'; readonly seq: number; readonly body: Uint8Array }
+  /**
+   * Make everything that was applied so far durable (the whole store, also what a resync wrote),
+   * then answer `synced(seq)`. It ends a resync: from here on the copy applies strictly. With
+   * `clean` it also ends the epoch by a switchover: the note becomes `clean` with this epoch and
+   * position before `synced(seq)`.
+   */
+  | { readonly kind: 'barrier'; readonly seq: number; readonly clean: boolean };
+
+/** What this node's copy is worth, kept in `STATEDIR/mirrors/MIRROR.json`. */
+export type CopyState =
+  /** Never a copy of this mirror, and the directory is empty. */
+  | { readonly state: 'empty' }
+  /** Never a copy of this mirror, and the directory has files: must not be overwritten. */
+  | { readonly state: 'foreign' }
+  /** Equal to the copies of all others with the same note, up to this position. */
+  | { readonly state: 'clean'; readonly epoch: Epoch; readonly seq: number }
+  /** A copy that was in use; what it lacks or has too much is unknown. */
+  | { readonly state: 'dirty' };
+
+/** The copy's note on disk. Reads are cheap (cached); a write is durable when it returns. */
+export interface CopyNote {
+  read(): CopyState;
+  /** Throws a `TakoError` when the note cannot be made durable. */
+  write(state: { readonly state: 'dirty' } | (CopyState & { readonly state: 'clean' })): void;
+}
+
+export interface ReplicaListener {
+  /** The `sync` or `barrier` entry with this number is on stable storage. In any order. */
+  synced(seq: number): void;
+  /** A message of the resync target to the resync source. */
+  answer(body: Uint8Array): void;
+  /**
+   * The copy cannot follow any more (disk full, I/O error, diverged). Called at most once; the
+   * entries after it are ignored until the next `begin`.
+   */
+  failed(reason: string): void;
+}
+
+export interface ReplicaStart {
+  readonly epoch: Epoch;
+  /** `follow`: the copy equals the primary's at the start, each change must fit. */
+  readonly mode: 'follow' | 'resync';
+}
+
+export interface Replica {
+  /**
+   * A stream begins; writes the note `dirty` first (throws if it cannot). A lost connection that
+   * resumes at the next entry does not begin again.
+   */
+  begin(start: ReplicaStart, listener: ReplicaListener): void;
+  /** In order, each entry once. When it returns, the entry is visible on the store. */
+  apply(entry: StreamEntry): void;
+  /**
+   * The stream is over (seal, another epoch, shutdown): closes files, drops resync work. Resolves
+   * when no background work of it is left; the listener hears nothing more.
+   */
+  end(): Promise<void>;
+}
+
+/** The read-only bind mount that keeps others from writing into a secondary's directory. */
+export interface PathGuard {
+  /** Best effort: undefined when the guard is up, otherwise why it is not. Repeatable. */
+  raise(): string | undefined;
+  /** Takes it away, also one that a former process left. Repeatable; same result as `raise`. */
+  lower(): string | undefined;
+}
