@@ -85,6 +85,12 @@ export type FromHeart =
       readonly node: NodeId;
       readonly boot: string;
       readonly startedAt: Instant;
+      /** What it claims at the moment: a control that was restarted takes up from there. */
+      readonly claims?: readonly {
+        readonly group: GroupId;
+        readonly epoch: Epoch;
+        readonly held: boolean;
+      }[];
     }
   /** All peers; sent at once after `hello`, on every change of state, and once a second. */
   | { readonly type: 'peers'; readonly peers: readonly PeerReport[] }

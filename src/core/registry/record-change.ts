@@ -1,0 +1,142 @@
+/**
+ * The changes that the record of a group can undergo, as data: evaluated by the proposer against
+ * the present record, within one vote. Every change names the epoch that it was decided for, so
+ * that a decision made on old knowledge is rejected instead of applied.
+ */
+import { unreachable } from '../../base/assert.ts';
+import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
+
+export type RecordChange =
+  /** Learn the present record; writes it once more so that every voter has it. */
+  | { readonly type: 'read' }
+  /** The very first record of a group. */
+  | { readonly type: 'create'; readonly owner: NodeId; readonly mirrors: readonly ResourceId[] }
+  /** Take over from a lost owner, or start anew after a restart of one's own. */
+  | { readonly type: 'claim'; readonly owner: NodeId; readonly epoch: Epoch }
+  /** Hand over a group that is stopped, its copies equal; to the same node: start it again. */
+  | { readonly type: 'transfer'; readonly to: NodeId; readonly epoch: Epoch }
+  | {
+      readonly type: 'expel' | 'admit';
+      readonly owner: NodeId;
+      readonly epoch: Epoch;
+      readonly mirror: ResourceId;
+      readonly peer: NodeId;
+    }
+  | { readonly type: 'want'; readonly want: 'online' | 'offline' };
+
+export type Evaluation =
+  | { readonly type: 'write'; readonly record: OwnershipRecord }
+  /** It is so already; written again all the same, to settle any unfinished vote. */
+  | { readonly type: 'settled'; readonly record: OwnershipRecord }
+  | { readonly type: 'empty' }
+  | {
+      readonly type: 'rejected';
+      readonly record: OwnershipRecord | undefined;
+      readonly why: string;
+    };
+
+type Present = OwnershipRecord | undefined;
+
+/** What `change` makes of the present record. Pure; the same on every node. */
+export function evaluate(change: RecordChange, present: Present): Evaluation {
+  if (change.type === 'read') {
+    return present === undefined ? { type: 'empty' } : { type: 'settled', record: present };
+  }
+  if (change.type === 'create') return evaluateCreate(change, present);
+  if (present === undefined) return reject(present, 'the group has no record yet');
+  switch (change.type) {
+    case 'claim':
+      return evaluateClaim(change, present);
+    case 'transfer':
+      return evaluateTransfer(change, present);
+    case 'expel':
+    case 'admit':
+      return evaluateCopy(change, present);
+    case 'want':
+      if (present.want === change.want) return { type: 'settled', record: present };
+      return { type: 'write', record: { ...present, want: change.want } };
+    default:
+      return unreachable(change);
+  }
+}
+
+function reject(record: Present, why: string): Evaluation {
+  return { type: 'rejected', record, why };
+}
+
+function evaluateCreate(
+  change: Extract<RecordChange, { type: 'create' }>,
+  present: Present,
+): Evaluation {
+  if (present !== undefined) {
+    if (present.epoch === 1 && present.owner === change.owner) {
+      return { type: 'settled', record: present };
+    }
+    return reject(present, 'the group has a record already');
+  }
+  const inSync: Record<ResourceId, readonly NodeId[]> = {};
+  for (const mirror of change.mirrors) inSync[mirror] = [change.owner];
+  return {
+    type: 'write',
+    record: { epoch: 1 as Epoch, owner: change.owner, inSync, want: 'online' },
+  };
+}
+
+function evaluateClaim(
+  change: Extract<RecordChange, { type: 'claim' }>,
+  present: OwnershipRecord,
+): Evaluation {
+  const next = (change.epoch + 1) as Epoch;
+  if (present.epoch === next && present.owner === change.owner) {
+    return { type: 'settled', record: present };
+  }
+  if (present.epoch !== change.epoch) {
+    return reject(present, `the record moved on to epoch ${present.epoch}`);
+  }
+  for (const [mirror, nodes] of Object.entries(present.inSync)) {
+    if (!nodes.includes(change.owner)) {
+      return reject(present, `the copy of "${mirror}" on ${change.owner} is not in sync`);
+    }
+  }
+  const inSync: Record<ResourceId, readonly NodeId[]> = {};
+  for (const mirror of Object.keys(present.inSync)) inSync[mirror as ResourceId] = [change.owner];
+  return { type: 'write', record: { ...present, epoch: next, owner: change.owner, inSync } };
+}
+
+function evaluateTransfer(
+  change: Extract<RecordChange, { type: 'transfer' }>,
+  present: OwnershipRecord,
+): Evaluation {
+  const next = (change.epoch + 1) as Epoch;
+  if (present.epoch === next && present.owner === change.to) {
+    return { type: 'settled', record: present };
+  }
+  if (present.epoch !== change.epoch) {
+    return reject(present, `the record moved on to epoch ${present.epoch}`);
+  }
+  for (const [mirror, nodes] of Object.entries(present.inSync)) {
+    if (!nodes.includes(change.to)) {
+      return reject(present, `the copy of "${mirror}" on ${change.to} is not in sync`);
+    }
+  }
+  return { type: 'write', record: { ...present, epoch: next, owner: change.to } };
+}
+
+function evaluateCopy(
+  change: Extract<RecordChange, { type: 'expel' | 'admit' }>,
+  present: OwnershipRecord,
+): Evaluation {
+  if (present.epoch !== change.epoch || present.owner !== change.owner) {
+    return reject(present, `${present.owner} owns the group at epoch ${present.epoch}`);
+  }
+  const nodes = present.inSync[change.mirror] ?? [change.owner];
+  const listed = nodes.includes(change.peer);
+  if (listed === (change.type === 'admit')) return { type: 'settled', record: present };
+  const others = nodes.filter((node) => node !== change.peer);
+  const after = change.type === 'admit' ? [...others, change.peer].sort() : others;
+  return {
+    type: 'write',
+    record: { ...present, inSync: { ...present.inSync, [change.mirror]: after } },
+  };
+}
