@@ -7,7 +7,7 @@
  *     do it on the store
  *     seq = sink.append(change)        only if it succeeded
  *     sink.leave()
- *     sink.answer(unique, reply, seq, 'change')
+ *     sink.answer(reply, seq)
  *
  * so that the order of the stream is the order of the store, and the change is in the stream
  * before the application hears of it.
@@ -19,6 +19,12 @@ export interface ChangeSink {
   enter(): void;
   /** Puts the change behind all others and returns its sequence number. Waits while the stream is full. */
   append(change: Change): number;
+  /**
+   * The sequence number of the change that was appended last (before any: the one that the stream
+   * starts behind). For the answer to a mutation that changed the store but leaves nothing to
+   * append, because the file has no name any more.
+   */
+  last(): number;
   leave(): void;
   /**
    * Sends a reply to the kernel when it may be sent: at once, or, while the lease is out, the

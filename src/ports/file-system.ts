@@ -2,9 +2,10 @@
  * The local file system, one method per system call, synchronous: for threads that do nothing
  * else. Every method returns a number: the call's result, or the negated error number; nothing
  * throws. Names and paths are bytes. A path is relative to the directory `at` and is resolved
- * beneath it without following any symbolic link (openat2(2) RESOLVE_BENEATH and
- * RESOLVE_NO_SYMLINKS), so that no path of a mirror can lead outside of it; the empty path is the
- * directory itself.
+ * beneath it without following any symbolic link and without entering another mounted file system
+ * (openat2(2) RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV), so that no path of a mirror
+ * can lead outside of it. The empty path is `at` itself, which need not be a directory then and may
+ * have been opened with O_PATH. No path may be longer than 4095 bytes.
  */
 import type { Path, TimeSpec } from '../protocol/change.ts';
 
@@ -18,7 +19,10 @@ export interface FileStat {
   nlink: number;
   uid: number;
   gid: number;
+  /** Of a device file, as mknod(2) takes it. */
   device: number;
+  /** The file system that it is on; differs below a mount point or a subvolume. */
+  volume?: number;
   size: number;
   blocks: number;
   blockSize: number;
@@ -75,6 +79,7 @@ export interface FileSystem {
   chmod(at: Fd, path: Path, mode: number): number;
   /** `undefined` leaves a value as it is. */
   chown(at: Fd, path: Path, uid: number | undefined, gid: number | undefined): number;
+  /** Nanoseconds may be UTIME_NOW (0x3fffffff): the present time. */
   setTimes(
     at: Fd,
     path: Path,
