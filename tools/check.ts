@@ -16,7 +16,6 @@ import { closingLine, runSteps, type Step, type StepResult } from './lib/steps.t
 import type { Tally } from './lib/vitest.ts';
 import { runTests } from './lib/vitest.ts';
 
-const TSC = inPackage('typescript/bin/tsc');
 const STEPS_AT_ONCE_MAX = 2;
 
 /** Longest first, so that the short ones fill the gaps. */
@@ -24,13 +23,8 @@ const STEPS: readonly Step[] = [
   { name: 'tests', about: 'unit, property and scenario tests (vitest)', run: fastTests },
   {
     name: 'types',
-    about: 'types and layers of the sources (tsc -b, one project per folder)',
-    run: () => node([TSC, '-b']),
-  },
-  {
-    name: 'test-types',
-    about: 'types of tests, tools, benchmarks and test hosts',
-    run: () => node([TSC, '-p', 'tsconfig.test.json']),
+    about: 'types, and layers: tsc -b, one project per folder of src and one for the rest',
+    run: () => node([inPackage('typescript/bin/tsc'), '-b']),
   },
   {
     name: 'lint',

@@ -8,7 +8,7 @@ const TEST_LINES_MAX = 1500;
 
 /** Written apart, so that the rule does not find itself. */
 const MARKERS = new RegExp(`\\b(${['FIX' + 'ME', 'TO' + 'DO', 'X' + 'XX'].join('|')})\\b`);
-const HOMES = '/home/[a-z]|/root/|/Users/|/work/';
+const HOMES = ['home/[a-z]', 'root/', 'Users/', 'work/'].map((each) => `/${each}`).join('|');
 const PRIVATE_HOSTS = '[a-z0-9-]+\\.(?:internal|corp)\\b';
 const BUILD_MACHINE = new RegExp(`(^|[^\\w.])(?:${HOMES}|${PRIVATE_HOSTS})`);
 
