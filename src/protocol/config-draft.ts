@@ -1,0 +1,94 @@
+/**
+ * What can be understood of a configuration that may still have faults: each part that fits its
+ * own schema is there with its value, and each part that does not is there by name only. So the
+ * checks across parts can run beside the schema's, and the administrator sees all faults at once
+ * without faults that merely follow from others.
+ */
+import type { z } from 'zod';
+import {
+  addressesSchema,
+  groupSchema,
+  linkSchema,
+  type ResourceFile,
+  resourceSchema,
+  timingSchema,
+} from './config-schema.ts';
+import type { ConfigPath } from './config-finding.ts';
+
+export interface DraftMember {
+  readonly id: string;
+  readonly path: ConfigPath;
+  /** By link; undefined when they are faulty. */
+  readonly addresses: ReadonlyMap<string, string> | undefined;
+}
+
+export interface DraftResource {
+  readonly id: string;
+  readonly path: ConfigPath;
+  /** Undefined when it is faulty. */
+  readonly value: ResourceFile | undefined;
+}
+
+export interface DraftGroup {
+  readonly id: string;
+  readonly path: ConfigPath;
+  /** Undefined when the list is faulty. */
+  readonly nodes: readonly string[] | undefined;
+  readonly resources: readonly DraftResource[];
+}
+
+export interface Draft {
+  readonly keyFile: string | undefined;
+  readonly basePort: number | undefined;
+  readonly timing: z.infer<typeof timingSchema> | undefined;
+  readonly links: readonly { id: string; path: ConfigPath; direct: boolean }[];
+  readonly nodes: readonly DraftMember[];
+  readonly witnesses: readonly DraftMember[];
+  readonly groups: readonly DraftGroup[];
+}
+
+export function readDraft(file: unknown): Draft {
+  const top = entries(file);
+  const value = (key: string): unknown => top.find(([k]) => k === key)?.[1];
+  const keyFile = value('key-file');
+  const basePort = value('base-port');
+  const timing = timingSchema.strip().safeParse(value('timing') ?? {});
+  return {
+    keyFile: typeof keyFile === 'string' ? keyFile : undefined,
+    basePort: typeof basePort === 'number' ? basePort : undefined,
+    timing: timing.success ? timing.data : undefined,
+    links: entries(value('links')).map(([id, link]) => {
+      const parsed = linkSchema.safeParse(link);
+      return { id, path: ['links', id], direct: parsed.success && parsed.data.direct === true };
+    }),
+    nodes: entries(value('nodes')).map((entry) => readMember('nodes', entry)),
+    witnesses: entries(value('witness')).map((entry) => readMember('witness', entry)),
+    groups: entries(value('groups')).map(readGroup),
+  };
+}
+
+function readMember(section: string, [id, member]: [string, unknown]): DraftMember {
+  const parsed = addressesSchema.safeParse(member);
+  const addresses = parsed.success ? new Map(Object.entries(parsed.data)) : undefined;
+  return { id, path: [section, id], addresses };
+}
+
+function readGroup([id, group]: [string, unknown]): DraftGroup {
+  const path = ['groups', id];
+  const fields = new Map(entries(group));
+  const nodes = groupSchema.shape.nodes.safeParse(fields.get('nodes'));
+  const resources = entries(fields.get('resources')).map(([name, resource]) => {
+    const parsed = resourceSchema.safeParse(resource);
+    return {
+      id: name,
+      path: [...path, 'resources', name],
+      value: parsed.success ? parsed.data : undefined,
+    };
+  });
+  return { id, path, nodes: nodes.success ? nodes.data : undefined, resources };
+}
+
+function entries(value: unknown): [string, unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  return Object.entries(value);
+}

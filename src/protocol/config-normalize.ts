@@ -1,0 +1,134 @@
+/**
+ * From the administrator's words to the shape that the programs use: defaults filled in, durations
+ * in milliseconds, maps as lists in the order of the file. Expects a file without faults.
+ */
+import { must } from '../base/assert.ts';
+import {
+  type Config,
+  type GroupConfig,
+  type NodeConfig,
+  type ResourceConfig,
+  type Timing,
+} from './config.ts';
+import type { ConfigFile, ResourceFile } from './config-schema.ts';
+import {
+  parseAddress,
+  parseAddressWithPrefix,
+  parseDuration,
+  parseRestarts,
+} from './config-words.ts';
+import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
+
+export const BASE_PORT_DEFAULT = 8256;
+/** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
+export const MIRROR_PORT_OFFSET = 10;
+const RESTARTS_DEFAULT = '3 within 1m';
+const MONITOR_DEFAULT = '1s';
+const TIMEOUTS = {
+  mirror: { start: '1m', stop: '30s' },
+  process: { start: '30s', stop: '10s' },
+  'virtual-ip': { start: '5s', stop: '5s' },
+} as const;
+
+type GroupFile = ConfigFile['groups'][string];
+
+export function normalizeConfig(file: ConfigFile): Config {
+  const witness = Object.entries(file.witness ?? {})[0];
+  const mirrors = { next: 0 };
+  return {
+    cluster: file.cluster,
+    keyFile: file['key-file'],
+    basePort: file['base-port'] ?? BASE_PORT_DEFAULT,
+    timing: normalizeTiming(file.timing),
+    links: Object.entries(file.links).map(([id, link]) => ({
+      id: id as LinkId,
+      kind: link.kind,
+      direct: link.direct ?? false,
+    })),
+    nodes: Object.entries(file.nodes).map(normalizeNode),
+    witness: witness === undefined ? undefined : normalizeNode(witness),
+    groups: Object.entries(file.groups).map(([id, group]) => normalizeGroup(id, group, mirrors)),
+  };
+}
+
+/** With the defaults for what is not given. */
+export function normalizeTiming(timing: ConfigFile['timing']): Timing {
+  const given = timing ?? {};
+  return {
+    heartbeatMs: ms(given.heartbeat ?? '50ms'),
+    leaseMs: ms(given.lease ?? '300ms'),
+    nodeLostMs: ms(given['node-lost'] ?? '1s'),
+    secondaryLostMs: ms(given['secondary-lost'] ?? '400ms'),
+    clockDrift: given['clock-drift'] ?? 0.01,
+    addressLifeSeconds: ms(given['address-life'] ?? '3s') / 1000,
+    suspendGraceMs: ms(given['suspend-grace'] ?? '10s'),
+  };
+}
+
+function normalizeNode([id, addresses]: [string, Readonly<Record<string, string>>]): NodeConfig {
+  const canonical: Record<LinkId, string> = {};
+  for (const [link, text] of Object.entries(addresses)) {
+    canonical[link as LinkId] = must(parseAddress(text), 'the schema checked it').canonical;
+  }
+  return { id: id as NodeId, addresses: canonical };
+}
+
+function normalizeGroup(id: string, group: GroupFile, mirrors: { next: number }): GroupConfig {
+  let previous: ResourceId | undefined;
+  const resources = Object.entries(group.resources).map(([name, file]) => {
+    const resource = normalizeResource(name as ResourceId, file, previous, mirrors);
+    previous = resource.id;
+    return resource;
+  });
+  return { id: id as GroupId, nodes: group.nodes as NodeId[], resources };
+}
+
+function normalizeResource(
+  id: ResourceId,
+  file: ResourceFile,
+  previous: ResourceId | undefined,
+  mirrors: { next: number },
+): ResourceConfig {
+  const timeouts = TIMEOUTS[file.agent];
+  const common = {
+    id,
+    after: (file.after as ResourceId[] | undefined) ?? (previous === undefined ? [] : [previous]),
+    monitorMs: ms(file.monitor ?? MONITOR_DEFAULT),
+    startTimeoutMs: ms(file['start-timeout'] ?? timeouts.start),
+    stopTimeoutMs: ms(file['stop-timeout'] ?? timeouts.stop),
+    restarts: must(parseRestarts(file.restarts ?? RESTARTS_DEFAULT), 'the schema checked it'),
+  };
+  if (file.agent === 'mirror') {
+    const index = mirrors.next;
+    mirrors.next += 1;
+    return { ...common, agent: 'mirror', path: file.path, mode: file.mode ?? 'durable', index };
+  }
+  if (file.agent === 'virtual-ip') {
+    const parsed = must(parseAddressWithPrefix(file.address), 'the schema checked it');
+    const { canonical: address, prefixLength, family } = parsed;
+    return {
+      ...common,
+      agent: 'virtual-ip',
+      address,
+      prefixLength,
+      family,
+      link: file.link as LinkId,
+    };
+  }
+  return {
+    ...common,
+    agent: 'process',
+    command: file.command,
+    user: file.user,
+    directory: file.directory ?? '/',
+    environment: Object.fromEntries(
+      Object.entries(file.environment ?? {}).map(([key, value]) => [key, String(value)]),
+    ),
+    stopSignal: file['stop-signal'] ?? 'SIGTERM',
+    readyPort: file['ready-port'],
+  };
+}
+
+function ms(text: string): number {
+  return must(parseDuration(text), 'the schema checked it');
+}

@@ -1,0 +1,281 @@
+/**
+ * The words of the administrator's YAML file: which keys exist, what they mean and what form their
+ * values have. The JSON Schema for editors is made from this file, so every key has a description.
+ *
+ * Convention: the `error` text of a rule says what is *expected*; the loader puts in front of it
+ * where and what was found. What depends on more than one place is in `config-checks.ts`, the
+ * defaults and the final shape in `config-normalize.ts`.
+ */
+import { z } from 'zod';
+import {
+  DURATION_PATTERN,
+  DURATION_WANTED,
+  isPlainAbsolutePath,
+  isUsableAddress,
+  NAME_PATTERN,
+  NAME_RESERVED,
+  NAME_WANTED,
+  parseAddress,
+  parseAddressWithPrefix,
+  parseRestarts,
+  RESTARTS_PATTERN,
+  RESTARTS_WANTED,
+} from './config-words.ts';
+
+/** Bounds that keep a file readable and every later loop small. */
+export const NODES_MAX = 9;
+export const LINKS_MAX = 8;
+export const GROUPS_MAX = 64;
+export const RESOURCES_MAX = 64;
+/** Of a whole cluster; mirror k uses TCP port `base-port + 10 + k`. */
+export const MIRRORS_MAX = 200;
+
+export const STOP_SIGNALS = [
+  'SIGTERM',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGHUP',
+  'SIGUSR1',
+  'SIGUSR2',
+] as const;
+
+const PATH_WANTED = 'an absolute path without "." or ".." parts and without a slash at the end';
+
+const name = z
+  .string()
+  .regex(NAME_PATTERN, NAME_WANTED)
+  .refine((text) => text !== NAME_RESERVED, `another name: "${NAME_RESERVED}" is reserved`);
+const duration = z.string().regex(DURATION_PATTERN, DURATION_WANTED);
+const path = z.string().regex(/^\//u, PATH_WANTED).refine(isPlainAbsolutePath, PATH_WANTED);
+const address = z.string().refine((text) => {
+  const parsed = parseAddress(text);
+  return parsed !== undefined && isUsableAddress(parsed);
+}, 'an IPv4 or IPv6 address of one machine, such as 10.77.0.1');
+const text = (wanted: string): z.ZodString =>
+  z
+    .string()
+    .min(1, wanted)
+    .max(4000, wanted)
+    .regex(/^[^\0]*$/u, wanted);
+
+const timing = z
+  .strictObject({
+    heartbeat: duration.optional().describe('Time between two heartbeats on a link. Default 50ms.'),
+    lease: duration
+      .optional()
+      .describe(
+        'Life of a lease; at least four heartbeats. Shorter: faster takeover. Default 300ms.',
+      ),
+    'node-lost': duration
+      .optional()
+      .describe(
+        'Silence on every link that alone counts as loss of a node; at least the lease and two heartbeats. Default 1s.',
+      ),
+    'secondary-lost': duration
+      .optional()
+      .describe(
+        'Silence of a secondary copy after which the primary asks to go on alone. Default 400ms.',
+      ),
+    'clock-drift': z
+      .number('a fraction from 0.0001 to 0.2, such as 0.01')
+      .min(0.0001, 'a fraction from 0.0001 to 0.2, such as 0.01')
+      .max(0.2, 'a fraction from 0.0001 to 0.2, such as 0.01')
+      .optional()
+      .describe(
+        "How much faster one node's clock may run than another's, as a fraction. Default 0.01.",
+      ),
+    'address-life': duration
+      .optional()
+      .describe(
+        'Life that the kernel gives a virtual IP between renewals, whole seconds. Default 3s.',
+      ),
+    'suspend-grace': duration
+      .optional()
+      .describe(
+        'How long a suspended owner waits for its lease before it stops the group. Default 10s.',
+      ),
+  })
+  .describe('Times of the failure detector. The defaults suit a local network; see the reference.');
+
+const link = z
+  .strictObject({
+    kind: z.literal('udp', 'the kind "udp"').describe('Transport of the heartbeats.'),
+    direct: z
+      .boolean('true or false')
+      .optional()
+      .describe(
+        'A cable between two nodes, without a switch: loss of its carrier is a sign that the peer died. Default false.',
+      ),
+  })
+  .describe('A network path between the nodes.');
+
+const addresses = z
+  .record(name, address)
+  .describe("The node's address on each link that it is on.");
+
+const common = {
+  after: z
+    .array(name)
+    .max(RESOURCES_MAX)
+    .optional()
+    .describe(
+      'Resources of this group that must be started before. Default: the one listed before; [] means none.',
+    ),
+  monitor: duration.optional().describe('Time between two checks. Default 1s.'),
+  'start-timeout': duration
+    .optional()
+    .describe('Default 1m for a mirror, 30s for a process, 5s for a virtual IP.'),
+  'stop-timeout': duration
+    .optional()
+    .describe('Default 30s for a mirror, 10s for a process, 5s for a virtual IP.'),
+  restarts: z
+    .string()
+    .regex(RESTARTS_PATTERN, RESTARTS_WANTED)
+    .refine((value) => parseRestarts(value) !== undefined, RESTARTS_WANTED)
+    .optional()
+    .describe(
+      'Restarts on the same node before the group moves: "3 within 60s", or "never". Default "3 within 1m".',
+    ),
+};
+
+const mirror = z
+  .strictObject({
+    agent: z.literal('mirror'),
+    path: path.describe('The directory to mirror, at the same place on every node of the group.'),
+    mode: z
+      .enum(['durable', 'every-write'], 'one of: durable, every-write')
+      .optional()
+      .describe(
+        'durable: fsync and the like wait for the other copy (default). every-write: each write does, for programs that never sync.',
+      ),
+    ...common,
+  })
+  .describe('A directory that is copied to the other nodes as it is written.');
+
+const virtualIp = z
+  .strictObject({
+    agent: z.literal('virtual-ip'),
+    address: z
+      .string()
+      .refine((value) => {
+        const parsed = parseAddressWithPrefix(value);
+        return parsed !== undefined && isUsableAddress(parsed);
+      }, 'an address with its prefix length, such as 10.77.0.100/24')
+      .describe('The address that moves with the group, with its prefix length.'),
+    link: name.describe("The link whose network interface carries the address: the clients' one."),
+    ...common,
+  })
+  .describe('An address that is always where the group is.');
+
+const process = z
+  .strictObject({
+    agent: z.literal('process'),
+    command: z
+      .array(text('a program or an argument: text of 1 to 4000 characters'))
+      .min(1, 'the program and its arguments, such as [/usr/bin/node, server.js]')
+      .max(256, 'at most 256 words')
+      .describe('Program and arguments, started without a shell. It must stay in the foreground.'),
+    user: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_.-]{0,31}\$?$/u, 'the name of a local user')
+      .optional()
+      .describe('Local user that runs it. Default root.'),
+    directory: path.optional().describe('Its working directory. Default /.'),
+    environment: z
+      .record(
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/u, 'a variable name such as DATA_DIR'),
+        z.union([z.string().max(32_768), z.number(), z.boolean()], 'text, a number, true or false'),
+      )
+      .optional()
+      .describe('Environment variables added to a minimal set.'),
+    'stop-signal': z
+      .enum(STOP_SIGNALS, `one of: ${STOP_SIGNALS.join(', ')}`)
+      .optional()
+      .describe('Asks it to end; SIGKILL follows after stop-timeout. Default SIGTERM.'),
+    'ready-port': z
+      .number('a TCP port from 1 to 65535')
+      .int('a TCP port from 1 to 65535')
+      .min(1, 'a TCP port from 1 to 65535')
+      .max(65_535, 'a TCP port from 1 to 65535')
+      .optional()
+      .describe('TCP port on this node that accepts connections once the program is ready.'),
+    ...common,
+  })
+  .describe('A program that Tako starts, watches and stops.');
+
+/** One resource, whatever its agent. */
+export const resourceSchema = z
+  .discriminatedUnion('agent', [mirror, virtualIp, process], {
+    error: 'one of the agents: mirror, virtual-ip, process',
+  })
+  .describe('A thing that runs on one node at a time.');
+
+export const groupSchema = z
+  .strictObject({
+    nodes: z
+      .array(name)
+      .min(1, 'at least one node')
+      .max(NODES_MAX, `at most ${NODES_MAX} nodes`)
+      .describe(
+        'Nodes that may run the group, the preferred one first. At the very first start its data count.',
+      ),
+    resources: z
+      .record(name, resourceSchema)
+      .refine((all) => Object.keys(all).length >= 1, 'at least one resource')
+      .refine(
+        (all) => Object.keys(all).length <= RESOURCES_MAX,
+        `at most ${RESOURCES_MAX} resources`,
+      )
+      .describe('What runs together, in the order in which it is started.'),
+  })
+  .describe('Resources that run on one node together and move together.');
+
+export const timingSchema = timing;
+export const linkSchema = link;
+export const addressesSchema = addresses;
+
+const basePort = 'a port from 1024 to 65000';
+
+export const configSchema = z
+  .strictObject({
+    cluster: name.describe(
+      'Name of the cluster; part of every key, so that two clusters never mix.',
+    ),
+    'key-file': path.describe(
+      'File with the cluster key, mode 0600; "tako key new FILE" makes one.',
+    ),
+    'base-port': z
+      .number(basePort)
+      .int(basePort)
+      .min(1024, basePort)
+      .max(65_000, basePort)
+      .optional()
+      .describe(
+        'UDP heartbeats use it, TCP uses base-port + 1 (control) and base-port + 10 upwards (mirrors). Default 8256.',
+      ),
+    timing: timing.optional(),
+    links: z
+      .record(name, link)
+      .refine((all) => Object.keys(all).length >= 1, 'at least one link')
+      .refine((all) => Object.keys(all).length <= LINKS_MAX, `at most ${LINKS_MAX} links`)
+      .describe('Network paths, in order of preference for data.'),
+    nodes: z
+      .record(name, addresses)
+      .refine((all) => Object.keys(all).length >= 1, 'at least one node')
+      .refine((all) => Object.keys(all).length <= NODES_MAX, `at most ${NODES_MAX} nodes`)
+      .describe('Machines that run groups, each with its address on each link.'),
+    witness: z
+      .record(name, addresses)
+      .refine((all) => Object.keys(all).length === 1, 'exactly one witness')
+      .optional()
+      .describe('A machine that votes and runs nothing, so that two nodes can decide.'),
+    groups: z
+      .record(name, groupSchema)
+      .refine((all) => Object.keys(all).length <= GROUPS_MAX, `at most ${GROUPS_MAX} groups`)
+      .describe('What the cluster keeps running.'),
+  })
+  .describe('Configuration of a Tako cluster; the same file on every node.');
+
+/** The file as it was written, after the schema and before the defaults. */
+export type ConfigFile = z.infer<typeof configSchema>;
+export type ResourceFile = z.infer<typeof resourceSchema>;
