@@ -1,0 +1,90 @@
+/**
+ * Who may take a group over, and who goes first. Pure questions about a record and the peers.
+ */
+import { type Instant, plus } from '../../base/time.ts';
+import type { GroupConfig } from '../../protocol/config.ts';
+import type { PeerReport } from '../../protocol/heart-ipc.ts';
+import type { LinkId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
+
+/** Each candidate gives those before it this much time to be first. */
+const STAGGER_MS = 200;
+
+export interface Situation {
+  readonly me: NodeId;
+  readonly group: GroupConfig;
+  readonly record: OwnershipRecord;
+  readonly peers: ReadonlyMap<NodeId, PeerReport>;
+}
+
+/** Mirrors whose copy on `node` may not take over; empty means that it may. */
+export function staleCopies(record: OwnershipRecord, node: NodeId): readonly ResourceId[] {
+  const stale: ResourceId[] = [];
+  for (const [mirror, nodes] of Object.entries(record.inSync)) {
+    if (!nodes.includes(node)) stale.push(mirror as ResourceId);
+  }
+  return stale;
+}
+
+/** Whether a node answers: this one always does. */
+export function isUp(situation: Situation, node: NodeId): boolean {
+  return node === situation.me || situation.peers.get(node)?.state === 'up';
+}
+
+/** Nodes that could take over now, the preferred one first. */
+export function candidates(situation: Situation): readonly NodeId[] {
+  const { group, record } = situation;
+  return group.nodes.filter(
+    (node) => isUp(situation, node) && staleCopies(record, node).length === 0,
+  );
+}
+
+/** When this node may seal and claim, counted from when the owner was found lost. */
+export function claimAt(situation: Situation, lostAt: Instant): Instant {
+  const order = candidates(situation).filter((node) => node !== situation.record.owner);
+  const rank = Math.max(0, order.indexOf(situation.me));
+  return plus(lostAt, rank * STAGGER_MS);
+}
+
+/** The links that the group's virtual addresses need. */
+function addressLinks(group: GroupConfig): readonly LinkId[] {
+  return group.resources.flatMap((r) => (r.agent === 'virtual-ip' ? [r.link] : []));
+}
+
+/**
+ * The best node to hand the group to, other than this one: in sync, up, not among `avoid`, and
+ * not cut off on a link that the group's addresses need. With the reason why there is none.
+ */
+export function handOverTarget(
+  situation: Situation,
+  avoid: ReadonlySet<NodeId>,
+): { readonly node: NodeId } | { readonly node: undefined; readonly why: string } {
+  const reasons: string[] = [];
+  for (const node of situation.group.nodes) {
+    if (node === situation.me) continue;
+    const why = obstacle(situation, node, avoid);
+    if (why === undefined) return { node };
+    reasons.push(`${node} ${why}`);
+  }
+  const why = reasons.length === 0 ? 'the group has no other node' : reasons.join(', ');
+  return { node: undefined, why };
+}
+
+/** Why the group can't go to `node`, undefined when it can. */
+export function obstacle(
+  situation: Situation,
+  node: NodeId,
+  avoid: ReadonlySet<NodeId>,
+): string | undefined {
+  if (!situation.group.nodes.includes(node)) return 'is not among the nodes of the group';
+  if (!isUp(situation, node)) return 'does not answer';
+  const stale = staleCopies(situation.record, node);
+  if (stale.length > 0) return `has a copy of "${stale.join('", "')}" that is not in sync`;
+  if (avoid.has(node)) return 'failed to run it a short while ago';
+  const peer = situation.peers.get(node);
+  if (peer === undefined) return undefined;
+  for (const link of addressLinks(situation.group)) {
+    if (!peer.hearsOn.includes(link)) return `hears nobody on link "${link}"`;
+  }
+  return undefined;
+}

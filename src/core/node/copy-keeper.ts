@@ -1,0 +1,127 @@
+/**
+ * Which copies the owner of a group should vote out or in, from what its mirrors and the heart say.
+ *
+ * A copy is voted out when it failed, when it is silent and the heart has not heard its node for
+ * `secondaryLostMs`, or when it is silent for `STALL_MS` although its node is there: acknowledged
+ * writes wait for it all the while, so patience is paid for by every client. It is voted in when
+ * it has caught up.
+ */
+import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
+import type { NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { MirrorNews } from './node-io.ts';
+
+/** Silence of a copy whose node is up: a stuck disk, a stopped process. */
+const STALL_MS = 2000;
+/** Pause between two votes about the same copy, when the first found no majority. */
+const RETRY_MS = 200;
+
+export interface CopyVote {
+  readonly type: 'expel' | 'admit';
+  readonly mirror: ResourceId;
+  readonly peer: NodeId;
+  readonly reason: string;
+}
+
+interface Copy {
+  readonly mirror: ResourceId;
+  readonly peer: NodeId;
+  state: 'answers' | 'silent' | 'failed' | 'caughtUp';
+  since: Instant;
+  reason: string;
+  /** Not before this instant may another vote about it start. */
+  voteAt: Instant;
+}
+
+export interface PeerLiveness {
+  /** Time since the heart last heard the node on any link; infinite when never. */
+  silentMs(peer: NodeId, now: Instant): number;
+}
+
+export class CopyKeeper {
+  readonly #copies = new Map<string, Copy>();
+  readonly #secondaryLostMs: number;
+
+  constructor(secondaryLostMs: number) {
+    this.#secondaryLostMs = secondaryLostMs;
+  }
+
+  /** Forgets everything: another period of ownership begins. */
+  reset(): void {
+    this.#copies.clear();
+  }
+
+  news(mirror: ResourceId, news: MirrorNews, now: Instant): void {
+    if (news.type === 'failed') return;
+    const copy = this.#copy(mirror, news.peer, now);
+    switch (news.type) {
+      case 'peerSilent':
+        copy.state = 'silent';
+        copy.since = plus(now, -news.silentMs);
+        copy.reason = news.reason;
+        break;
+      case 'peerFailed':
+        copy.state = 'failed';
+        copy.reason = news.reason;
+        break;
+      case 'peerCaughtUp':
+        copy.state = 'caughtUp';
+        copy.reason = 'it has caught up';
+        break;
+      case 'peerAnswers':
+        copy.state = 'answers';
+        break;
+    }
+    copy.voteAt = now;
+  }
+
+  /** The vote on a copy is over: nothing more to do about it until there is news. */
+  settled(mirror: ResourceId, peer: NodeId): void {
+    this.#copies.delete(key(mirror, peer));
+  }
+
+  /** The votes that are due; each is given once per `RETRY_MS` until it is settled. */
+  due(liveness: PeerLiveness, now: Instant): readonly CopyVote[] {
+    const votes: CopyVote[] = [];
+    for (const copy of this.#copies.values()) {
+      if (now < copy.voteAt) continue;
+      const vote = this.#judge(copy, liveness, now);
+      if (vote === undefined) continue;
+      copy.voteAt = plus(now, RETRY_MS);
+      votes.push(vote);
+    }
+    return votes;
+  }
+
+  nextWakeAt(now: Instant): Instant {
+    const pending = [...this.#copies.values()].filter((copy) => copy.state !== 'answers');
+    return earliest(pending.map((copy) => (copy.voteAt > now ? copy.voteAt : plus(now, 20))));
+  }
+
+  #judge(copy: Copy, liveness: PeerLiveness, now: Instant): CopyVote | undefined {
+    const { mirror, peer } = copy;
+    if (copy.state === 'failed') return { type: 'expel', mirror, peer, reason: copy.reason };
+    if (copy.state === 'caughtUp') return { type: 'admit', mirror, peer, reason: copy.reason };
+    if (copy.state !== 'silent') return undefined;
+    const heartMs = liveness.silentMs(peer, now);
+    if (heartMs >= this.#secondaryLostMs) {
+      const heard = Number.isFinite(heartMs) ? `for ${(heartMs / 1000).toFixed(1)} s` : 'ever';
+      return { type: 'expel', mirror, peer, reason: `${peer} was not heard ${heard}` };
+    }
+    const stalledMs = now - copy.since;
+    if (stalledMs < STALL_MS) return undefined;
+    const reason = `its copy did not answer for ${(stalledMs / 1000).toFixed(1)} s: ${copy.reason}`;
+    return { type: 'expel', mirror, peer, reason };
+  }
+
+  #copy(mirror: ResourceId, peer: NodeId, now: Instant): Copy {
+    const known = this.#copies.get(key(mirror, peer));
+    if (known !== undefined) return known;
+    const copy: Copy = { mirror, peer, state: 'answers', since: now, reason: '', voteAt: NEVER };
+    this.#copies.set(key(mirror, peer), copy);
+    return copy;
+  }
+}
+
+function key(mirror: ResourceId, peer: NodeId): string {
+  return `${mirror}\u0000${peer}`;
+}

@@ -1,0 +1,151 @@
+/**
+ * What goes into and comes out of a `NodeCore`: the whole interface between deciding and acting.
+ *
+ * Duties of whoever carries the effects out:
+ *   1. `persist` before every effect that names it in `after`; effects keep their order otherwise.
+ *   2. A `send` to this node itself comes back as a `registryMessage`.
+ *   3. Each `action`, `mirrorCommand` and `revoke` is answered by exactly one event; a new action
+ *      for a resource cancels the one under way (whose answer is then ignored).
+ *   4. Time is given with every event and never goes backwards.
+ */
+import type { Instant } from '../../base/time.ts';
+import type { EventDraft } from '../../protocol/event.ts';
+import type { PeerReport } from '../../protocol/heart-ipc.ts';
+import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { ActionName, ActionResult, EngineAction, Observation } from '../group/engine.ts';
+import type { AcceptorEntry } from '../registry/acceptor.ts';
+
+/** Decided facts that members tell one another; hints, always checked against the registry. */
+export interface Decided {
+  readonly type: 'decided';
+  readonly group: GroupId;
+  readonly record: OwnershipRecord;
+  /** For a hand-over: why, and the nodes on which the group failed lately. */
+  readonly reason: string;
+  readonly failedOn: readonly NodeId[];
+}
+
+export type MirrorNews =
+  | {
+      readonly type: 'peerSilent';
+      readonly peer: NodeId;
+      readonly silentMs: number;
+      readonly reason: string;
+    }
+  | { readonly type: 'peerAnswers'; readonly peer: NodeId }
+  | { readonly type: 'peerFailed'; readonly peer: NodeId; readonly reason: string }
+  | { readonly type: 'peerCaughtUp'; readonly peer: NodeId }
+  | { readonly type: 'failed'; readonly code: string; readonly reason: string };
+
+/** Commands that ownership, not a resource's life, calls for. `serve`, `drain` and `abort` are actions. */
+export type MirrorOrder =
+  | { readonly type: 'follow'; readonly epoch: Epoch; readonly primary: NodeId }
+  | { readonly type: 'seal'; readonly epoch: Epoch }
+  | { readonly type: 'unseal' }
+  | { readonly type: 'expel'; readonly peer: NodeId }
+  | { readonly type: 'admit'; readonly peer: NodeId };
+
+export type OperatorRequest =
+  | { readonly type: 'move'; readonly to: NodeId; readonly reason: string }
+  | { readonly type: 'start' }
+  | { readonly type: 'stop' }
+  /** This node is about to end: hand over what can be handed over, stop the rest. */
+  | { readonly type: 'leave' };
+
+export type CoreEvent = { readonly now: Instant } & (
+  | { readonly type: 'timePassed' }
+  | { readonly type: 'heartConnected' }
+  | { readonly type: 'heartLost' }
+  | { readonly type: 'peers'; readonly peers: readonly PeerReport[] }
+  | {
+      readonly type: 'lease';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly held: boolean;
+      readonly reason: string;
+    }
+  | { readonly type: 'behind'; readonly node: NodeId; readonly group: GroupId }
+  | { readonly type: 'registryMessage'; readonly from: NodeId; readonly message: RegistryMessage }
+  | { readonly type: 'decided'; readonly from: NodeId; readonly decided: Decided }
+  | { readonly type: 'persisted'; readonly id: number }
+  | {
+      readonly type: 'revoked';
+      readonly id: number;
+      readonly ok: boolean;
+      readonly remainingMs: number;
+      readonly why: string | undefined;
+    }
+  /** What monitors of all resources of a group found when control started. */
+  | { readonly type: 'probed'; readonly group: GroupId; readonly found: readonly Observation[] }
+  | {
+      readonly type: 'actionFinished';
+      readonly group: GroupId;
+      readonly action: ActionName;
+      readonly result: ActionResult;
+    }
+  | {
+      readonly type: 'observed';
+      readonly group: GroupId;
+      readonly seen: Observation;
+      /** The monitor action that found it; none when the agent noticed by itself. */
+      readonly monitorId: number | undefined;
+    }
+  | {
+      readonly type: 'mirrorNews';
+      readonly group: GroupId;
+      readonly mirror: ResourceId;
+      readonly news: MirrorNews;
+    }
+  | {
+      readonly type: 'mirrorAnswered';
+      readonly group: GroupId;
+      readonly mirror: ResourceId;
+      readonly order: MirrorOrder;
+      readonly ok: boolean;
+      readonly message: string;
+    }
+  /** The mirror's process is (again) connected and has forgotten what it was told. */
+  | { readonly type: 'mirrorConnected'; readonly group: GroupId; readonly mirror: ResourceId }
+  | {
+      readonly type: 'asked';
+      readonly id: number;
+      readonly group: GroupId;
+      readonly request: OperatorRequest;
+    }
+);
+
+export type Effect =
+  | { readonly type: 'persist'; readonly id: number; readonly entry: AcceptorEntry }
+  | {
+      readonly type: 'send';
+      readonly to: NodeId;
+      readonly message: RegistryMessage | Decided;
+      readonly after: number | undefined;
+    }
+  | {
+      readonly type: 'revoke';
+      readonly id: number;
+      readonly group: GroupId;
+      readonly owner: NodeId;
+    }
+  /** Tell the heart what the acceptor accepted, for all groups. */
+  | { readonly type: 'records'; readonly after: number | undefined }
+  | { readonly type: 'claim'; readonly group: GroupId; readonly epoch: Epoch }
+  | { readonly type: 'release'; readonly group: GroupId }
+  | EngineAction
+  | { readonly type: 'probe'; readonly group: GroupId }
+  | {
+      readonly type: 'mirrorOrder';
+      readonly group: GroupId;
+      readonly mirror: ResourceId;
+      readonly order: MirrorOrder;
+    }
+  | { readonly type: 'event'; readonly draft: EventDraft }
+  | {
+      readonly type: 'reply';
+      readonly id: number;
+      readonly ok: boolean;
+      readonly code: 'busy' | 'copy-stale' | 'no-quorum' | 'not-owner' | 'agent-failed' | undefined;
+      readonly text: string;
+    };
