@@ -1,0 +1,90 @@
+/**
+ * The capture worker's {@link ChangeSink}: changes go into the shared ring; replies go to the
+ * kernel at once when they may, otherwise to the main thread, which holds them.
+ */
+import { writeSync } from 'node:fs';
+import { assert } from '../../../base/assert.ts';
+import type { Change } from '../../../protocol/change.ts';
+import type { ChangeSink } from '../../../ports/change-sink.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import { EntryWriter } from './entry-writer.ts';
+import { pushHeld } from './held-records.ts';
+import type { LeaseGate } from './lease-gate.ts';
+import type { SharedRing } from './shared-ring.ts';
+
+/** Words of the small shared memory by which the main thread steers the capture worker. */
+export const GATE_OPEN_WORD = 0;
+export const GATE_BYTES = 64;
+
+export interface CaptureSinkOptions {
+  readonly fuseFd: number;
+  /** False in mode `every-write`: each reply to a change waits for the copies. */
+  readonly answerAtOnce: boolean;
+}
+
+export interface CaptureSinkDeps {
+  readonly stream: SharedRing;
+  readonly held: SharedRing;
+  /** {@link GATE_OPEN_WORD} is 1 while replies may go out without asking the main thread. */
+  readonly gate: Int32Array;
+  readonly lease: LeaseGate;
+  readonly clock: Clock;
+}
+
+export class CaptureSink implements ChangeSink {
+  readonly #options: CaptureSinkOptions;
+  readonly #deps: CaptureSinkDeps;
+  readonly #writer: EntryWriter;
+
+  constructor(options: CaptureSinkOptions, deps: CaptureSinkDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#writer = new EntryWriter(deps.stream);
+  }
+
+  enter(): void {
+    this.#deps.stream.lock();
+  }
+
+  append(change: Change): number {
+    const seq = this.#writer.change(change);
+    // Closed: the mirror was aborted. No reply goes out any more, and the number goes nowhere.
+    return seq ?? this.#deps.stream.last;
+  }
+
+  last(): number {
+    return this.#deps.stream.last;
+  }
+
+  leave(): void {
+    this.#deps.stream.unlock();
+  }
+
+  answer(reply: Uint8Array, seq: number): void {
+    const { gate, lease, clock, held } = this.#deps;
+    const open = this.#options.answerAtOnce && Atomics.load(gate, GATE_OPEN_WORD) === 1;
+    if (open && lease.valid(clock.now())) {
+      writeReply(this.#options.fuseFd, reply);
+      return;
+    }
+    pushHeld(held, { kind: 'change', seq, reply, fd: -1, dataOnly: false });
+  }
+
+  answerSync(reply: Uint8Array, seq: number, fd: number, dataOnly: boolean): void {
+    assert(fd >= 0, 'a sync names an open file');
+    pushHeld(this.#deps.held, { kind: 'sync', seq, reply, fd, dataOnly });
+  }
+}
+
+/**
+ * One write is one reply. The kernel refuses it when nobody waits for it any more (the connection
+ * was aborted, or the request was given up), which is no error of ours.
+ */
+export function writeReply(fuseFd: number, reply: Uint8Array): void {
+  try {
+    writeSync(fuseFd, reply);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'ENOENT' && code !== 'ENODEV' && code !== 'EBADF') throw error;
+  }
+}

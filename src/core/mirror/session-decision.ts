@@ -1,0 +1,120 @@
+/**
+ * How a stream begins: what the primary decides when a copy has said hello, and whether a secondary
+ * lets a primary in. Pure functions over what both ends said.
+ */
+import type { Epoch, NodeId } from '../../protocol/ids.ts';
+import type { CopyWorth, RefusalCode } from '../../protocol/mirror-frames.ts';
+
+/** What the primary knows about its own stream. */
+export interface PrimaryStream {
+  readonly epoch: Epoch;
+  readonly session: string;
+  /** The note of its own copy when it began to serve this epoch. */
+  readonly startedFrom: CopyWorth;
+  /** Every entry behind this one is still there to be sent. */
+  readonly sendableFrom: number;
+  /** Last entry so far. */
+  readonly last: number;
+}
+
+export interface CopyHello {
+  readonly epoch: Epoch;
+  readonly session: string;
+  readonly applied: number;
+  readonly copy: CopyWorth;
+}
+
+export type StartDecision =
+  | { readonly type: 'resume'; readonly from: number }
+  | { readonly type: 'follow' }
+  | { readonly type: 'resync'; readonly reason: string }
+  | { readonly type: 'refuse'; readonly reason: string };
+
+/** Primary: how the stream to this copy begins. `resyncing`: its resync had not ended. */
+export function decideStart(
+  stream: PrimaryStream,
+  hello: CopyHello,
+  resyncing: boolean,
+): StartDecision {
+  if (hello.copy.state === 'foreign') {
+    return {
+      type: 'refuse',
+      reason:
+        'its directory has files that Tako did not put there; ' +
+        'move them away so that nothing is overwritten',
+    };
+  }
+  if (hello.session === stream.session && hello.epoch === stream.epoch) {
+    if (hello.applied > stream.last) {
+      return { type: 'refuse', reason: 'it claims entries that were never sent' };
+    }
+    if (resyncing) return { type: 'resync', reason: 'the connection broke during its resync' };
+    if (hello.applied >= stream.sendableFrom) return { type: 'resume', from: hello.applied };
+    return { type: 'resync', reason: 'it was away for too long' };
+  }
+  if (equalAtStart(stream.startedFrom, hello.copy)) {
+    if (stream.sendableFrom === 0) return { type: 'follow' };
+    return { type: 'resync', reason: 'it came too late to follow from the start' };
+  }
+  return { type: 'resync', reason: whyDifferent(hello.copy) };
+}
+
+/** Both copies ended the same epoch at the same position, by a switchover. */
+export function equalAtStart(own: CopyWorth, other: CopyWorth): boolean {
+  return (
+    own.state === 'clean' &&
+    other.state === 'clean' &&
+    own.epoch === other.epoch &&
+    own.seq === other.seq
+  );
+}
+
+function whyDifferent(copy: CopyWorth): string {
+  if (copy.state === 'empty') return 'it has no copy yet';
+  if (copy.state === 'clean') return `its copy ended at epoch ${copy.epoch}, ours elsewhere`;
+  return 'what its copy lacks is not known';
+}
+
+/** What a secondary was told by its control process. */
+export interface Following {
+  readonly epoch: Epoch;
+  readonly primary: NodeId;
+}
+
+export interface PrimaryHello {
+  readonly node: NodeId;
+  readonly epoch: Epoch;
+}
+
+export type Admission =
+  | { readonly type: 'accept' }
+  | { readonly type: 'refuse'; readonly why: RefusalCode; readonly message: string };
+
+/**
+ * Secondary: is this the primary to follow? `sealed` is the epoch up to which everything is
+ * refused. A newer epoch than the one told is let in: the registry has moved on and the word has
+ * not reached this node yet. Never an older one.
+ */
+export function decideAdmission(
+  following: Following | undefined,
+  sealed: Epoch | undefined,
+  hello: PrimaryHello,
+): Admission {
+  if (sealed !== undefined && hello.epoch <= sealed) {
+    return refuse('sealed', `this copy is sealed against epoch ${sealed} and older`);
+  }
+  if (following === undefined) {
+    return refuse('not-following', 'this node does not follow any primary at present');
+  }
+  if (hello.epoch < following.epoch) {
+    return refuse('stale', `epoch ${hello.epoch} is over, epoch ${following.epoch} has begun`);
+  }
+  if (hello.epoch === following.epoch && hello.node !== following.primary) {
+    return refuse('stale', `"${following.primary}" is the primary of epoch ${following.epoch}`);
+  }
+  return { type: 'accept' };
+}
+
+function refuse(why: RefusalCode, message: string): Admission {
+  return { type: 'refuse', why, message };
+}
