@@ -19,7 +19,6 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     passWithNoTests: true,
-    env: { NODE_COMPILE_CACHE: '' },
     projects: [
       {
         extends: true,
