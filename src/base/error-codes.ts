@@ -20,6 +20,8 @@ export const ERROR_CODES = {
   'system-call': 'The kernel refused a system call',
   'agent-failed': 'An agent action failed',
   'timed-out': 'An operation did not end in time; its outcome is unknown',
+  'bad-request': 'A request to the API or to another node is malformed',
+  internal: 'Tako met something that it did not expect; its log has the details',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -36,6 +36,8 @@ export interface GroupStatus {
     'stopped' | 'starting' | 'online' | 'stopping' | 'suspended' | 'failed' | 'blocked' | 'unknown';
   readonly owner: NodeId | undefined;
   readonly epoch: Epoch | undefined;
+  /** Wall-clock time of the present owner's last change of `state`, ISO 8601, as far as known. */
+  readonly since?: string | undefined;
   readonly want: 'online' | 'offline' | undefined;
   /** Why it is there and as it is, in one sentence. */
   readonly reason: string;

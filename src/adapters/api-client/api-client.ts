@@ -1,0 +1,101 @@
+/**
+ * Speaks to the API of this node over its unix socket. Every failure is a `TakoError`: the API's
+ * own, `not-running` when nobody answers, `not-root` when the socket may not be opened.
+ */
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { TakoError } from '../../base/tako-error.ts';
+import type { ClusterStatus, WhyAnswer } from '../../protocol/api.ts';
+import type { TakoEvent } from '../../protocol/event.ts';
+import type { GroupId, NodeId } from '../../protocol/ids.ts';
+import { explainConnection, malformedAnswer, parseAnswer, toError } from './connection-errors.ts';
+import { followEvents, type FollowOptions } from './event-reader.ts';
+
+const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+/** Silence after which a question without side effects is given up. */
+const QUESTION_MS = 10_000;
+/** The API itself answers within 60 s; a little more, so that its own words arrive. */
+const OPERATION_MS = 70_000;
+
+export interface ApiClient {
+  status(): Promise<ClusterStatus>;
+  why(group: GroupId): Promise<WhyAnswer>;
+  events(limit: number): Promise<readonly TakoEvent[]>;
+  /** These resolve with one sentence on the outcome. */
+  move(group: GroupId, to: NodeId): Promise<string>;
+  startGroup(group: GroupId): Promise<string>;
+  stopGroup(group: GroupId): Promise<string>;
+  reload(): Promise<string>;
+  /** Every event from now on, across restarts of the API, until `options.signal` is aborted. */
+  follow(options: FollowOptions): Promise<void>;
+}
+
+export function createApiClient(socketPath: string): ApiClient {
+  const get = (path: string): Promise<unknown> =>
+    exchange({ socketPath, path, method: 'GET', timeoutMs: QUESTION_MS }, undefined);
+  const post = async (path: string, body?: unknown): Promise<string> => {
+    const target = { socketPath, path, method: 'POST', timeoutMs: OPERATION_MS } as const;
+    return ((await exchange(target, body)) as { readonly message: string }).message;
+  };
+  const group = (id: GroupId): string => `/v1/groups/${encodeURIComponent(id)}`;
+  return {
+    status: async () => (await get('/v1/status')) as ClusterStatus,
+    why: async (id) => (await get(`${group(id)}/why`)) as WhyAnswer,
+    events: async (limit) => {
+      const answer = (await get(`/v1/events?limit=${limit}`)) as { events: readonly TakoEvent[] };
+      return answer.events;
+    },
+    move: (id, to) => post(`${group(id)}/move`, { to }),
+    startGroup: (id) => post(`${group(id)}/start`),
+    stopGroup: (id) => post(`${group(id)}/stop`),
+    reload: () => post('/v1/config/reload'),
+    follow: (options) => followEvents(socketPath, '/v1/events/follow', options),
+  };
+}
+
+interface Target {
+  readonly socketPath: string;
+  readonly path: string;
+  readonly method: 'GET' | 'POST';
+  readonly timeoutMs: number;
+}
+
+/** The parsed JSON of a successful answer. */
+async function exchange(target: Target, body: unknown): Promise<unknown> {
+  const response = await send(target, body);
+  const text = await readText(response, target);
+  if ((response.statusCode ?? 500) >= 300) throw toError(text, response.statusCode);
+  return parseAnswer(text);
+}
+
+function send(target: Target, body: unknown): Promise<IncomingMessage> {
+  const { socketPath, path, method, timeoutMs } = target;
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
+  return new Promise((resolve, reject) => {
+    const outgoing: ClientRequest = request({ socketPath, path, method, headers }, resolve);
+    outgoing.setTimeout(timeoutMs, () => outgoing.destroy(tooLate(target)));
+    outgoing.on('error', (error) => reject(explainConnection(error, socketPath)));
+    outgoing.end(payload);
+  });
+}
+
+async function readText(response: IncomingMessage, target: Target): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > ANSWER_BYTES_MAX) throw malformedAnswer(`more than ${ANSWER_BYTES_MAX} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw explainConnection(error, target.socketPath);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooLate({ path, timeoutMs }: Target): TakoError {
+  return new TakoError('timed-out', `Cannot get an answer to ${path} within ${timeoutMs} ms`, {
+    next: 'Look at "tako events" and the log of the control process',
+  });
+}

@@ -1,0 +1,98 @@
+/** The paths of the API, version 1. */
+import type { FastifyInstance } from 'fastify';
+import { TakoError } from '../base/tako-error.ts';
+import type { Steering } from '../ports/steering.ts';
+import type { GroupId, NodeId } from '../protocol/ids.ts';
+import type { EventStreams } from './event-streams.ts';
+
+/** Longest that a request for a move, a start or a stop is held open. */
+export const OPERATION_MS_MAX = 60_000;
+export const EVENTS_DEFAULT = 50;
+export const EVENTS_MAX = 10_000;
+
+const NAME = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,31}$' };
+const groupParams = {
+  type: 'object',
+  properties: { group: NAME },
+  required: ['group'],
+};
+const moveBody = {
+  type: 'object',
+  properties: { to: NAME },
+  required: ['to'],
+  additionalProperties: false,
+};
+const eventsQuery = {
+  type: 'object',
+  properties: {
+    limit: { type: 'integer', minimum: 1, maximum: EVENTS_MAX, default: EVENTS_DEFAULT },
+  },
+};
+
+interface GroupParams {
+  readonly group: GroupId;
+}
+
+export function addRoutes(app: FastifyInstance, steering: Steering, streams: EventStreams): void {
+  app.get('/v1/health', async () => ({ ok: true }));
+  app.get('/v1/status', async () => steering.status());
+
+  app.get<{ Params: GroupParams }>(
+    '/v1/groups/:group/why',
+    { schema: { params: groupParams } },
+    async ({ params }) => steering.why(params.group),
+  );
+  app.post<{ Params: GroupParams; Body: { readonly to: NodeId } }>(
+    '/v1/groups/:group/move',
+    { schema: { params: groupParams, body: moveBody } },
+    async ({ params, body }) =>
+      bounded(steering.move(params.group, body.to), `move group "${params.group}" to "${body.to}"`),
+  );
+  app.post<{ Params: GroupParams }>(
+    '/v1/groups/:group/start',
+    { schema: { params: groupParams } },
+    async ({ params }) =>
+      bounded(steering.startGroup(params.group), `start group "${params.group}"`),
+  );
+  app.post<{ Params: GroupParams }>(
+    '/v1/groups/:group/stop',
+    { schema: { params: groupParams } },
+    async ({ params }) => bounded(steering.stopGroup(params.group), `stop group "${params.group}"`),
+  );
+
+  app.get<{ Querystring: { readonly limit: number } }>(
+    '/v1/events',
+    { schema: { querystring: eventsQuery } },
+    async ({ query }) => ({ events: await steering.events(query.limit) }),
+  );
+  app.get('/v1/events/follow', async (request, reply) => {
+    reply.hijack();
+    const after = request.headers['last-event-id'];
+    await streams.open(reply.raw, typeof after === 'string' ? after : undefined);
+  });
+
+  app.post('/v1/config/reload', async () => bounded(steering.reload(), 'reload the configuration'));
+}
+
+/** The sentence on the outcome, or `timed-out` while the operation goes on. */
+async function bounded(
+  operation: Promise<string>,
+  what: string,
+): Promise<{ readonly message: string }> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const seconds = OPERATION_MS_MAX / 1000;
+      reject(
+        new TakoError('timed-out', `Cannot ${what} within ${seconds} s: it is still under way`, {
+          next: 'Look with "tako status" and "tako events" how it goes on',
+        }),
+      );
+    }, OPERATION_MS_MAX);
+  });
+  try {
+    return { message: await Promise.race([operation, late]) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
