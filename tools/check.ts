@@ -13,13 +13,19 @@ import { fileURLToPath } from 'node:url';
 import { inPackage, ROOT } from './lib/paths.ts';
 import { runCommand } from './lib/run-command.ts';
 import { closingLine, runSteps, type Step, type StepResult } from './lib/steps.ts';
-import type { Tally } from './lib/vitest.ts';
-import { runTests } from './lib/vitest.ts';
+import { runTests, type Tally } from './lib/vitest.ts';
+import { ensurePrograms } from './setup.ts';
 
 const STEPS_AT_ONCE_MAX = 2;
 
+type Environment = Readonly<Record<string, string>>;
+
+interface CheckStep extends Omit<Step, 'run'> {
+  run(environment: Environment): Promise<StepResult>;
+}
+
 /** Longest first, so that the short ones fill the gaps. */
-const STEPS: readonly Step[] = [
+const STEPS: readonly CheckStep[] = [
   { name: 'tests', about: 'unit, property and scenario tests (vitest)', run: fastTests },
   {
     name: 'types',
@@ -45,10 +51,17 @@ const STEPS: readonly Step[] = [
   },
 ];
 
-/** Runs the steps of these names, all for an empty list, and prints their lines. */
-export function runCheck(names: readonly string[] = []): Promise<Tally> {
+/**
+ * Runs the steps of these names, all for an empty list, and prints their lines. `environment` is
+ * for the tests.
+ */
+export function runCheck(
+  names: readonly string[] = [],
+  environment: Environment = {},
+): Promise<Tally> {
   const steps = names.length === 0 ? STEPS : STEPS.filter((step) => names.includes(step.name));
-  return runSteps(steps, {
+  const bound = steps.map((step): Step => ({ ...step, run: () => step.run(environment) }));
+  return runSteps(bound, {
     atOnce: Math.min(STEPS_AT_ONCE_MAX, availableParallelism()),
     print: (text) => process.stdout.write(text),
   });
@@ -62,8 +75,8 @@ async function node(command: readonly string[]): Promise<StepResult> {
   return { ok: result.code === 0, output: result.output };
 }
 
-async function fastTests(): Promise<StepResult> {
-  const run = await runTests('fast', { output: 'keep' });
+async function fastTests(environment: Environment): Promise<StepResult> {
+  const run = await runTests('fast', { output: 'keep', environment });
   return { ok: run.ok, output: run.output, note: closingLine(run), tally: run };
 }
 
@@ -84,6 +97,7 @@ async function main(): Promise<number> {
     );
     return 2;
   }
+  await ensurePrograms('check');
   const tally = await runCheck(positionals);
   console.log(closingLine(tally));
   return tally.failed === 0 ? 0 : 1;

@@ -2,7 +2,7 @@
  * Runs a program to its end and keeps what it prints, or lets it print as it comes. Nothing here
  * goes through a shell.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 /** More output than this is cut at the front: the end of a failure says most. */
@@ -26,6 +26,12 @@ export interface CommandResult {
 }
 
 const KILL_AFTER_MS = 5000;
+const running = new Set<ChildProcess>();
+
+/** Sends a signal to every program that is running now, for when the person has had enough. */
+export function interruptCommands(signal: NodeJS.Signals): void {
+  for (const child of running) child.kill(signal);
+}
 
 export function runCommand(
   command: readonly [string, ...string[]],
@@ -39,6 +45,7 @@ export function runCommand(
       env: { ...process.env, ...options.environment },
       stdio: options.output === 'show' ? 'inherit' : ['ignore', 'pipe', 'pipe'],
     });
+    running.add(child);
     let output = '';
     let timedOut = false;
     const timers: NodeJS.Timeout[] = [];
@@ -56,6 +63,7 @@ export function runCommand(
       timers.push(soft);
     }
     const end = (code: number): void => {
+      running.delete(child);
       for (const timer of timers) clearTimeout(timer);
       resolve({ code, output, milliseconds: performance.now() - startedAt, timedOut });
     };
