@@ -15,11 +15,14 @@ export type MonitorResult = {
   readonly detail: string;
 };
 
+/** `abandon`: authority is lost, so by force and at once; `orderly`: let clients and data come to rest. */
+export type StopMode = 'orderly' | 'abandon';
+
 export interface Agent {
   /** Resolves when the resource serves. */
   start(epoch: Epoch, cancel: CancelSignal): Promise<ActionOutcome>;
   /** Resolves when it is known that nothing of the resource is left; `failed` means it still acts. */
-  stop(cancel: CancelSignal): Promise<ActionOutcome>;
+  stop(cancel: CancelSignal, mode: StopMode): Promise<ActionOutcome>;
   monitor(cancel: CancelSignal): Promise<MonitorResult>;
   /** Called once; the agent reports what it notices by itself, between monitors. */
   onChange(listener: (result: MonitorResult) => void): void;

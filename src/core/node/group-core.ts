@@ -156,7 +156,7 @@ export class GroupCore {
     return earliest([
       this.#engine.nextWakeAt(),
       this.#proposals.nextWakeAt(),
-      this.#phase === 'owning' ? this.#copies.nextWakeAt(now) : NEVER,
+      this.epochOwned !== undefined ? this.#copies.nextWakeAt(now) : NEVER,
       this.#phase === 'suspended' ? plus(this.#suspendedAt, this.#o.timing.suspendGraceMs) : NEVER,
       this.#phase === 'owning' ? this.#gaveUpAt : NEVER,
       this.#phase === 'owning' && !this.#leaseHeld ? this.#leaseDueAt() : NEVER,
@@ -247,6 +247,10 @@ export class GroupCore {
         break;
       case 'claiming':
         this.#advanceClaiming(now);
+        break;
+      case 'handing':
+      case 'stopping':
+        this.#advanceCopies(must(this.#record, 'an owner has a record'), now);
         break;
       case 'sealing':
         if (!this.#ownerIsLost()) this.#unseal('the owner is heard again', now);
@@ -354,6 +358,16 @@ export class GroupCore {
   #advanceOwning(now: Instant): void {
     const record = must(this.#record, 'an owner has a record');
     if (this.#supersededBy(record)) return this.#yieldSuperseded(record, now);
+    this.#advanceCopies(record, now);
+    if (!this.#leaseHeld && now >= this.#leaseDueAt()) {
+      return this.#suspend('no majority of voters answers', now);
+    }
+    if (this.#engine.hasGivenUp()) this.#advanceGivenUp(record, now);
+    else this.#gaveUpAt = NEVER;
+  }
+
+  /** Votes copies out and in, as long as writes or the end of writes wait for them. */
+  #advanceCopies(record: OwnershipRecord, now: Instant): void {
     for (const vote of this.#copies.due({ silentMs: (p, at) => this.#silentMs(p, at) }, now)) {
       const listed = record.inSync[vote.mirror]?.includes(vote.peer) ?? false;
       if (vote.type === 'expel' && !listed) {
@@ -369,11 +383,6 @@ export class GroupCore {
       const change: RecordChange = { type, owner: this.#o.me, epoch: record.epoch, mirror, peer };
       this.#propose('copy', change, now);
     }
-    if (!this.#leaseHeld && now >= this.#leaseDueAt()) {
-      return this.#suspend('no majority of voters answers', now);
-    }
-    if (this.#engine.hasGivenUp()) this.#advanceGivenUp(record, now);
-    else this.#gaveUpAt = NEVER;
   }
 
   /** A new owner that has no lease by then is suspended. */
@@ -417,7 +426,7 @@ export class GroupCore {
   #advanceClaiming(now: Instant): void {
     const owner = this.#record?.owner;
     if (owner === undefined || owner === this.#o.me || this.#ownerIsLost()) return;
-    if (!this.#proposals.idle) this.#voted(this.#proposals.cancel(now), now);
+    if (this.#proposals.active === 'claim') this.#voted(this.#proposals.cancel(now), now);
   }
 
   // Taking over.
@@ -627,8 +636,7 @@ export class GroupCore {
   #settledDoubt(before: OwnershipRecord | undefined, outcome: ProposalOutcome, now: Instant): void {
     const record = this.#record;
     if (outcome.type === 'noQuorum') {
-      if (this.#proposals.idle) this.#propose('learn', { type: 'read' }, now);
-      return;
+      return this.#propose('learn', { type: 'read' }, now);
     }
     if (record === undefined) return this.#enterWaiting(now);
     if (record.owner === this.#o.me && record.epoch !== before?.epoch) {

@@ -42,8 +42,9 @@ export class Proposals<Purpose> {
     this.#highest = highest;
   }
 
-  get idle(): boolean {
-    return this.#active === undefined;
+  /** What the vote under way is for; undefined when there is none. */
+  get active(): Purpose | undefined {
+    return this.#active?.proposal.purpose;
   }
 
   /** False when the queue is full, or when the same vote is under way or waits already. */

@@ -1,0 +1,86 @@
+/**
+ * The `mirror` resource: online while this node's mirror process serves the directory as primary.
+ * Which copies count is in the ownership record, so a start asks for it at that moment.
+ */
+import type { CancelSignal } from '../../base/cancel-signal.ts';
+import type { ActionOutcome, Agent, MonitorResult, StopMode } from '../../ports/agent.ts';
+import type { MirrorAnswer, MirrorControl } from '../../ports/mirror-control.ts';
+import type { Epoch, NodeId } from '../../protocol/ids.ts';
+import type { MirrorStatus } from '../../protocol/mirror-ipc.ts';
+
+export interface MirrorAgentOptions {
+  readonly mirror: MirrorControl;
+  /** The copies in sync by the present record; this node among them. */
+  readonly inSync: () => readonly NodeId[];
+  readonly path: string;
+}
+
+/** A mirror process that died is started again by the heart within this time. */
+const CONNECT_MS = 3000;
+
+export class MirrorAgent implements Agent {
+  readonly #options: MirrorAgentOptions;
+
+  constructor(options: MirrorAgentOptions) {
+    this.#options = options;
+  }
+
+  async start(epoch: Epoch, _cancel: CancelSignal): Promise<ActionOutcome> {
+    const { mirror, path } = this.#options;
+    if (!(await mirror.whenConnected(CONNECT_MS))) return notConnected();
+    const status = mirror.status;
+    if (status?.role === 'primary' && status.epoch === epoch && status.mounted) {
+      return { outcome: 'ok', detail: describe(status) };
+    }
+    const answer = await mirror.command({ type: 'serve', epoch, inSync: this.#options.inSync() });
+    return outcomeOf(answer, `serving ${path}`);
+  }
+
+  async stop(_cancel: CancelSignal, mode: StopMode): Promise<ActionOutcome> {
+    const { mirror, path } = this.#options;
+    if (!(await mirror.whenConnected(CONNECT_MS))) {
+      // Without its process a mount answers nothing but errors: nothing can be acknowledged.
+      return { outcome: 'ok', detail: 'the mirror process does not run' };
+    }
+    if (mirror.status?.role !== 'primary')
+      return { outcome: 'ok', detail: `${path} is not served` };
+    const answer = await mirror.command({ type: mode === 'orderly' ? 'drain' : 'abort' });
+    return outcomeOf(answer, `${path} is not served any more`);
+  }
+
+  async monitor(_cancel: CancelSignal): Promise<MonitorResult> {
+    const { mirror } = this.#options;
+    if (!(await mirror.whenConnected(CONNECT_MS))) {
+      return { state: 'stopped', detail: 'the mirror process does not run' };
+    }
+    const status = mirror.status;
+    if (status === undefined) return { state: 'unknown', detail: 'no status yet' };
+    if (status.role === 'primary' && status.mounted) {
+      return { state: 'online', detail: describe(status) };
+    }
+    return { state: 'stopped', detail: `it is ${status.role}` };
+  }
+
+  onChange(listener: (result: MonitorResult) => void): void {
+    this.#options.mirror.onConnection((connected) => {
+      if (!connected) listener({ state: 'failed', detail: 'the mirror process died' });
+    });
+  }
+}
+
+function notConnected(): ActionOutcome {
+  return { outcome: 'failed', detail: 'the mirror process does not answer' };
+}
+
+function outcomeOf(answer: MirrorAnswer, done: string): ActionOutcome {
+  if (answer.ok) return { outcome: 'ok', detail: done };
+  return { outcome: answer.code === 'not-running' ? 'unknown' : 'failed', detail: answer.message };
+}
+
+function describe(status: MirrorStatus): string {
+  if (status.frozen !== undefined) return `serving; writes wait: ${status.frozen}`;
+  const inSync = status.peers.filter((peer) => peer.state === 'in-sync').map((peer) => peer.node);
+  return inSync.length === 0
+    ? 'serving, no copy in sync'
+    : `serving, in sync: ${inSync.join(', ')}`;
+}

@@ -1,0 +1,95 @@
+/**
+ * Runs the actions of one resource, one at a time. A start or stop that comes while another action
+ * runs cancels it and waits for it to come to rest first, so that two actions never work on the
+ * same resource. What is not over within its time limit has an unknown outcome.
+ */
+import { Canceller } from '../base/canceller.ts';
+import { messageOf } from '../base/tako-error.ts';
+import type { ActionResult, EngineAction, Observation } from '../core/group/engine.ts';
+import type { ActionOutcome, Agent } from '../ports/agent.ts';
+import type { Timers } from '../ports/timers.ts';
+
+/** How long a cancelled or overdue action may take to come to rest. */
+const REST_MS = 1000;
+
+interface Running {
+  readonly canceller: Canceller;
+  readonly ended: Promise<void>;
+}
+
+export class ActionLane {
+  readonly #agent: Agent;
+  readonly #timers: Timers;
+  #running: Running | undefined;
+
+  constructor(agent: Agent, timers: Timers) {
+    this.#agent = agent;
+    this.#timers = timers;
+  }
+
+  /** Never rejects: what an agent throws is a failure with that message. */
+  async run(action: EngineAction): Promise<ActionResult> {
+    const before = this.#running;
+    before?.canceller.cancel();
+    const canceller = new Canceller();
+    const outcome = this.#after(before, () => this.#act(action, canceller), action, canceller);
+    const running = { canceller, ended: outcome.then(() => undefined) };
+    this.#running = running;
+    const { outcome: result, detail } = await outcome;
+    if (this.#running === running) this.#running = undefined;
+    return { id: action.id, resource: action.resource, outcome: result, detail };
+  }
+
+  async monitor(action: EngineAction): Promise<Observation> {
+    const canceller = new Canceller();
+    const seen = await this.#limited(
+      this.#agent.monitor(canceller.signal).catch((error: unknown) => ({
+        state: 'unknown' as const,
+        detail: messageOf(error),
+      })),
+      action.timeoutMs,
+      canceller,
+    );
+    const late = { state: 'unknown' as const, detail: `no answer in ${action.timeoutMs} ms` };
+    return { resource: action.resource, ...(seen ?? late) };
+  }
+
+  async #after(
+    before: Running | undefined,
+    act: () => Promise<ActionOutcome>,
+    action: EngineAction,
+    canceller: Canceller,
+  ): Promise<ActionOutcome> {
+    if (before !== undefined) await this.#limited(before.ended, REST_MS, new Canceller());
+    const outcome = await this.#limited(act(), action.timeoutMs, canceller);
+    if (outcome !== undefined) return outcome;
+    return { outcome: 'unknown', detail: `${action.action} did not end in ${action.timeoutMs} ms` };
+  }
+
+  async #act(action: EngineAction, canceller: Canceller): Promise<ActionOutcome> {
+    try {
+      if (action.action === 'start') return await this.#agent.start(action.epoch, canceller.signal);
+      return await this.#agent.stop(canceller.signal, action.mode);
+    } catch (error) {
+      return { outcome: 'failed', detail: messageOf(error) };
+    }
+  }
+
+  /** Undefined when it took longer; it is then cancelled and given a moment to come to rest. */
+  async #limited<T>(work: Promise<T>, ms: number, canceller: Canceller): Promise<T | undefined> {
+    let clear = (): void => undefined;
+    const limit = new Promise<undefined>((resolve) => {
+      clear = this.#timers.after(ms, () => resolve(undefined));
+    });
+    const first = await Promise.race([work.then((value) => ({ value })), limit]);
+    clear();
+    if (first !== undefined) return first.value;
+    canceller.cancel();
+    const rest = new Promise<undefined>((resolve) => {
+      clear = this.#timers.after(REST_MS, () => resolve(undefined));
+    });
+    await Promise.race([work, rest]);
+    clear();
+    return undefined;
+  }
+}

@@ -1,0 +1,295 @@
+/**
+ * Drives a `NodeCore` in the world: feeds it events one after the other, carries out its effects
+ * in order, wakes it in time. Decides nothing. See `src/core/node/node-io.ts` for the duties.
+ */
+import { unreachable } from '../base/assert.ts';
+import { TakoError } from '../base/tako-error.ts';
+import type { EngineAction } from '../core/group/engine.ts';
+import type { NodeCore } from '../core/node/node-core.ts';
+import type {
+  CoreEvent,
+  Decided,
+  Effect,
+  MirrorOrder,
+  OperatorRequest,
+} from '../core/node/node-io.ts';
+import type { AcceptorEntry } from '../core/registry/acceptor.ts';
+import type { Agent } from '../ports/agent.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { StateStore } from '../ports/state-store.ts';
+import type { Timers } from '../ports/timers.ts';
+import type { EventDraft } from '../protocol/event.ts';
+import type { ToHeart } from '../protocol/heart-ipc.ts';
+import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
+import type { RegistryMessage } from '../protocol/record.ts';
+import { ActionLane } from './action-lane.ts';
+
+export interface ControlPorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly store: StateStore<AcceptorEntry>;
+  readonly heart: { send(message: ToHeart): boolean };
+  readonly agents: ReadonlyMap<string, Agent>;
+  /** Resolves in bounded time; never rejects. */
+  readonly orderMirror: (
+    group: GroupId,
+    mirror: ResourceId,
+    order: MirrorOrder,
+  ) => Promise<{ readonly ok: boolean; readonly message: string }>;
+  readonly publish: (draft: EventDraft) => void;
+  /** The storage of votes failed: the process must end, and say so. */
+  readonly fail: (error: Error) => void;
+}
+
+/** An event without its time, which the runtime adds. */
+export type UntimedEvent = CoreEvent extends infer E
+  ? E extends CoreEvent
+    ? Omit<E, 'now'>
+    : never
+  : never;
+
+/** Between two wake-ups at least; a decision that asks for more is served a little later. */
+const WAKE_MS_MIN = 2;
+const REQUEST_TIMEOUT_MS = 55_000;
+
+interface Waiting {
+  readonly after: number;
+  readonly run: () => void;
+}
+
+interface Pending {
+  readonly resolve: (text: string) => void;
+  readonly reject: (error: Error) => void;
+  readonly clear: () => void;
+}
+
+export function agentKey(group: GroupId, resource: ResourceId): string {
+  return `${group}/${resource}`;
+}
+
+export class ControlRuntime {
+  readonly #me: NodeId;
+  readonly #core: NodeCore;
+  readonly #ports: ControlPorts;
+  readonly #lanes: ReadonlyMap<string, ActionLane>;
+  readonly #queue: CoreEvent[] = [];
+  readonly #requests = new Map<number, Pending>();
+  #waiting: Waiting[] = [];
+  #durable = 0;
+  #running = false;
+  #nextRequest = 1;
+  #clearTimer: () => void = () => undefined;
+  #ended = false;
+
+  constructor(me: NodeId, core: NodeCore, ports: ControlPorts) {
+    this.#me = me;
+    this.#core = core;
+    this.#ports = ports;
+    const lanes = [...ports.agents].map(
+      ([key, agent]) => [key, new ActionLane(agent, ports.timers)] as const,
+    );
+    this.#lanes = new Map(lanes);
+  }
+
+  start(): void {
+    for (const [group] of this.#core.groups()) this.#listen(group);
+    this.#perform(this.#core.start(this.#ports.clock.now()));
+    this.#schedule();
+  }
+
+  /** No further events, effects or timers. */
+  end(): void {
+    this.#ended = true;
+    this.#clearTimer();
+    for (const pending of this.#requests.values()) {
+      pending.clear();
+      pending.reject(new TakoError('not-running', 'Tako is being stopped on this node'));
+    }
+    this.#requests.clear();
+  }
+
+  dispatch(event: UntimedEvent): void {
+    if (this.#ended) return;
+    this.#queue.push({ ...event, now: this.#ports.clock.now() } as CoreEvent);
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#perform(this.#core.step(next));
+      }
+    } finally {
+      this.#running = false;
+    }
+    this.#schedule();
+  }
+
+  /** Resolves with one sentence when the request is carried out; rejects with a TakoError. */
+  ask(group: GroupId, request: OperatorRequest): Promise<string> {
+    const id = this.#nextRequest;
+    this.#nextRequest += 1;
+    return new Promise((resolve, reject) => {
+      const clear = this.#ports.timers.after(REQUEST_TIMEOUT_MS, () => {
+        this.#requests.delete(id);
+        const text = `The request for group "${group}" did not end in time; it goes on`;
+        reject(new TakoError('timed-out', text, { next: `See "tako why ${group}"` }));
+      });
+      this.#requests.set(id, { resolve, reject, clear });
+      this.dispatch({ type: 'asked', id, group, request });
+    });
+  }
+
+  #listen(group: GroupId): void {
+    for (const [key, agent] of this.#ports.agents) {
+      const [owner, resource] = key.split('/') as [GroupId, ResourceId];
+      if (owner !== group) continue;
+      agent.onChange((seen) => {
+        const monitorId = undefined;
+        this.dispatch({ type: 'observed', group, seen: { resource, ...seen }, monitorId });
+      });
+    }
+  }
+
+  #schedule(): void {
+    this.#clearTimer();
+    if (this.#ended) return;
+    const now = this.#ports.clock.now();
+    const at = this.#core.nextWakeAt(now);
+    if (!Number.isFinite(at)) return;
+    const ms = Math.max(WAKE_MS_MIN, at - now);
+    this.#clearTimer = this.#ports.timers.after(ms, () => this.dispatch({ type: 'timePassed' }));
+  }
+
+  #perform(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#performOne(effect);
+  }
+
+  #performOne(effect: Effect): void {
+    switch (effect.type) {
+      case 'persist':
+        return this.#persist(effect.id, effect.entry);
+      case 'send':
+        return this.#afterDurable(effect.after, () => this.#send(effect.to, effect.message));
+      case 'records':
+        return this.#afterDurable(effect.after, () => this.#sendRecords());
+      case 'revoke':
+      case 'claim':
+      case 'release':
+        return this.#tellHeart(effect);
+      case 'action':
+        return this.#act(effect);
+      case 'probe':
+        return this.#probe(effect.group);
+      case 'mirrorOrder':
+        return this.#order(effect.group, effect.mirror, effect.order);
+      case 'event':
+        return this.#ports.publish(effect.draft);
+      case 'reply':
+        return this.#reply(effect);
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #persist(id: number, entry: AcceptorEntry): void {
+    this.#ports.store.put(entry.group, entry).then(
+      () => {
+        this.#durable = Math.max(this.#durable, id);
+        const ready = this.#waiting.filter((waiting) => waiting.after <= this.#durable);
+        this.#waiting = this.#waiting.filter((waiting) => waiting.after > this.#durable);
+        for (const waiting of ready) waiting.run();
+        this.dispatch({ type: 'persisted', id });
+      },
+      (error: unknown) => {
+        this.#ports.fail(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  }
+
+  #afterDurable(after: number | undefined, run: () => void): void {
+    if (after === undefined || after <= this.#durable) run();
+    else this.#waiting.push({ after, run });
+  }
+
+  #send(to: NodeId, message: RegistryMessage | Decided): void {
+    if (to !== this.#me) {
+      this.#ports.heart.send({ type: 'send', to, body: message });
+    } else if (message.type !== 'decided') {
+      this.dispatch({ type: 'registryMessage', from: this.#me, message });
+    }
+  }
+
+  #sendRecords(): void {
+    const records = this.#core.acceptor.entries().flatMap(({ group, accepted }) => {
+      const record = accepted?.record;
+      return record === undefined ? [] : [{ group, owner: record.owner, epoch: record.epoch }];
+    });
+    this.#ports.heart.send({ type: 'records', records });
+  }
+
+  /** A heart that is not connected can't be asked for leave: that vote is then refused. */
+  #tellHeart(effect: Extract<Effect, { type: 'revoke' | 'claim' | 'release' }>): void {
+    const sent = this.#ports.heart.send(effect);
+    if (sent || effect.type !== 'revoke') return;
+    const { id } = effect;
+    const why = 'starting';
+    this.dispatch({ type: 'revoked', id, ok: false, remainingMs: 100, why });
+  }
+
+  #act(action: EngineAction): void {
+    const { group, resource } = action;
+    const lane = this.#lanes.get(agentKey(group, resource));
+    if (lane === undefined) {
+      const result = { id: action.id, resource, outcome: 'failed' as const, detail: 'no agent' };
+      return this.dispatch({ type: 'actionFinished', group, action: action.action, result });
+    }
+    if (action.action === 'monitor') {
+      void lane.monitor(action).then((seen) => {
+        this.dispatch({ type: 'observed', group, seen, monitorId: action.id });
+      });
+      return;
+    }
+    void lane.run(action).then((result) => {
+      this.dispatch({ type: 'actionFinished', group, action: action.action, result });
+    });
+  }
+
+  #probe(group: GroupId): void {
+    const probes = [...this.#lanes]
+      .filter(([key]) => key.startsWith(`${group}/`))
+      .map(([key, lane]) => lane.monitor(probeAction(group, key)));
+    void Promise.all(probes).then((found) => this.dispatch({ type: 'probed', group, found }));
+  }
+
+  #order(group: GroupId, mirror: ResourceId, order: MirrorOrder): void {
+    void this.#ports.orderMirror(group, mirror, order).then(({ ok, message }) => {
+      this.dispatch({ type: 'mirrorAnswered', group, mirror, order, ok, message });
+    });
+  }
+
+  #reply(effect: Extract<Effect, { type: 'reply' }>): void {
+    const pending = this.#requests.get(effect.id);
+    if (pending === undefined) return;
+    this.#requests.delete(effect.id);
+    pending.clear();
+    if (effect.code === undefined) pending.resolve(effect.text);
+    else pending.reject(new TakoError(effect.code, effect.text));
+  }
+}
+
+const PROBE_TIMEOUT_MS = 5000;
+
+function probeAction(group: GroupId, key: string): EngineAction {
+  const resource = key.slice(key.indexOf('/') + 1) as ResourceId;
+  return {
+    type: 'action',
+    id: 0,
+    group,
+    resource,
+    action: 'monitor',
+    mode: 'orderly',
+    epoch: 0 as EngineAction['epoch'],
+    timeoutMs: PROBE_TIMEOUT_MS,
+  };
+}
