@@ -47,9 +47,16 @@ export type ToHeart =
       readonly name: string;
       readonly pid: number;
     }
-  /** What this node's acceptor last accepted, for every group; the whole table each time. */
+  /**
+   * What this node's acceptor last accepted, for every group; the whole table each time, and an
+   * accept that is being written counts as accepted. `after`: the `id` of the last allowed `revoke`
+   * that is over and done with, accepted or not; it must be given then, because until the heart
+   * sees it (or another owner in the table) it promises nobody anything for that group.
+   * An allowed revoke is good only on the connection on which the answer came.
+   */
   | {
       readonly type: 'records';
+      readonly after?: number | undefined;
       readonly records: readonly {
         readonly group: GroupId;
         readonly owner: NodeId;
@@ -58,11 +65,16 @@ export type ToHeart =
     }
   /** This node owns the group at this epoch: seek its lease. */
   | { readonly type: 'claim'; readonly group: GroupId; readonly epoch: Epoch }
-  /** Seek it no longer; withdraw its addresses; its lease mark is void at once. */
+  /**
+   * Seek it no longer; withdraw its addresses; its lease mark is void at once, but a mirror that
+   * read it before may trust it to its end: stop the mirror first. The voters are told at once and
+   * are then free. Before claiming the same epoch again, win a vote that says it is still so.
+   */
   | { readonly type: 'release'; readonly group: GroupId }
   /**
-   * May this voter vote for another owner than `owner` at `epoch`? If so the heart promises that
-   * owner nothing more for this group until `records` says otherwise.
+   * May this voter vote for another owner than `owner`, the one in its last accepted record? If so
+   * the heart promises nobody anything more for this group until `records` comes with this `id` in
+   * `after`. `id` grows with every question of a connection.
    */
   | {
       readonly type: 'revoke';
@@ -78,6 +90,30 @@ export type ToHeart =
       readonly epoch: Epoch;
       readonly addresses: readonly WantedAddress[];
     };
+
+/** Counted since the heart started. */
+export interface HeartMeters {
+  readonly links: readonly {
+    readonly link: LinkId;
+    readonly sent: number;
+    readonly received: number;
+    readonly sendErrors: number;
+    /** The last error that the kernel gave for a datagram, with its time. */
+    readonly lastError: string | undefined;
+  }[];
+  /** Not of this protocol, or of another version. */
+  readonly malformed: number;
+  /** From a name or an address that the configuration does not have. */
+  readonly unknown: number;
+  /** With another key, or changed on the way. */
+  readonly forged: number;
+  /** Authentic, but seen before, of an earlier boot, or meant for one. */
+  readonly stale: number;
+  /** Not looked at, because too many of unknown boots came at once. */
+  readonly refused: number;
+  /** The longest time by which the heart woke up late within the last minute. */
+  readonly latestWakeMs: number;
+}
 
 export type FromHeart =
   | {
@@ -112,6 +148,15 @@ export type FromHeart =
   | { readonly type: 'message'; readonly from: NodeId; readonly body: unknown }
   /** A voter's acceptor is behind: its promise does not cover the group at the claimed epoch. */
   | { readonly type: 'behind'; readonly node: NodeId; readonly group: GroupId }
+  /** A voter's record has a newer epoch than this node claims: the record moved on. */
+  | {
+      readonly type: 'ahead';
+      readonly node: NodeId;
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+    }
+  /** To control, once a second. */
+  | { readonly type: 'meters'; readonly meters: HeartMeters }
   | {
       readonly type: 'address';
       readonly group: GroupId;

@@ -1,0 +1,108 @@
+/** What goes into the heart's core and what comes out of it. */
+import type { Instant } from '../../base/time.ts';
+import type { Timing } from '../../protocol/config.ts';
+import type { FromHeart, WantedAddress } from '../../protocol/heart-ipc.ts';
+import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { AnswerBody, HeartbeatBody } from '../../protocol/packet.ts';
+
+export interface HeartMember {
+  readonly id: NodeId;
+  /** The links that it has an address on. */
+  readonly links: readonly LinkId[];
+}
+
+export interface HeartOptions {
+  readonly self: NodeId;
+  readonly boot: BootId;
+  readonly startedAt: Instant;
+  readonly timing: Timing;
+  readonly links: readonly { readonly id: LinkId; readonly direct: boolean }[];
+  /** All voters: the nodes and the witness, this one among them. */
+  readonly members: readonly HeartMember[];
+  /** Virtual addresses that a former run may have left on this node. */
+  readonly leftovers: readonly { readonly group: GroupId; readonly address: WantedAddress }[];
+}
+
+export interface GroupRecord {
+  readonly group: GroupId;
+  readonly owner: NodeId;
+  readonly epoch: Epoch;
+}
+
+/** `missing`: a stranger had removed the address; it was put back. */
+export type AddressOutcome =
+  { readonly outcome: 'ok' | 'missing' } | { readonly outcome: 'failed'; readonly detail: string };
+
+export type HeartEvent = { readonly now: Instant } & (
+  | { readonly type: 'timePassed' }
+  /** An authentic packet, proven fresh, of that boot of the peer. */
+  | {
+      readonly type: 'heard';
+      readonly from: NodeId;
+      readonly boot: BootId;
+      readonly link: LinkId;
+      /** Undefined for packets that say no more than that the sender lives. */
+      readonly body: HeartbeatBody | AnswerBody | undefined;
+    }
+  | { readonly type: 'carrierChanged'; readonly link: LinkId; readonly carrier: boolean }
+  /** Control said hello: a new process, or a new connection of the same. */
+  | { readonly type: 'controlConnected' }
+  | {
+      readonly type: 'recordsReported';
+      readonly records: readonly GroupRecord[];
+      readonly after: number | undefined;
+    }
+  | { readonly type: 'claimed'; readonly group: GroupId; readonly epoch: Epoch }
+  | { readonly type: 'released'; readonly group: GroupId }
+  | { readonly type: 'revokeAsked'; readonly id: number; readonly group: GroupId }
+  | {
+      readonly type: 'addressesWanted';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly addresses: readonly WantedAddress[];
+    }
+  | {
+      readonly type: 'addressDone';
+      readonly group: GroupId;
+      readonly resource: ResourceId;
+      readonly result: AddressOutcome;
+    }
+  /** Report everything, for a client that just came. */
+  | { readonly type: 'reportAsked' }
+  /** The machine slept or its clock stood still: nothing that was measured counts. */
+  | { readonly type: 'timeLost' }
+  /** Give up every lease for good. */
+  | { readonly type: 'stopAsked' }
+);
+
+/**
+ * To be carried out in this order, without anything in between: what takes authority away always
+ * comes before what is sent.
+ */
+export type HeartEffect =
+  | {
+      readonly type: 'send';
+      readonly to: NodeId;
+      readonly link: LinkId;
+      readonly body: HeartbeatBody | AnswerBody;
+    }
+  /** Write the lease mark. `validUntil` of the distant past: void. */
+  | {
+      readonly type: 'mark';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly validUntil: Instant;
+    }
+  /** Add the address or renew its life, unless `until` has passed by then. */
+  | {
+      readonly type: 'hold';
+      readonly group: GroupId;
+      readonly address: WantedAddress;
+      readonly until: Instant;
+      /** The address should be there already. */
+      readonly renewal: boolean;
+    }
+  | { readonly type: 'drop'; readonly group: GroupId; readonly address: WantedAddress }
+  /** Tell the neighbours where the address is, unless `until` has passed by then. */
+  | { readonly type: 'announce'; readonly address: WantedAddress; readonly until: Instant }
+  | { readonly type: 'report'; readonly message: FromHeart };
