@@ -7,7 +7,7 @@ import { Canceller } from '../base/canceller.ts';
 import { messageOf } from '../base/tako-error.ts';
 import type { ActionResult, EngineAction, Observation } from '../core/group/engine.ts';
 import type { ActionOutcome, Agent } from '../ports/agent.ts';
-import type { Timers } from '../ports/timers.ts';
+import type { Timer } from '../ports/timer.ts';
 
 /** How long a cancelled or overdue action may take to come to rest. */
 const REST_MS = 1000;
@@ -19,12 +19,12 @@ interface Running {
 
 export class ActionLane {
   readonly #agent: Agent;
-  readonly #timers: Timers;
+  readonly #timer: Timer;
   #running: Running | undefined;
 
-  constructor(agent: Agent, timers: Timers) {
+  constructor(agent: Agent, timer: Timer) {
     this.#agent = agent;
-    this.#timers = timers;
+    this.#timer = timer;
   }
 
   /** Never rejects: what an agent throws is a failure with that message. */
@@ -79,14 +79,14 @@ export class ActionLane {
   async #limited<T>(work: Promise<T>, ms: number, canceller: Canceller): Promise<T | undefined> {
     let clear = (): void => undefined;
     const limit = new Promise<undefined>((resolve) => {
-      clear = this.#timers.after(ms, () => resolve(undefined));
+      clear = this.#timer.after(ms, () => resolve(undefined));
     });
     const first = await Promise.race([work.then((value) => ({ value })), limit]);
     clear();
     if (first !== undefined) return first.value;
     canceller.cancel();
     const rest = new Promise<undefined>((resolve) => {
-      clear = this.#timers.after(REST_MS, () => resolve(undefined));
+      clear = this.#timer.after(REST_MS, () => resolve(undefined));
     });
     await Promise.race([work, rest]);
     clear();

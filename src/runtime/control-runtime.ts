@@ -18,7 +18,7 @@ import type { Agent } from '../ports/agent.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { StateStore } from '../ports/state-store.ts';
-import type { Timers } from '../ports/timers.ts';
+import type { Timer } from '../ports/timer.ts';
 import type { EventDraft } from '../protocol/event.ts';
 import type { ToHeart } from '../protocol/heart-ipc.ts';
 import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
@@ -27,7 +27,7 @@ import { ActionLane } from './action-lane.ts';
 
 export interface ControlPorts {
   readonly clock: Clock;
-  readonly timers: Timers;
+  readonly timer: Timer;
   readonly log: Log;
   readonly store: StateStore<AcceptorEntry>;
   readonly heart: { send(message: ToHeart): boolean };
@@ -88,7 +88,7 @@ export class ControlRuntime {
     this.#core = core;
     this.#ports = ports;
     const lanes = [...ports.agents].map(
-      ([key, agent]) => [key, new ActionLane(agent, ports.timers)] as const,
+      ([key, agent]) => [key, new ActionLane(agent, ports.timer)] as const,
     );
     this.#lanes = new Map(lanes);
   }
@@ -99,7 +99,7 @@ export class ControlRuntime {
     this.#schedule();
   }
 
-  /** No further events, effects or timers. */
+  /** No further events, effects or timer. */
   end(): void {
     this.#ended = true;
     this.#clearTimer();
@@ -130,7 +130,7 @@ export class ControlRuntime {
     const id = this.#nextRequest;
     this.#nextRequest += 1;
     return new Promise((resolve, reject) => {
-      const clear = this.#ports.timers.after(REQUEST_TIMEOUT_MS, () => {
+      const clear = this.#ports.timer.after(REQUEST_TIMEOUT_MS, () => {
         this.#requests.delete(id);
         const text = `The request for group "${group}" did not end in time; it goes on`;
         reject(new TakoError('timed-out', text, { next: `See "tako why ${group}"` }));
@@ -158,7 +158,7 @@ export class ControlRuntime {
     const at = this.#core.nextWakeAt(now);
     if (!Number.isFinite(at)) return;
     const ms = Math.max(WAKE_MS_MIN, at - now);
-    this.#clearTimer = this.#ports.timers.after(ms, () => this.dispatch({ type: 'timePassed' }));
+    this.#clearTimer = this.#ports.timer.after(ms, () => this.dispatch({ type: 'timePassed' }));
   }
 
   #perform(effects: readonly Effect[]): void {
@@ -225,7 +225,8 @@ export class ControlRuntime {
       const record = accepted?.record;
       return record === undefined ? [] : [{ group, owner: record.owner, epoch: record.epoch }];
     });
-    this.#ports.heart.send({ type: 'records', records });
+    const after = this.#core.acceptor.lastRevoked;
+    this.#ports.heart.send({ type: 'records', records, after });
   }
 
   /** A heart that is not connected can't be asked for leave: that vote is then refused. */

@@ -191,8 +191,8 @@ export class GroupCore {
       case 'lease':
         this.#leaseReported(event.epoch, event.held, event.reason, now);
         break;
-      case 'behind':
-        this.#voterBehind(now);
+      case 'recordDiffers':
+        this.#recordDiffers(now);
         break;
       case 'registryMessage':
         this.#voted(this.#proposals.message(event.from, event.message, now), now);
@@ -502,7 +502,6 @@ export class GroupCore {
     this.#leaseHeld = false;
     this.#say('warning', 'yielding', `stopping by force what runs here: ${reason}`);
     this.#failRequest('not-owner', reason);
-    this.#emit({ type: 'release', group: this.#id });
     this.#engineDid(this.#engine.stop('abandon', now), now);
   }
 
@@ -789,6 +788,7 @@ export class GroupCore {
         this.#say('info', 'stopped', `stopped on ${this.#o.me}: ${this.#reason}`);
         return this.#replyRequest(`"${this.#id}" is stopped`);
       case 'yielding':
+        this.#emit({ type: 'release', group: this.#id });
         this.#say('info', 'stopped', `nothing of the group runs on ${this.#o.me} any more`);
         this.#replyRequest(`"${this.#id}" is stopped`);
         this.#propose('learn', { type: 'read' }, now);
@@ -871,8 +871,8 @@ export class GroupCore {
     }
   }
 
-  /** Reading writes the record once more, which brings the voter up. */
-  #voterBehind(now: Instant): void {
+  /** Reading tells what is true, and writes it once more, which brings a late voter up. */
+  #recordDiffers(now: Instant): void {
     if (this.epochOwned === undefined || now - this.#refreshedAt < RETRY_MS) return;
     this.#refreshedAt = now;
     this.#propose('learn', { type: 'read' }, now);

@@ -72,8 +72,10 @@ export class NodeCore {
         return this.#acceptorDid(this.#acceptor.revoked(event.id, event));
       case 'heartConnected':
         return [{ type: 'records', after: undefined }, ...this.#all(event)];
-      case 'timePassed':
       case 'heartLost':
+        this.#acceptor.heartLost();
+        return this.#all(event);
+      case 'timePassed':
       case 'peers':
       case 'persisted':
         return this.#all(event);

@@ -65,7 +65,8 @@ export type CoreEvent = { readonly now: Instant } & (
       readonly held: boolean;
       readonly reason: string;
     }
-  | { readonly type: 'behind'; readonly node: NodeId; readonly group: GroupId }
+  /** A voter's record of a claimed group is behind or ahead of the claim. */
+  | { readonly type: 'recordDiffers'; readonly node: NodeId; readonly group: GroupId }
   | { readonly type: 'registryMessage'; readonly from: NodeId; readonly message: RegistryMessage }
   | { readonly type: 'decided'; readonly from: NodeId; readonly decided: Decided }
   | { readonly type: 'persisted'; readonly id: number }

@@ -55,6 +55,7 @@ export class Acceptor {
   readonly #pending = new Map<number, PendingAccept>();
   #nextPersist = 1;
   #nextRevoke = 1;
+  #lastRevoked = 0;
 
   constructor(restored: Iterable<AcceptorEntry>) {
     for (const entry of restored) this.#entries.set(entry.group, entry);
@@ -72,6 +73,16 @@ export class Acceptor {
     return message.type === 'prepare' ? this.#prepare(from, message) : this.#accept(from, message);
   }
 
+  /** The last `revoke` that was answered and has had its effect on the table. */
+  get lastRevoked(): number {
+    return this.#lastRevoked;
+  }
+
+  /** The heart is gone, and with it every leave that it gave or was asked for. */
+  heartLost(): void {
+    this.#pending.clear();
+  }
+
   /** The heart's answer to a `revoke`. */
   revoked(
     id: number,
@@ -84,6 +95,7 @@ export class Acceptor {
     const pending = this.#pending.get(id);
     if (pending === undefined) return [];
     this.#pending.delete(id);
+    if (answer.ok) this.#lastRevoked = id;
     const { from, message } = pending;
     if (!answer.ok) {
       const why = answer.why === 'starting' ? 'starting' : 'promise';

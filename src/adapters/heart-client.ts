@@ -1,0 +1,138 @@
+/**
+ * The control side of the heart's socket (`src/protocol/heart-ipc.ts`): passes messages both ways
+ * and keeps the wanted addresses, which a heart that was restarted must be told again.
+ */
+import { join } from 'node:path';
+import type { AddressKeeper, AddressState, LinkHealth } from '../ports/address-keeper.ts';
+import type { Log } from '../ports/log.ts';
+import type { FromHeart, PeerReport, ToHeart, WantedAddress } from '../protocol/heart-ipc.ts';
+import type { Epoch, GroupId, LinkId, ResourceId } from '../protocol/ids.ts';
+import { type LineClient, connectLines } from './line-socket.ts';
+
+export interface HeartClientOptions {
+  readonly runDir: string;
+  readonly log: Log;
+  /** After `hello`: the heart listens, and knows nothing of what was said before. */
+  readonly onConnected: () => void;
+  readonly onLost: () => void;
+  readonly onMessage: (message: FromHeart) => void;
+}
+
+interface Wish {
+  epoch: Epoch;
+  readonly addresses: Map<ResourceId, WantedAddress>;
+}
+
+const UNKNOWN: AddressState = { state: 'unknown', detail: 'the heart has not answered yet' };
+
+export class HeartClient implements AddressKeeper {
+  readonly #client: LineClient<ToHeart>;
+  readonly #options: HeartClientOptions;
+  readonly #wishes = new Map<GroupId, Wish>();
+  readonly #states = new Map<string, AddressState>();
+  readonly #listeners = new Set<() => void>();
+  #peers: readonly PeerReport[] | undefined;
+
+  constructor(options: HeartClientOptions) {
+    this.#options = options;
+    this.#client = connectLines<FromHeart, ToHeart>({
+      path: join(options.runDir, 'heart.sock'),
+      log: options.log,
+      onOpen: (client) => this.#opened(client),
+      onMessage: (message) => this.#received(message),
+      onClose: () => this.#closed(),
+    });
+  }
+
+  /** The heart's last report of the peers; empty before the first. */
+  get peers(): readonly PeerReport[] {
+    return this.#peers ?? [];
+  }
+
+  send(message: ToHeart): boolean {
+    return this.#client.send(message);
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  want(group: GroupId, epoch: Epoch, address: WantedAddress): void {
+    const wish = this.#wishes.get(group) ?? { epoch, addresses: new Map() };
+    wish.epoch = epoch;
+    wish.addresses.set(address.resource, address);
+    this.#wishes.set(group, wish);
+    this.#wished(group, address.resource);
+  }
+
+  unwant(group: GroupId, resource: ResourceId): void {
+    const wish = this.#wishes.get(group) ?? { epoch: 0 as Epoch, addresses: new Map() };
+    wish.addresses.delete(resource);
+    this.#wishes.set(group, wish);
+    this.#wished(group, resource);
+  }
+
+  state(group: GroupId, resource: ResourceId): AddressState {
+    return this.#states.get(stateKey(group, resource)) ?? UNKNOWN;
+  }
+
+  link(link: LinkId): LinkHealth | undefined {
+    const peers = this.#peers;
+    if (peers === undefined) return undefined;
+    const reports = peers.flatMap((peer) => peer.links.filter((report) => report.link === link));
+    if (reports.length === 0) return undefined;
+    return {
+      carrier: reports.every((report) => report.carrier),
+      hearsSomeone: reports.some((report) => report.state === 'up'),
+      peersHearThere: peers.some((peer) => peer.state === 'up' && peer.hearsOn.includes(link)),
+    };
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #wished(group: GroupId, resource: ResourceId): void {
+    this.#states.delete(stateKey(group, resource));
+    this.#sendWishes(group);
+  }
+
+  #sendWishes(group: GroupId): void {
+    const wish = this.#wishes.get(group);
+    if (wish === undefined) return;
+    const addresses = [...wish.addresses.values()];
+    this.#client.send({ type: 'addresses', group, epoch: wish.epoch, addresses });
+  }
+
+  #opened(client: LineClient<ToHeart>): void {
+    client.send({ type: 'hello', role: 'control', name: 'control', pid: process.pid });
+    this.#options.onConnected();
+    for (const group of this.#wishes.keys()) this.#sendWishes(group);
+  }
+
+  #received(message: FromHeart): void {
+    if (message.type === 'peers') this.#peers = message.peers;
+    if (message.type === 'address') {
+      const { state, detail } = message;
+      this.#states.set(stateKey(message.group, message.resource), { state, detail });
+    }
+    if (message.type === 'peers' || message.type === 'address') this.#changed();
+    this.#options.onMessage(message);
+  }
+
+  #closed(): void {
+    this.#peers = undefined;
+    this.#states.clear();
+    this.#changed();
+    this.#options.onLost();
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function stateKey(group: GroupId, resource: ResourceId): string {
+  return `${group}/${resource}`;
+}

@@ -1,0 +1,38 @@
+/** Checks that what comes from storage is an acceptor's entry. */
+import type { AcceptorEntry } from './acceptor.ts';
+
+/** Undefined for anything else. */
+export function decodeAcceptorEntry(value: unknown): AcceptorEntry | undefined {
+  if (!isObject(value)) return undefined;
+  const { group, promised, accepted } = value;
+  if (typeof group !== 'string' || !isBallot(promised)) return undefined;
+  if (accepted !== undefined && !isVote(accepted)) return undefined;
+  return value as unknown as AcceptorEntry;
+}
+
+function isVote(value: unknown): boolean {
+  if (!isObject(value) || !isBallot(value['ballot'])) return false;
+  const record = value['record'];
+  return record === undefined || isRecord(record);
+}
+
+function isRecord(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { epoch, owner, inSync, want } = value;
+  if (!Number.isSafeInteger(epoch) || typeof owner !== 'string' || !isObject(inSync)) return false;
+  const copies = Object.values(inSync);
+  const listsOfNames = copies.every(
+    (nodes) => Array.isArray(nodes) && nodes.every((node) => typeof node === 'string'),
+  );
+  return listsOfNames && (want === 'online' || want === 'offline');
+}
+
+function isBallot(value: unknown): boolean {
+  return (
+    isObject(value) && Number.isSafeInteger(value['counter']) && typeof value['node'] === 'string'
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

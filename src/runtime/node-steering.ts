@@ -1,0 +1,226 @@
+/**
+ * What people ask of a node (`Steering`), for the whole cluster: answers what this node knows, has
+ * its own core do what it owns, and passes on to the other controls what is theirs to do.
+ */
+import { TakoError } from '../base/tako-error.ts';
+import type { NodeCore } from '../core/node/node-core.ts';
+import type { OperatorRequest } from '../core/node/node-io.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ControlPeers } from '../ports/control-peers.ts';
+import type { EventStore } from '../ports/event-store.ts';
+import type { MirrorControl } from '../ports/mirror-control.ts';
+import type { Steering } from '../ports/steering.ts';
+import type { Timer } from '../ports/timer.ts';
+import type { ClusterStatus, GroupStatus, WhyAnswer } from '../protocol/api.ts';
+import type { Config } from '../protocol/config.ts';
+import type { TakoEvent } from '../protocol/event.ts';
+import type { PeerReport } from '../protocol/heart-ipc.ts';
+import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
+import type { ControlRuntime } from './control-runtime.ts';
+import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
+
+export interface SteeringParts {
+  readonly me: NodeId;
+  readonly config: Config;
+  readonly core: NodeCore;
+  readonly runtime: ControlRuntime;
+  readonly clock: Clock;
+  readonly timer: Timer;
+  readonly peers: ControlPeers;
+  readonly events: EventStore;
+  readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
+  readonly reports: () => readonly PeerReport[];
+  readonly reload: () => Promise<string>;
+}
+
+const CALL_TIMEOUT_MS = 60_000;
+const QUICK_TIMEOUT_MS = 1500;
+/** How long a finished hand-over may take to be online there, as the person waits. */
+const ONLINE_TIMEOUT_MS = 55_000;
+const POLL_MS = 20;
+/** An owner's word about its group counts for this long. */
+const REPORT_MS = 3000;
+const WHY_EVENTS = 30;
+const WHY_SEARCH = 2000;
+
+export class NodeSteering implements Steering {
+  readonly #parts: SteeringParts;
+  readonly #reported = new Map<GroupId, { readonly status: GroupStatus; readonly at: number }>();
+  readonly #followers = new Set<(event: TakoEvent) => void>();
+
+  constructor(parts: SteeringParts) {
+    this.#parts = parts;
+    parts.events.subscribe((event) => {
+      for (const listener of this.#followers) listener(event);
+      for (const node of parts.peers.connected()) parts.peers.notify(node, 'event', event);
+    });
+  }
+
+  status(): ClusterStatus {
+    return clusterStatus(this.#sources());
+  }
+
+  async move(group: GroupId, to: NodeId): Promise<string> {
+    this.#checkNode(to);
+    const owner = this.#ownerOf(group);
+    const reason = 'an administrator asked for it';
+    const done = await this.#at(owner, group, { type: 'move', to, reason });
+    if (owner === to) return done;
+    await this.#untilOnline(group, to);
+    return `"${group}" moved from ${owner} to ${to} and is online there`;
+  }
+
+  async startGroup(group: GroupId): Promise<string> {
+    return this.#at(this.#actingNode(group), group, { type: 'start' });
+  }
+
+  async stopGroup(group: GroupId): Promise<string> {
+    return this.#at(this.#actingNode(group), group, { type: 'stop' });
+  }
+
+  async why(group: GroupId): Promise<WhyAnswer> {
+    const config = this.#configOf(group);
+    const all = await this.events(WHY_SEARCH);
+    const events = all.filter((event) => event.group === group).slice(-WHY_EVENTS);
+    const status = groupStatus(this.#sources(), config);
+    const where = status.owner === undefined ? 'on no node' : `on ${status.owner}`;
+    const sentence = `"${group}" is ${status.state} ${where}: ${status.reason}`;
+    return { group, sentence, events };
+  }
+
+  async events(limit: number): Promise<readonly TakoEvent[]> {
+    const { peers, events } = this.#parts;
+    const asked = peers.connected().map(async (node) => {
+      try {
+        const options = { timeoutMs: QUICK_TIMEOUT_MS };
+        return (await peers.call(node, 'events', { limit }, options)) as readonly TakoEvent[];
+      } catch (error) {
+        // A node that does not answer now is left out; its events are not lost, they are there.
+        if (error instanceof TakoError) return [];
+        throw error;
+      }
+    });
+    const all = [events.latest(limit), ...(await Promise.all(asked))].flat();
+    const ordered = [...all].sort((a, b) =>
+      a.time === b.time ? a.id - b.id : a.time < b.time ? -1 : 1,
+    );
+    return ordered.slice(-limit);
+  }
+
+  follow(listener: (event: TakoEvent) => void): () => void {
+    this.#followers.add(listener);
+    return () => this.#followers.delete(listener);
+  }
+
+  reload(): Promise<string> {
+    return this.#parts.reload();
+  }
+
+  /** Requests of other controls. Throws a TakoError, which travels back. */
+  async request(method: string, params: unknown): Promise<unknown> {
+    const given = params as { group?: GroupId; request?: OperatorRequest; limit?: number };
+    if (method === 'events')
+      return this.#parts.events.latest(Math.min(given.limit ?? 100, WHY_SEARCH));
+    if (method === 'ask' && given.group !== undefined && given.request !== undefined) {
+      this.#configOf(given.group);
+      return this.#parts.runtime.ask(given.group, given.request);
+    }
+    throw new TakoError('peer-refused', `Unknown request "${method}" from another node`);
+  }
+
+  /** One-way news of other controls. */
+  notified(method: string, params: unknown): void {
+    if (method === 'event') {
+      for (const listener of this.#followers) listener(params as TakoEvent);
+    }
+    if (method === 'group') {
+      const status = params as GroupStatus;
+      this.#reported.set(status.id, { status, at: this.#parts.clock.now() });
+    }
+  }
+
+  /** Tells the other controls about the groups of this node; call on changes and now and then. */
+  tellPeers(): void {
+    const { core, peers } = this.#parts;
+    const sources = this.#sources();
+    for (const group of this.#parts.config.groups) {
+      const own = core.group(group.id);
+      if (own === undefined || own.record?.owner !== this.#parts.me) continue;
+      const status = ownGroupStatus(sources, group, own);
+      for (const node of peers.connected()) peers.notify(node, 'group', status);
+    }
+  }
+
+  #sources(): StatusSources {
+    const { me, config, core, clock, mirrors } = this.#parts;
+    const now = clock.now();
+    const fresh = [...this.#reported].filter(([, { at }]) => now - at < REPORT_MS);
+    return {
+      me,
+      config,
+      core,
+      peers: this.#parts.reports(),
+      mirrors: new Map([...mirrors].map(([id, mirror]) => [id, mirror.status])),
+      reported: new Map(fresh.map(([id, { status }]) => [id, status])),
+      now,
+      time: clock.wallTime(),
+    };
+  }
+
+  async #at(node: NodeId, group: GroupId, request: OperatorRequest): Promise<string> {
+    const { me, runtime, peers } = this.#parts;
+    if (node === me) return runtime.ask(group, request);
+    const options = { timeoutMs: CALL_TIMEOUT_MS };
+    return String(await peers.call(node, 'ask', { group, request }, options));
+  }
+
+  async #untilOnline(group: GroupId, node: NodeId): Promise<void> {
+    const { clock, timer } = this.#parts;
+    const deadline = clock.now() + ONLINE_TIMEOUT_MS;
+    const config = this.#configOf(group);
+    for (;;) {
+      const status = groupStatus(this.#sources(), config);
+      if (status.owner === node && status.state === 'online') return;
+      if (clock.now() >= deadline) {
+        const text = `"${group}" was handed to ${node} but is not online there yet`;
+        const next = `See "tako why ${group}"`;
+        throw new TakoError('timed-out', `${text}: ${status.reason}`, { next });
+      }
+      await new Promise<void>((resolve) => {
+        timer.after(POLL_MS, resolve);
+      });
+    }
+  }
+
+  #ownerOf(group: GroupId): NodeId {
+    const config = this.#configOf(group);
+    const owner = groupStatus(this.#sources(), config).owner;
+    if (owner !== undefined) return owner;
+    const next = 'Look at "tako status": the registry may lack a majority';
+    throw new TakoError('no-quorum', `Cannot tell who owns group "${group}" yet`, { next });
+  }
+
+  /** The owner while it answers, else this node. */
+  #actingNode(group: GroupId): NodeId {
+    const { me, peers } = this.#parts;
+    const owner = groupStatus(this.#sources(), this.#configOf(group)).owner;
+    return owner !== undefined && peers.connected().includes(owner) ? owner : me;
+  }
+
+  #configOf(group: GroupId) {
+    const found = this.#parts.config.groups.find((config) => config.id === group);
+    if (found !== undefined) return found;
+    const names = this.#parts.config.groups.map((config) => config.id).join(', ');
+    throw new TakoError('no-such-group', `The configuration has no group "${group}"`, {
+      next: `Use one of: ${names}`,
+    });
+  }
+
+  #checkNode(node: NodeId): void {
+    const names = this.#parts.config.nodes.map((config) => config.id);
+    if (names.includes(node)) return;
+    throw new TakoError('no-such-node', `The configuration has no node "${node}"`, {
+      next: `Use one of: ${names.join(', ')}`,
+    });
+  }
+}

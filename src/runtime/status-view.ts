@@ -1,0 +1,165 @@
+/**
+ * Makes the cluster's status out of what this node decides by itself and what the owners of other
+ * groups tell about them. Pure: everything comes in as an argument.
+ */
+import type { Instant } from '../base/time.ts';
+import type { GroupCore } from '../core/node/group-core.ts';
+import type { NodeCore } from '../core/node/node-core.ts';
+import type { ClusterStatus, GroupStatus, NodeStatus, ResourceStatus } from '../protocol/api.ts';
+import type { Config, GroupConfig } from '../protocol/config.ts';
+import type { EventLevel } from '../protocol/event.ts';
+import type { PeerReport } from '../protocol/heart-ipc.ts';
+import { type GroupId, type MirrorId, type NodeId, mirrorId } from '../protocol/ids.ts';
+import type { MirrorStatus } from '../protocol/mirror-ipc.ts';
+
+export interface StatusSources {
+  readonly me: NodeId;
+  readonly config: Config;
+  readonly core: NodeCore;
+  readonly peers: readonly PeerReport[];
+  readonly mirrors: ReadonlyMap<MirrorId, MirrorStatus | undefined>;
+  /** What owners said of their groups lately. */
+  readonly reported: ReadonlyMap<GroupId, GroupStatus>;
+  readonly now: Instant;
+  readonly time: string;
+}
+
+export function clusterStatus(sources: StatusSources): ClusterStatus {
+  const groups = sources.config.groups.map((group) => groupStatus(sources, group));
+  const nodes = nodeStatuses(sources);
+  const { summary, level } = summarize(nodes, groups);
+  const { me, config, time } = sources;
+  return { cluster: config.cluster, node: me, time, summary, level, nodes, groups };
+}
+
+/** A group as this node knows it best: its own view when it owns it, else the owner's word. */
+export function groupStatus(sources: StatusSources, group: GroupConfig): GroupStatus {
+  const core = sources.core.group(group.id);
+  const reported = sources.reported.get(group.id);
+  if (core === undefined) return reported ?? unknownGroup(group);
+  const mine = core.epochOwned !== undefined || core.phase === 'yielding';
+  const known = core.record?.epoch ?? 0;
+  if (!mine && reported?.epoch !== undefined && reported.epoch >= known) return reported;
+  return ownGroupStatus(sources, group, core);
+}
+
+export function ownGroupStatus(
+  sources: StatusSources,
+  group: GroupConfig,
+  core: GroupCore,
+): GroupStatus {
+  const { record } = core;
+  const views = new Map(core.engine.view(sources.now).map((view) => [view.id, view]));
+  const resources = group.resources.map((config): ResourceStatus => {
+    const view = views.get(config.id);
+    const mirror =
+      config.agent === 'mirror' ? sources.mirrors.get(mirrorId(group.id, config.id)) : undefined;
+    return {
+      id: config.id,
+      agent: config.agent,
+      state: view?.state ?? 'unknown',
+      detail: view?.detail ?? '',
+      restarts: view?.restarts ?? 0,
+      mirror,
+    };
+  });
+  return {
+    id: group.id,
+    state: stateOf(core),
+    owner: record?.owner,
+    epoch: record?.epoch,
+    want: record?.want,
+    reason: core.reason,
+    inSync: record?.inSync ?? {},
+    resources,
+  };
+}
+
+function stateOf(core: GroupCore): GroupStatus['state'] {
+  switch (core.phase) {
+    case 'owning':
+      if (core.engine.hasGivenUp()) return 'failed';
+      return core.engine.isOnline() ? 'online' : 'starting';
+    case 'suspended':
+      return 'suspended';
+    case 'handing':
+    case 'stopping':
+    case 'yielding':
+      return 'stopping';
+    case 'offline':
+      return 'stopped';
+    case 'sealing':
+    case 'claiming':
+      return 'starting';
+    case 'probing':
+      return 'unknown';
+    case 'waiting':
+      return core.record?.want === 'offline' ? 'stopped' : 'unknown';
+  }
+}
+
+function unknownGroup(group: GroupConfig): GroupStatus {
+  return {
+    id: group.id,
+    state: 'unknown',
+    owner: undefined,
+    epoch: undefined,
+    want: undefined,
+    reason: 'nothing is known of it on this node yet',
+    inSync: {},
+    resources: [],
+  };
+}
+
+function nodeStatuses(sources: StatusSources): readonly NodeStatus[] {
+  const { config, me } = sources;
+  const reports = new Map(sources.peers.map((peer) => [peer.node, peer]));
+  const ids = config.nodes.map((node) => ({ id: node.id, role: 'node' as const }));
+  const witness =
+    config.witness === undefined ? [] : [{ id: config.witness.id, role: 'witness' as const }];
+  return [...ids, ...witness].map(({ id, role }): NodeStatus => {
+    if (id === me) return { id, role, state: 'up', reason: 'it answers', links: [] };
+    const report = reports.get(id);
+    if (report === undefined) {
+      return { id, role, state: 'lost', reason: 'nothing was heard of it yet', links: [] };
+    }
+    const links = report.links.map(({ link, state, roundTripMs, carrier }) => ({
+      link,
+      state,
+      roundTripMs,
+      carrier,
+    }));
+    return { id, role, state: report.state, reason: report.reason, links };
+  });
+}
+
+function summarize(
+  nodes: readonly NodeStatus[],
+  groups: readonly GroupStatus[],
+): { readonly summary: string; readonly level: EventLevel } {
+  const errors: string[] = [];
+  const warnings: string[] = [];
+  for (const group of groups) {
+    if (group.want === 'offline') continue;
+    if (group.state !== 'online') errors.push(`group "${group.id}" is ${group.state}`);
+    for (const [mirror, copies] of Object.entries(group.inSync)) {
+      if (copies.length < 2) warnings.push(`"${group.id}.${mirror}" has one copy in sync only`);
+    }
+  }
+  for (const node of nodes) {
+    if (node.state !== 'up') warnings.push(`${node.role} ${node.id} is ${node.state}`);
+    for (const link of node.links) {
+      if (node.state === 'up' && link.state !== 'up') {
+        warnings.push(`link "${link.link}" to ${node.id} is ${link.state}`);
+      }
+    }
+  }
+  const found = [...errors, ...warnings];
+  if (found.length === 0) return { summary: 'All is well', level: 'info' };
+  const level = errors.length > 0 ? 'error' : 'warning';
+  return { summary: capitalized(found.join('; ')), level };
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
