@@ -31,18 +31,24 @@ export type CopyState =
   | { readonly state: 'foreign' }
   /** Equal to the copies of all others with the same note, up to this position. */
   | { readonly state: 'clean'; readonly epoch: Epoch; readonly seq: number }
-  /** A copy that was in use; what it lacks or has too much is unknown. */
-  | { readonly state: 'dirty' };
+  /**
+   * A copy that was in use; what it lacks or has too much is unknown. `partial`: a resync was under
+   * way, so it is also torn: no state that the primary ever had.
+   */
+  | { readonly state: 'dirty'; readonly partial?: boolean | undefined };
 
 /** The copy's note on disk. Reads are cheap (cached); a write is durable when it returns. */
 export interface CopyNote {
   read(): CopyState;
   /** Throws a `TakoError` when the note cannot be made durable. */
-  write(state: { readonly state: 'dirty' } | (CopyState & { readonly state: 'clean' })): void;
+  write(state: Extract<CopyState, { readonly state: 'dirty' | 'clean' }>): void;
 }
 
 export interface ReplicaListener {
-  /** The `sync` or `barrier` entry with this number is on stable storage. In any order. */
+  /**
+   * The `sync` or `barrier` entry with this number is on stable storage. In any order. Syncs that
+   * come while a resync runs are answered after its barrier, for the copy is torn until then.
+   */
   synced(seq: number): void;
   /** A message of the resync target to the resync source. */
   answer(body: Uint8Array): void;

@@ -302,7 +302,10 @@ function readEntry(r: ByteReader): TreeEntry {
   const accessed = { seconds: r.number(true), nanoseconds: r.u32() };
   const modified = { seconds: r.number(true), nanoseconds: r.u32() };
   const target = r.bytes(PATH_BYTES_MAX);
-  const xattrs = r.list(() => ({ name: r.bytes(XATTR_BYTES_MAX), value: r.bytes(XATTR_BYTES_MAX) }));
+  const xattrs = r.list(() => ({
+    name: r.bytes(XATTR_BYTES_MAX),
+    value: r.bytes(XATTR_BYTES_MAX),
+  }));
   const linkTo = r.flag() ? r.bytes(PATH_BYTES_MAX) : undefined;
   return { name, mode, uid, gid, device, size, accessed, modified, target, xattrs, linkTo };
 }

@@ -1,0 +1,163 @@
+/**
+ * `STATEDIR/mirrors/MIRROR.json`: what this node's copy is worth. Written beside itself, synced,
+ * renamed, and the directory synced, so that a crash at any step leaves the old note or the new
+ * one. Whoever writes `dirty` before the first change and `clean` after everything is on stable
+ * storage can trust what is read after a crash.
+ *
+ *     no file   the directory decides: empty, or foreign (never to be overwritten)
+ *     dirty     in use, or was when the machine died: a resync is needed
+ *     syncing   a resync was under way: as dirty, and the copy is torn
+ *     clean     equal to all copies with the same epoch and position
+ *
+ * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { TakoError, messageOf } from '../../../base/tako-error.ts';
+import type { CopyNote, CopyState } from '../../../ports/replica.ts';
+import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
+import { ROOT_KEY, keyOf } from './paths.ts';
+import { listDirectory } from './remove-tree.ts';
+import { type Store, errnoName } from './store.ts';
+
+const VERSION = 1;
+/** What mkfs(8) leaves at the top of an empty file system. */
+const LOST_AND_FOUND = 'lost+found';
+
+type Written = Extract<CopyState, { state: 'clean' | 'dirty' }>;
+
+export interface CopyNoteOptions {
+  readonly file: string;
+  readonly mirror: MirrorId;
+  readonly store: Store;
+}
+
+export class FileCopyNote implements CopyNote {
+  readonly #options: CopyNoteOptions;
+  #written: Written | undefined;
+  /** Set once the directory was looked at, for a copy without a note. */
+  #first: CopyState | undefined;
+
+  /** Throws a `TakoError` when there is a note that cannot be read. */
+  constructor(options: CopyNoteOptions) {
+    this.#options = options;
+    this.#written = readNote(options);
+  }
+
+  read(): CopyState {
+    if (this.#written !== undefined) return this.#written;
+    const first = this.#first ?? { state: isEmpty(this.#options.store) ? 'empty' : 'foreign' };
+    this.#first = first;
+    return first;
+  }
+
+  write(state: Written): void {
+    const { file, mirror } = this.#options;
+    if (sameNote(this.#written, state)) return;
+    const { epoch, seq } = state.state === 'clean' ? state : { epoch: undefined, seq: undefined };
+    const word = state.state === 'dirty' && state.partial === true ? 'syncing' : state.state;
+    const note = { version: VERSION, mirror, state: word, epoch, sequence: seq };
+    try {
+      replaceFile(file, `${JSON.stringify(note)}\n`);
+    } catch (cause) {
+      // What is on disk is not known now; the next write must not be left out.
+      this.#written = undefined;
+      this.#first = { state: 'dirty' };
+      throw new TakoError('store-failed', `Cannot write "${file}": ${messageOf(cause)}`, {
+        next: 'Check the space and the health of the file system with the state directory',
+        cause,
+      });
+    }
+    this.#written = state;
+  }
+}
+
+/** Why a copy must not be made here, and what to do: for a `foreign` directory. */
+export function foreignCopyProblem(mirror: MirrorId, path: string): TakoError {
+  return new TakoError(
+    'mirror-path',
+    `Cannot make "${path}" a copy of mirror "${mirror}": it was never one and is not empty`,
+    {
+      next: `Move the files in "${path}" somewhere else; Tako never overwrites what it does not know`,
+    },
+  );
+}
+
+function isEmpty(store: Store): boolean {
+  const entries = listDirectory(store, ROOT_KEY);
+  if ('errno' in entries) {
+    const cause = `${entries.call}: ${errnoName(entries.errno)}`;
+    throw new TakoError('mirror-path', `Cannot list the directory of the mirror: ${cause}`);
+  }
+  return entries.every(({ name }) => keyOf(name) === LOST_AND_FOUND);
+}
+
+function sameNote(a: Written | undefined, b: Written): boolean {
+  if (a === undefined || a.state !== b.state) return false;
+  if (a.state === 'clean' && b.state === 'clean') return a.epoch === b.epoch && a.seq === b.seq;
+  return (
+    a.state === 'dirty' && b.state === 'dirty' && (a.partial === true) === (b.partial === true)
+  );
+}
+
+function readNote(options: CopyNoteOptions): Written | undefined {
+  const { file, mirror } = options;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    throw new TakoError('store-failed', `Cannot read "${file}": ${messageOf(cause)}`, { cause });
+  }
+  return parseNote(text, mirror) ?? { state: 'dirty' };
+}
+
+/** Undefined for anything but a note of this version about this mirror. */
+export function parseNote(text: string, mirror: MirrorId): Written | undefined {
+  let note: unknown;
+  try {
+    note = JSON.parse(text);
+  } catch {
+    // Not a note; the caller decides what that means.
+    return undefined;
+  }
+  if (typeof note !== 'object' || note === null) return undefined;
+  const { version, mirror: of, state, epoch, sequence } = note as Record<string, unknown>;
+  if (version !== VERSION || of !== mirror) return undefined;
+  if (state === 'dirty') return { state };
+  if (state === 'syncing') return { state: 'dirty', partial: true };
+  if (state !== 'clean' || !isCount(epoch) || !isCount(sequence)) return undefined;
+  return { state, epoch: epoch as Epoch, seq: sequence };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function replaceFile(file: string, text: string): void {
+  const directory = dirname(file);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const fresh = `${file}.new`;
+  const fd = openSync(fresh, 'w', 0o600);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(fresh, file);
+  const directoryFd = openSync(directory, 'r');
+  try {
+    fsyncSync(directoryFd);
+  } finally {
+    closeSync(directoryFd);
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * The receiving copy of a mirror: applies the entries of the stream in order and says when they
+ * are durable. One of three ways to read a change that does not fit:
+ *
+ *     follow    the copy equalled the primary at the start: it has diverged, it failed
+ *     resync    it is marked to be compared again, as long as the resync is not settled
+ *     settled   as follow
+ *
+ * A condition of the machine (disk full, I/O error) fails the copy in each of them. A copy that
+ * failed ignores everything until it begins anew.
+ *
+ * While a resync is not ended by its barrier, the copy is torn, so no sync is answered: they all
+ * are after the barrier, which makes the whole store durable.
+ */
+import { constants as fsc } from 'node:fs';
+import { assert, unreachable } from '../../../base/assert.ts';
+import { messageOf } from '../../../base/tako-error.ts';
+import type {
+  CopyNote,
+  Replica,
+  ReplicaListener,
+  ReplicaStart,
+  StreamEntry,
+} from '../../../ports/replica.ts';
+import type { Change } from '../../../protocol/change.ts';
+import type { Epoch } from '../../../protocol/ids.ts';
+import { type Background, nodeBackground } from './background.ts';
+import { ChangeApplier, type TreeChange, refusedPath } from './change-applier.ts';
+import { OpenFiles } from './open-files.ts';
+import { keyOf, readable } from './paths.ts';
+import { ResyncTarget } from './resync-target.ts';
+import {
+  type CallFailure,
+  S_IFDIR,
+  S_IFREG,
+  type Store,
+  errnoName,
+  isHardError,
+  newFileStat,
+  typeOf,
+} from './store.ts';
+
+export interface CopyReplicaDeps {
+  readonly store: Store;
+  readonly note: CopyNote;
+  /** Node's own when not given. */
+  readonly background?: Background | undefined;
+  /** For tests. */
+  readonly openFilesMax?: number | undefined;
+  readonly itemDigests?: number | undefined;
+  readonly pendingMax?: number | undefined;
+}
+
+/** One stream, from `begin` to `end`. */
+interface Session {
+  readonly epoch: Epoch;
+  readonly listener: ReplicaListener;
+  readonly target: ResyncTarget | undefined;
+  /** Until the resync's barrier is entered: the syncs that wait for it. Then undefined. */
+  held: number[] | undefined;
+  /** Resolves true once the last barrier is durable. */
+  barrier: Promise<boolean>;
+  state: 'running' | 'failed' | 'ended';
+}
+
+export class CopyReplica implements Replica {
+  readonly #deps: CopyReplicaDeps;
+  readonly #background: Background;
+  readonly #files: OpenFiles;
+  readonly #applier: ChangeApplier;
+  readonly #work = new Set<Promise<void>>();
+  #session: Session | undefined;
+
+  constructor(deps: CopyReplicaDeps) {
+    this.#deps = deps;
+    this.#background = deps.background ?? nodeBackground;
+    this.#files = new OpenFiles(deps.store, deps.openFilesMax);
+    this.#applier = new ChangeApplier(deps.store, this.#files);
+  }
+
+  begin(start: ReplicaStart, listener: ReplicaListener): void {
+    assert(this.#session === undefined, 'a stream ends before the next one begins');
+    const resync = start.mode === 'resync';
+    this.#deps.note.write(resync ? { state: 'dirty', partial: true } : { state: 'dirty' });
+    const session: Session = {
+      epoch: start.epoch,
+      listener,
+      target: resync ? this.#newTarget() : undefined,
+      held: resync ? [] : undefined,
+      barrier: Promise.resolve(true),
+      state: 'running',
+    };
+    this.#session = session;
+  }
+
+  apply(entry: StreamEntry): void {
+    const session = this.#session;
+    assert(session !== undefined, 'entries come between begin and end');
+    if (session.state !== 'running') return;
+    switch (entry.kind) {
+      case 'change':
+        return this.#change(session, entry.seq, entry.change);
+      case 'resync':
+        if (session.target !== undefined) return session.target.frame(entry.body);
+        return this.#fail('Cannot go on: the primary resyncs a copy that it said is equal');
+      case 'barrier':
+        return this.#barrier(session, entry.seq, entry.clean);
+      default:
+        return unreachable(entry);
+    }
+  }
+
+  async end(): Promise<void> {
+    const session = this.#session;
+    if (session !== undefined) {
+      session.state = 'ended';
+      await session.target?.stop();
+    }
+    await Promise.all(this.#work);
+    this.#files.closeAll();
+    this.#session = undefined;
+  }
+
+  #newTarget(): ResyncTarget {
+    const { store, itemDigests, pendingMax } = this.#deps;
+    return new ResyncTarget({
+      store,
+      files: this.#files,
+      background: this.#background,
+      itemDigests,
+      pendingMax,
+      answer: (body) => {
+        if (this.#session?.state === 'running') this.#session.listener.answer(body);
+      },
+      failed: (reason) => this.#fail(reason),
+    });
+  }
+
+  #change(session: Session, seq: number, change: Change): void {
+    const refused = refusedPath(change);
+    if (refused !== undefined) {
+      const path = JSON.stringify(refused);
+      return this.#fail(`Cannot apply "${change.type}": ${path} is not a path of the mirror`);
+    }
+    if (change.type === 'sync') return this.#sync(session, seq, change);
+    const failure = this.#applier.apply(change);
+    const { target } = session;
+    if (target !== undefined && !target.settled) {
+      if (failure === undefined || !isHardError(failure.errno)) return target.live(change, failure);
+    }
+    if (failure !== undefined) this.#failChange(seq, change, failure);
+  }
+
+  #sync(session: Session, seq: number, change: Extract<Change, { type: 'sync' }>): void {
+    if (session.held !== undefined) {
+      session.held.push(seq);
+      return;
+    }
+    const opened = this.#openForSync(change);
+    if ('errno' in opened) return this.#failChange(seq, change, opened);
+    this.#run(async () => {
+      const result = await opened.sync().finally(opened.release);
+      if (result < 0) return this.#failChange(seq, change, { call: 'fsync', errno: -result });
+      // What a resync wrote is durable only with its barrier.
+      if (await session.barrier) this.#synced(session, seq);
+    });
+  }
+
+  /** Something that syncs what the path names now, whatever becomes of the path. */
+  #openForSync(
+    change: Extract<Change, { type: 'sync' }>,
+  ): { sync: () => Promise<number>; release: () => void } | CallFailure {
+    const { fs, root } = this.#deps.store;
+    const stat = newFileStat();
+    const found = fs.stat(root, change.path, stat);
+    if (found < 0) return { call: 'stat', errno: -found };
+    if (typeOf(stat.mode) === S_IFREG) {
+      const file = this.#files.get(keyOf(change.path));
+      if ('errno' in file) return file;
+      this.#files.pin(file);
+      return {
+        sync: () => this.#background.sync(file.fd, change.dataOnly),
+        release: () => this.#files.unpin(file),
+      };
+    }
+    // Devices, fifos, sockets, links: their directory holds all that there is of them.
+    if (typeOf(stat.mode) !== S_IFDIR) {
+      return { sync: () => Promise.resolve(0), release: () => undefined };
+    }
+    const fd = fs.open(root, change.path, fsc.O_RDONLY | fsc.O_DIRECTORY, 0);
+    if (fd < 0) return { call: 'open', errno: -fd };
+    return {
+      sync: () => this.#background.sync(fd, change.dataOnly),
+      release: () => void fs.close(fd),
+    };
+  }
+
+  #barrier(session: Session, seq: number, clean: boolean): void {
+    const { target } = session;
+    if (target !== undefined && !target.settled) {
+      return this.#fail('Cannot end the resync: the primary ended it before all was compared');
+    }
+    const held = session.held ?? [];
+    session.held = undefined;
+    const former = session.barrier;
+    session.barrier = (async () => (await former) && this.#makeDurable(session, seq, clean))();
+    const { barrier } = session;
+    this.#run(async () => {
+      if (!(await barrier)) return;
+      for (const waiting of held) this.#synced(session, waiting);
+      this.#synced(session, seq);
+    });
+  }
+
+  async #makeDurable(session: Session, seq: number, clean: boolean): Promise<boolean> {
+    const result = await this.#background.syncVolume(this.#deps.store.root);
+    if (session.state !== 'running') return false;
+    if (result < 0) {
+      const why = errnoName(-result);
+      this.#fail(`Cannot make the copy durable: syncfs: ${why}; check the disk of this node`);
+      return false;
+    }
+    try {
+      const { note } = this.#deps;
+      note.write(clean ? { state: 'clean', epoch: session.epoch, seq } : { state: 'dirty' });
+      return true;
+    } catch (error) {
+      this.#fail(messageOf(error));
+      return false;
+    }
+  }
+
+  #synced(session: Session, seq: number): void {
+    if (session.state === 'running') session.listener.synced(seq);
+  }
+
+  /** Work that `end` waits for. Whatever it throws fails the copy. */
+  #run(work: () => Promise<void>): void {
+    const running: Promise<void> = work()
+      .catch((error: unknown) => this.#fail(messageOf(error)))
+      .finally(() => this.#work.delete(running));
+    this.#work.add(running);
+  }
+
+  #failChange(seq: number, change: TreeChange | Change, failure: CallFailure): void {
+    const path = readable(keyOf(change.path));
+    const cause = `${failure.call}: ${errnoName(failure.errno)}`;
+    this.#fail(`Cannot apply "${change.type}" of ${path} (entry ${seq}) to the copy: ${cause}`);
+  }
+
+  #fail(reason: string): void {
+    const session = this.#session;
+    if (session === undefined || session.state !== 'running') return;
+    session.state = 'failed';
+    const { target } = session;
+    if (target !== undefined) this.#run(() => target.stop());
+    session.listener.failed(reason);
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * The receiving end of a resync. Frames come in the order of the stream, between the live changes;
+ * each is carried out at once. Files to compare go to the digest queue, paths to look at again to
+ * the pending paths. Everything is docs/internals/mirror-resync.md.
+ *
+ * Once a round ends with nothing queued the copy equals the source at that position of the stream:
+ * `settled`. From there on nothing is tolerated any more.
+ */
+import {
+  RESYNC_VERSION,
+  type ResyncAnswer,
+  type ResyncFrame,
+  type TreeEntry,
+  decodeFrame,
+  encodeAnswer,
+} from '../../../protocol/resync.ts';
+import { unreachable } from '../../../base/assert.ts';
+import type { Background } from './background.ts';
+import { RENAME_EXCHANGE, type TreeChange, otherPath } from './change-applier.ts';
+import { DigestQueue } from './digest-queue.ts';
+import { matchAttributes } from './inode-attributes.ts';
+import type { OpenFiles } from './open-files.ts';
+import {
+  type PathKey,
+  ROOT_KEY,
+  childOf,
+  isPlainName,
+  isPlainPath,
+  keyOf,
+  pathOf,
+  readable,
+} from './paths.ts';
+import { PendingPaths } from './pending-paths.ts';
+import { listDirectory } from './remove-tree.ts';
+import {
+  type CallFailure,
+  EOPNOTSUPP,
+  S_IFDIR,
+  S_IFREG,
+  type Store,
+  errnoName,
+  isHardError,
+  newFileStat,
+  typeOf,
+  writeFully,
+} from './store.ts';
+import { TreeFixer } from './tree-fixer.ts';
+
+const BLOCK_BYTES_MAX = 1024 * 1024;
+/** Bytes of paths in one `again` answer. */
+const AGAIN_BYTES = 64 * 1024;
+/** e2fsck(8) needs it at the top of a file system and makes it anew; a copy keeps its own. */
+const LOST_AND_FOUND = 'lost+found';
+const PUNCH_HOLE_KEEP_SIZE = 3;
+const COLLAPSE_OR_INSERT = 0x08 | 0x20;
+
+type Of<T extends ResyncFrame['type']> = Extract<ResyncFrame, { type: T }>;
+
+export interface ResyncTargetDeps {
+  readonly store: Store;
+  readonly files: OpenFiles;
+  readonly background: Background;
+  readonly answer: (body: Uint8Array) => void;
+  /** The copy cannot go on. */
+  readonly failed: (reason: string) => void;
+  /** For tests. */
+  readonly itemDigests?: number | undefined;
+  readonly pendingMax?: number | undefined;
+}
+
+interface Listing {
+  readonly key: PathKey;
+  readonly names: Set<PathKey>;
+  /** False when the copy has no such directory: it comes again once its parent was looked at. */
+  readonly usable: boolean;
+}
+
+export class ResyncTarget {
+  readonly #deps: ResyncTargetDeps;
+  readonly #pending: PendingPaths;
+  readonly #fixer: TreeFixer;
+  #digests: DigestQueue | undefined;
+  #listing: Listing | undefined;
+  #settled = false;
+
+  constructor(deps: ResyncTargetDeps) {
+    this.#deps = deps;
+    this.#pending = new PendingPaths(deps.pendingMax);
+    this.#fixer = new TreeFixer(deps.store, deps.files, (key) => this.#pending.mark(key));
+  }
+
+  /** The copy equals the source at this position. */
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  async stop(): Promise<void> {
+    await this.#digests?.stop();
+  }
+
+  /** Carries out one frame. */
+  frame(body: Uint8Array): void {
+    const frame = decodeFrame(body);
+    if (frame === undefined) return this.#refuse('a malformed message');
+    if (frame.type === 'begin') return this.#begin(frame);
+    if (this.#settled) return this.#refuse(`"${frame.type}" after the end of the resync`);
+    const digests = this.#digests;
+    if (digests === undefined) return this.#refuse(`"${frame.type}" before the beginning`);
+    if (frame.type === 'processed') return this.#processed(digests, frame.id);
+    if (frame.type === 'round') return this.#round(frame.number);
+    const key = keyOf(frame.path);
+    if (!isPlainPath(key, frame.type === 'directory')) return this.#refusePath(key);
+    return this.#tree(digests, key, frame);
+  }
+
+  /** A live change was tried on the copy as it is; `failure` when it did not fit. */
+  live(change: TreeChange, failure: CallFailure | undefined): void {
+    const key = keyOf(change.path);
+    const other = otherPath(change);
+    if (failure !== undefined) {
+      this.#pending.mark(key);
+      if (other !== undefined) this.#pending.mark(other);
+      return;
+    }
+    if (change.type === 'link') {
+      this.#fixer.linked(key);
+      if (other !== undefined && this.#pending.touches(other, false)) this.#pending.mark(key);
+    } else if (change.type === 'rename' && other !== undefined) {
+      this.#renamed(other, key, (change.flags & RENAME_EXCHANGE) !== 0);
+    } else if (change.type === 'unlink' || change.type === 'rmdir') {
+      this.#pending.gone(key);
+    } else if (change.type === 'allocate' && (change.mode & COLLAPSE_OR_INSERT) !== 0) {
+      // It moves bytes, so what was compared may not be where it was.
+      if (this.#pending.touches(key, false)) this.#pending.mark(key);
+    }
+  }
+
+  /** A name that was not (wholly) compared keeps that with its new name. */
+  #renamed(from: PathKey, to: PathKey, exchanged: boolean): void {
+    const fromTouched = this.#pending.touches(from, this.#isDirectory(to));
+    const toTouched = exchanged && this.#pending.touches(to, this.#isDirectory(from));
+    this.#pending.gone(from);
+    if (fromTouched) this.#pending.mark(to);
+    if (toTouched) this.#pending.mark(from);
+  }
+
+  #isDirectory(key: PathKey): boolean {
+    const stat = newFileStat();
+    const { fs, root } = this.#deps.store;
+    return fs.stat(root, pathOf(key), stat) >= 0 && typeOf(stat.mode) === S_IFDIR;
+  }
+
+  #begin(frame: Of<'begin'>): void {
+    if (frame.version !== RESYNC_VERSION) {
+      return this.#refuse(`version ${frame.version} of the resync, known is ${RESYNC_VERSION}`);
+    }
+    if (this.#digests !== undefined) return this.#refuse('a second beginning');
+    if (frame.blockBytes < 1 || frame.blockBytes > BLOCK_BYTES_MAX) {
+      return this.#refuse(`blocks of ${frame.blockBytes} bytes`);
+    }
+    const { store, background, failed, itemDigests } = this.#deps;
+    this.#digests = new DigestQueue(frame.blockBytes, {
+      store,
+      background,
+      failed,
+      itemDigests,
+      send: (id, items) => this.#answer({ type: 'compare', id, items }),
+    });
+  }
+
+  #tree(
+    digests: DigestQueue,
+    key: PathKey,
+    frame: Exclude<ResyncFrame, { type: 'begin' | 'processed' | 'round' }>,
+  ): void {
+    switch (frame.type) {
+      case 'directory':
+        return this.#directory(digests, key, frame);
+      case 'path':
+        return this.#path(digests, key, frame.entry);
+      case 'resize':
+      case 'data':
+      case 'zeros':
+        return this.#check(key, frame.type, this.#content(key, frame));
+      case 'settle':
+        return this.#check(key, 'settle', matchAttributes(this.#deps.store, key, frame.entry));
+      default:
+        return unreachable(frame);
+    }
+  }
+
+  #directory(digests: DigestQueue, key: PathKey, frame: Of<'directory'>): void {
+    if (frame.first) {
+      const usable = this.#isDirectory(key);
+      if (!usable) this.#pending.mark(key);
+      this.#listing = { key, names: new Set(), usable };
+    }
+    const listing = this.#listing;
+    if (listing === undefined || listing.key !== key) return this.#refuse('a listing out of order');
+    for (const entry of frame.entries) {
+      const name = keyOf(entry.name);
+      if (!isPlainName(name)) return this.#refusePath(childOf(key, entry.name));
+      listing.names.add(name);
+      this.#entry(digests, { key: childOf(key, entry.name), entry, usable: listing.usable });
+    }
+    if (frame.self === undefined) return;
+    this.#listing = undefined;
+    if (!listing.usable) return;
+    if (this.#removeExtras(listing)) {
+      this.#check(key, 'directory', matchAttributes(this.#deps.store, key, frame.self));
+    }
+  }
+
+  #removeExtras(listing: Listing): boolean {
+    const present = listDirectory(this.#deps.store, listing.key);
+    if ('errno' in present) {
+      this.#check(listing.key, 'list', present);
+      return false;
+    }
+    for (const { name } of present) {
+      const extra = keyOf(name);
+      if (listing.names.has(extra)) continue;
+      if (listing.key === ROOT_KEY && extra === LOST_AND_FOUND) continue;
+      const failure = this.#fixer.remove(childOf(listing.key, name));
+      if (failure === undefined) continue;
+      this.#fail(childOf(listing.key, name), 'remove', failure);
+      return false;
+    }
+    return true;
+  }
+
+  #path(digests: DigestQueue, key: PathKey, entry: TreeEntry | undefined): void {
+    if (entry !== undefined) {
+      this.#entry(digests, { key, entry, usable: true });
+      return;
+    }
+    const failure = this.#fixer.remove(key);
+    if (failure !== undefined) return this.#fail(key, 'remove', failure);
+    this.#pending.gone(key);
+    this.#pending.done(key);
+  }
+
+  /** Brings one entry into its place; each file with content leads to exactly one last item. */
+  #entry(digests: DigestQueue, at: { key: PathKey; entry: TreeEntry; usable: boolean }): void {
+    const { key, entry } = at;
+    const hasContent = typeOf(entry.mode) === S_IFREG && entry.size > 0;
+    if (!at.usable) {
+      if (hasContent) digests.want(key, 'gone');
+      return;
+    }
+    const placed = this.#fixer.place(key, entry);
+    switch (placed.result) {
+      case 'failed':
+        return this.#fail(key, 'place', placed.failure);
+      case 'misplaced':
+        this.#pending.mark(placed.mark);
+        if (hasContent) digests.want(key, 'gone');
+        return;
+      case 'placed':
+        if (placed.content !== 'none') digests.want(key, placed.content);
+        else if (typeOf(entry.mode) !== S_IFDIR) this.#pending.done(key);
+        return;
+      default:
+        return unreachable(placed);
+    }
+  }
+
+  #content(key: PathKey, frame: Of<'resize' | 'data' | 'zeros'>): CallFailure | undefined {
+    const file = this.#deps.files.get(key);
+    if ('errno' in file) return file;
+    const { fs } = this.#deps.store;
+    if (frame.type === 'data') return writeFully(fs, file.fd, frame);
+    if (frame.type === 'resize') {
+      const result = fs.truncateFd(file.fd, frame.size);
+      return result < 0 ? { call: 'ftruncate', errno: -result } : undefined;
+    }
+    const { offset, length } = frame;
+    const punched = fs.allocate(file.fd, PUNCH_HOLE_KEEP_SIZE, offset, length);
+    if (punched >= 0) return undefined;
+    if (punched !== -EOPNOTSUPP) return { call: 'fallocate', errno: -punched };
+    return writeFully(fs, file.fd, { data: new Uint8Array(length), offset });
+  }
+
+  #processed(digests: DigestQueue, id: number): void {
+    const finished = digests.processed(id);
+    if (finished === undefined)
+      return this.#refuse(`an end of batch ${id}, which is not under way`);
+    for (const key of finished) this.#pending.done(key);
+  }
+
+  #round(number: number): void {
+    const paths = this.#pending.nextRound();
+    if (paths.length === 0) {
+      this.#settled = true;
+      this.#answer({ type: 'settled', round: number });
+      return;
+    }
+    let batch: Uint8Array[] = [];
+    let bytes = 0;
+    for (const [index, key] of paths.entries()) {
+      batch.push(pathOf(key));
+      bytes += key.length + 4;
+      const last = index === paths.length - 1;
+      if (!last && bytes < AGAIN_BYTES) continue;
+      this.#answer({ type: 'again', round: number, paths: batch, last });
+      batch = [];
+      bytes = 0;
+    }
+  }
+
+  /** What the source sends fits unless the path is not as it was when the source looked. */
+  #check(key: PathKey, what: string, failure: CallFailure | undefined): void {
+    if (failure === undefined) return;
+    if (isHardError(failure.errno)) this.#fail(key, what, failure);
+    else this.#pending.mark(key);
+  }
+
+  #fail(key: PathKey, what: string, failure: CallFailure): void {
+    const cause = `${failure.call}: ${errnoName(failure.errno)}`;
+    this.#deps.failed(`Cannot bring the copy of ${readable(key)} up to date (${what}): ${cause}`);
+  }
+
+  #refuse(what: string): void {
+    this.#deps.failed(`Cannot go on with the resync: the primary sent ${what}`);
+  }
+
+  #refusePath(key: PathKey): void {
+    this.#refuse(`a path that is not one of the mirror: ${JSON.stringify(key)}`);
+  }
+
+  #answer(answer: ResyncAnswer): void {
+    this.#deps.answer(encodeAnswer(answer));
+  }
+}
