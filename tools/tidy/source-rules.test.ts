@@ -55,6 +55,7 @@ test('an error is not swallowed without a word', () => {
 test('long lines and long files are found, long addresses are not', () => {
   expect(messages('src/a.ts', `${HEADER}// ${'x'.repeat(98)}\n`)).toHaveLength(1);
   expect(messages('src/a.ts', `${HEADER}// https://example.org/${'x'.repeat(98)}\n`)).toEqual([]);
+  expect(messages('src/a.ts', `${HEADER}f(\n  '${'x'.repeat(98)}',\n);\n`)).toEqual([]);
   expect(messages('src/a.ts', HEADER + 'a;\n'.repeat(800))).toHaveLength(1);
   expect(messages('src/a.test.ts', HEADER + 'a;\n'.repeat(800))).toEqual([]);
 });

@@ -101,9 +101,9 @@ function hasHeader(text: string): boolean {
   return [start, belowImports].some((each) => /^(\/\*\*|\/\/ )/.test(each));
 }
 
-/** A long address in a comment or an import can't be broken. */
+/** A long address, or a text on a line of its own, which the formatter leaves whole. */
 function isUnbreakable(line: string): boolean {
-  return /https?:\/\/\S{60,}/.test(line);
+  return /https?:\/\/\S{60,}/.test(line) || /^\s*(['"`]).*\1[,;)]*$/.test(line);
 }
 
 function eachLine(
