@@ -1,0 +1,254 @@
+/**
+ * The agent `process`: a program that Tako starts, watches and stops. It stays in the foreground;
+ * its end is its failure. It goes on while control is killed and restarted, for control finds it
+ * again.
+ *
+ * Start: ready when it accepts connections on `readyPort`, or, without one, when it has lived for
+ * {@link SETTLE_MS}. Stop: first the polite way, then by force, and `ok` only when nothing of it is
+ * left, whatever it forked.
+ */
+import type { CancelSignal } from '../../base/cancel-signal.ts';
+import { TakoError } from '../../base/tako-error.ts';
+import type { ActionOutcome, Agent, MonitorResult } from '../../ports/agent.ts';
+import type { Program, ProgramRunner } from '../../ports/program-runner.ts';
+import type { ProcessConfig } from '../../protocol/config.ts';
+import type { Epoch, GroupId } from '../../protocol/ids.ts';
+
+/** A program without a port counts as started when it has lived this long. */
+const SETTLE_MS = 100;
+const POLL_MS = 10;
+/** What outlives the main process gets this long to end by itself after a SIGTERM. */
+const REST_MS = 300;
+/** After SIGKILL; what is there longer hangs in the kernel. */
+const KILL_MS = 5000;
+
+export interface ProcessAgentDeps {
+  readonly runner: ProgramRunner;
+}
+
+export function createProcessAgent(
+  group: GroupId,
+  config: ProcessConfig,
+  deps: ProcessAgentDeps,
+): Agent {
+  return new ProcessAgent(config, deps.runner, `${group}.${config.id}`);
+}
+
+class ProcessAgent implements Agent {
+  readonly #config: ProcessConfig;
+  readonly #runner: ProgramRunner;
+  readonly #program: Program;
+  /** An action is under way that tells of an end by itself. */
+  #busy = false;
+  #stopAsked = false;
+  #starting: Promise<ActionOutcome> | undefined;
+
+  constructor(config: ProcessConfig, runner: ProgramRunner, name: string) {
+    this.#config = config;
+    this.#runner = runner;
+    this.#program = runner.program(name);
+  }
+
+  async start(_epoch: Epoch, cancel: CancelSignal): Promise<ActionOutcome> {
+    if (this.#starting !== undefined) return await this.#starting;
+    this.#stopAsked = false;
+    this.#busy = true;
+    this.#starting = orUnknown(() => this.#start(cancel));
+    try {
+      return await this.#starting;
+    } finally {
+      this.#starting = undefined;
+      this.#busy = false;
+    }
+  }
+
+  async stop(cancel: CancelSignal): Promise<ActionOutcome> {
+    this.#stopAsked = true;
+    await this.#starting;
+    this.#busy = true;
+    try {
+      return await orUnknown(() => this.#stop(cancel));
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async monitor(_cancel: CancelSignal): Promise<MonitorResult> {
+    try {
+      return await this.#monitor();
+    } catch (error) {
+      if (error instanceof TakoError) return { state: 'unknown', detail: error.message };
+      throw error;
+    }
+  }
+
+  onChange(listener: (result: MonitorResult) => void): void {
+    this.#program.onEnd((how) => {
+      if (!this.#busy) listener({ state: 'failed', detail: this.#endText(how) });
+    });
+  }
+
+  async #start(cancel: CancelSignal): Promise<ActionOutcome> {
+    const before = this.#program.state();
+    if (before.type === 'running') return await this.#ready(cancel);
+    if (before.type === 'ended') {
+      const cleared = await this.#clear();
+      if (cleared !== undefined) return cleared;
+    }
+    const { readyPort, command } = this.#config;
+    if (readyPort !== undefined && (await this.#runner.probePort(readyPort)) === 'accepts') {
+      // It would take the other program's answer for readiness.
+      const detail = `port ${readyPort} is in use by a program that is not this one`;
+      return { outcome: 'failed', detail };
+    }
+    if (this.#stopAsked || cancel.aborted) return { outcome: 'failed', detail: 'not started' };
+    try {
+      await this.#program.launch(this.#config);
+    } catch (error) {
+      if (!(error instanceof TakoError)) throw error;
+      const launched = this.#program.state().type !== 'absent';
+      return { outcome: launched ? 'unknown' : 'failed', detail: withNext(error) };
+    }
+    const outcome = await this.#ready(cancel);
+    return outcome.outcome === 'ok'
+      ? outcome
+      : { ...outcome, detail: `${command[0]}: ${outcome.detail}` };
+  }
+
+  /** Waits until the running program serves. */
+  async #ready(cancel: CancelSignal): Promise<ActionOutcome> {
+    const { readyPort } = this.#config;
+    for (;;) {
+      const state = this.#program.state();
+      if (state.type !== 'running') return this.#endedTooSoon();
+      if (readyPort === undefined) {
+        if (this.#program.executes()) break;
+      } else if ((await this.#runner.probePort(readyPort)) === 'accepts') {
+        // Somebody accepts: it counts only if the program still lives.
+        const alive = this.#program.state().type === 'running';
+        if (alive) return { outcome: 'ok', detail: `accepts connections on port ${readyPort}` };
+      }
+      if (await this.#program.ended(POLL_MS, cancel)) return this.#endedTooSoon();
+      if (this.#stopAsked) return { outcome: 'unknown', detail: 'stopped while it was starting' };
+      if (cancel.aborted) return { outcome: 'unknown', detail: this.#notReadyText() };
+    }
+    if (await this.#program.ended(SETTLE_MS, cancel)) return this.#endedTooSoon();
+    if (cancel.aborted) return { outcome: 'unknown', detail: this.#notReadyText() };
+    return { outcome: 'ok', detail: `runs, pid ${pidOf(this.#program)}` };
+  }
+
+  #endedTooSoon(): ActionOutcome {
+    const state = this.#program.state();
+    const how = state.type === 'ended' ? state.how : 'it is not there';
+    const hint = how === 'exit code 0' ? '; it must stay in the foreground' : '';
+    return { outcome: 'failed', detail: `${this.#endText(how)}${hint}` };
+  }
+
+  #notReadyText(): string {
+    const { readyPort } = this.#config;
+    const what = readyPort === undefined ? 'not known to run' : `port ${readyPort} does not accept`;
+    return `${what} yet${this.#outputText()}`;
+  }
+
+  async #stop(cancel: CancelSignal): Promise<ActionOutcome> {
+    const program = this.#program;
+    const state = program.state();
+    if (state.type === 'absent') return { outcome: 'ok', detail: 'was not running' };
+    if (state.type === 'ended') return (await this.#clear()) ?? STOPPED;
+    await this.#thawIfFrozen();
+    const { stopSignal, stopTimeoutMs } = this.#config;
+    program.signalMain(stopSignal);
+    let how = 'ended by itself';
+    if (!(await program.ended(stopTimeoutMs, cancel))) how = `killed, ${stopSignal} did not end it`;
+    else if (!(await program.empty(0, cancel))) {
+      program.signalAll('SIGTERM');
+      if (!(await program.empty(REST_MS, cancel))) how = 'ended, and the rest of it was killed';
+    }
+    return (await this.#clear()) ?? { outcome: 'ok', detail: how };
+  }
+
+  /** A frozen program cannot hear the polite signal; where there is no freezing, none is frozen. */
+  async #thawIfFrozen(): Promise<void> {
+    try {
+      await this.#program.thaw();
+    } catch (error) {
+      if (!(error instanceof TakoError)) throw error;
+    }
+  }
+
+  /** Kills what is left. Returns what went wrong, or undefined when nothing is left. */
+  async #clear(): Promise<ActionOutcome | undefined> {
+    if (!(await this.#program.empty(0, NEVER_CANCELLED))) {
+      this.#program.killAll();
+      // Not to be cancelled: half a kill is worth nothing, and the time is bounded.
+      if (!(await this.#kill())) {
+        const left = this.#program.describeLeft();
+        return { outcome: 'failed', detail: `cannot be killed: ${left}` };
+      }
+    }
+    this.#program.forget();
+    return undefined;
+  }
+
+  /** A process that appears while others are killed is met by the next round. */
+  async #kill(): Promise<boolean> {
+    const rounds = 10;
+    for (let round = 0; round < rounds; round += 1) {
+      if (await this.#program.empty(KILL_MS / rounds, NEVER_CANCELLED)) return true;
+      this.#program.killAll();
+    }
+    return false;
+  }
+
+  async #monitor(): Promise<MonitorResult> {
+    const state = this.#program.state();
+    if (state.type === 'absent') return { state: 'stopped', detail: 'not running' };
+    if (state.type === 'ended') return { state: 'failed', detail: this.#endText(state.how) };
+    const { readyPort } = this.#config;
+    if (readyPort === undefined) return { state: 'online', detail: `runs, pid ${state.pid}` };
+    switch (await this.#runner.probePort(readyPort)) {
+      case 'accepts':
+        return { state: 'online', detail: `accepts connections on port ${readyPort}` };
+      case 'refused':
+        return { state: 'failed', detail: `port ${readyPort} refuses connections` };
+      case 'silent':
+        return { state: 'unknown', detail: `port ${readyPort} does not answer` };
+    }
+  }
+
+  #endText(how: string): string {
+    return `ended: ${how}${this.#outputText()}`;
+  }
+
+  #outputText(): string {
+    const output = this.#program.lastOutput();
+    return output === '' ? '' : `; it wrote: ${output}`;
+  }
+}
+
+const STOPPED: ActionOutcome = { outcome: 'ok', detail: 'had ended, nothing is left' };
+
+const NEVER_CANCELLED: CancelSignal = {
+  aborted: false,
+  addEventListener: () => undefined,
+  removeEventListener: () => undefined,
+};
+
+/** An action that could not look or act does not know how things are. */
+async function orUnknown(action: () => Promise<ActionOutcome>): Promise<ActionOutcome> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof TakoError) return { outcome: 'unknown', detail: withNext(error) };
+    throw error;
+  }
+}
+
+function withNext(error: TakoError): string {
+  return error.next === undefined ? error.message : `${error.message}. ${error.next}`;
+}
+
+function pidOf(program: Program): string {
+  const state = program.state();
+  return state.type === 'running' ? String(state.pid) : 'unknown';
+}
