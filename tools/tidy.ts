@@ -2,8 +2,6 @@
  * House rules that neither compiler nor linter knows: `npm run check -- tidy`. Rules for one file
  * are in `tidy/source-rules.ts`, rules for all of them together in `tidy/tree-rules.ts`.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ROOT } from './lib/paths.ts';
 import { type Finding, readCheckout } from './tidy/files.ts';
@@ -11,11 +9,8 @@ import { checkFile } from './tidy/source-rules.ts';
 import { checkTree } from './tidy/tree-rules.ts';
 
 function tidy(root: string): readonly Finding[] {
-  const files = readCheckout(root);
-  return [
-    ...files.flatMap((file) => checkFile(file)),
-    ...checkTree(files, (path) => existsSync(join(root, path))),
-  ];
+  const { files, paths } = readCheckout(root);
+  return [...files.flatMap((file) => checkFile(file)), ...checkTree(files, paths)];
 }
 
 function main(): number {

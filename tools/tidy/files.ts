@@ -25,17 +25,26 @@ export function textFile(path: string, text: string): TextFile {
   return { path, text, lines: text.split('\n') };
 }
 
+export interface Checkout {
+  /** Of all files, text or not. */
+  readonly paths: readonly string[];
+  readonly files: readonly TextFile[];
+}
+
 /** Tracked files and new ones that are not ignored. */
-export function readCheckout(root: string): readonly TextFile[] {
+export function readCheckout(root: string): Checkout {
   const list = execFileSync('git', ['ls-files', '-z', '-c', '-o', '--exclude-standard'], {
     cwd: root,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   });
-  return [...new Set(list.split('\0'))]
-    .filter((path) => TEXT.test(path) && !SKIPPED.test(path) && existsSync(join(root, path)))
-    .toSorted()
+  const paths = [...new Set(list.split('\0'))]
+    .filter((path) => path !== '' && existsSync(join(root, path)))
+    .toSorted();
+  const files = paths
+    .filter((path) => TEXT.test(path) && !SKIPPED.test(path))
     .map((path) => textFile(path, readFileSync(join(root, path), 'utf8')));
+  return { paths, files };
 }
 
 export function isTest(path: string): boolean {

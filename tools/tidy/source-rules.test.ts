@@ -18,6 +18,7 @@ test('a header stands at the top or right below the imports', () => {
   const below = "import {\n  b,\n} from './b.ts';\n\n/** A. */\nexport const a = b;\n";
   expect(messages('src/a.ts', below)).toEqual([]);
   expect(messages('tools/a.mjs', '#!/usr/bin/env node\n// A.\n')).toEqual([]);
+  expect(messages('src/a.ts', '/// <reference lib="x" />\n/** A. */\n')).toEqual([]);
   expect(messages('src/a.test.ts', 'export const a = 1;\n')).toEqual([]);
 });
 
@@ -53,9 +54,9 @@ test('an error is not swallowed without a word', () => {
 });
 
 test('long lines and long files are found, long addresses are not', () => {
-  expect(messages('src/a.ts', `${HEADER}// ${'x'.repeat(98)}\n`)).toHaveLength(1);
+  expect(messages('src/a.ts', `${HEADER}// ${'x'.repeat(108)}\n`)).toHaveLength(1);
   expect(messages('src/a.ts', `${HEADER}// https://example.org/${'x'.repeat(98)}\n`)).toEqual([]);
-  expect(messages('src/a.ts', `${HEADER}f(\n  '${'x'.repeat(98)}',\n);\n`)).toEqual([]);
+  expect(messages('src/a.ts', `${HEADER}f(\n  '${'x'.repeat(120)}',\n);\n`)).toEqual([]);
   expect(messages('src/a.ts', HEADER + 'a;\n'.repeat(800))).toHaveLength(1);
   expect(messages('src/a.test.ts', HEADER + 'a;\n'.repeat(800))).toEqual([]);
 });

@@ -4,8 +4,7 @@ import { checkTree } from './tree-rules.ts';
 
 function findings(tree: Readonly<Record<string, string>>): readonly string[] {
   const files = Object.entries(tree).map(([path, text]) => textFile(path, text));
-  const folders = new Set(Object.keys(tree).map((path) => path.replace(/\/[^/]*$/, '')));
-  return checkTree(files, (path) => path in tree || folders.has(path)).map(
+  return checkTree(files, Object.keys(tree)).map(
     (each) => `${each.path}:${each.line} ${each.message}`,
   );
 }

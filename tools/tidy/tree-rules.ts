@@ -9,9 +9,9 @@ const SPEC_FROM_FILES = 3;
 
 export function checkTree(
   files: readonly TextFile[],
-  exists: (path: string) => boolean,
+  paths: readonly string[],
 ): readonly Finding[] {
-  return [...errorCodes(files), ...links(files, exists), ...specs(files), ...kebabCase(files)];
+  return [...errorCodes(files), ...links(files, paths), ...specs(files), ...kebabCase(files)];
 }
 
 /** The registry of error codes and its page name the same codes. */
@@ -53,7 +53,8 @@ function missing(
 }
 
 /** Relative links lead somewhere, and every page of docs/ can be reached from another one. */
-function links(files: readonly TextFile[], exists: (path: string) => boolean): readonly Finding[] {
+function links(files: readonly TextFile[], paths: readonly string[]): readonly Finding[] {
+  const targets = new Set(paths.flatMap((path) => [path, ...foldersOf(path)]));
   const findings: Finding[] = [];
   const linked = new Set<string>();
   for (const file of files.filter((each) => each.path.endsWith('.md'))) {
@@ -61,7 +62,7 @@ function links(files: readonly TextFile[], exists: (path: string) => boolean): r
       const path = posix.normalize(posix.join(posix.dirname(file.path), target));
       const plain = path.replace(/\/$/, '');
       linked.add(plain);
-      if (!exists(plain)) {
+      if (!targets.has(plain)) {
         findings.push({
           path: file.path,
           line,
@@ -81,6 +82,12 @@ function links(files: readonly TextFile[], exists: (path: string) => boolean): r
     });
   }
   return findings;
+}
+
+/** Git keeps no empty folders: one exists when a file is in it. */
+function foldersOf(path: string): readonly string[] {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 function linksOf(file: TextFile): readonly { target: string; line: number }[] {
