@@ -216,7 +216,7 @@ export class LinuxFileSystem implements FileSystem {
 
   /** Calls `act` with a descriptor (O_PATH) of what `path` names: `at` itself for the empty path. */
   #onTarget(at: Fd, path: Path, act: (fd: Fd) => number): number {
-    if (path.length === 0) return act(at);
+    if (path.length === 0) return at < 0 ? -os.errno.EBADF : act(at);
     const fd = this.#beneath.target(at, path);
     if (fd < 0) return fd;
     const outcome = act(fd);
@@ -230,7 +230,7 @@ export class LinuxFileSystem implements FileSystem {
     read: (path: Uint8Array) => Uint8Array | number,
   ): Uint8Array | number {
     const fd = path.length === 0 ? at : this.#beneath.target(at, path);
-    if (fd < 0) return fd;
+    if (fd < 0) return path.length === 0 ? -os.errno.EBADF : fd;
     const outcome = read(this.#byDescriptor(fd));
     if (fd !== at) libc.close(fd);
     return outcome;

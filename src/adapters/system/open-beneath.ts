@@ -65,6 +65,7 @@ export class OpenBeneath {
 
   /** Opens anew what `fd` refers to. The magic link leads nowhere else, so it may be followed. */
   #reopen(fd: number, flags: number): number {
+    if (fd < 0) return -os.errno.EBADF;
     this.#path.setDescriptor(fd);
     const opened = libc.open(this.#path.bytes, (flags & ~fs.O_NOFOLLOW) | O_CLOEXEC, 0);
     return opened < 0 ? -lastError() : opened;
