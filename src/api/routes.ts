@@ -10,7 +10,8 @@ export const OPERATION_MS_MAX = 60_000;
 export const EVENTS_DEFAULT = 50;
 export const EVENTS_MAX = 10_000;
 
-const NAME = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,31}$' };
+/** Whether there is such a group or node is for steering to say, in its own words. */
+const NAME = { type: 'string', minLength: 1, maxLength: 64 };
 const groupParams = {
   type: 'object',
   properties: { group: NAME },

@@ -5,29 +5,17 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { TakoError } from '../../base/tako-error.ts';
 import type { ClusterStatus, WhyAnswer } from '../../protocol/api.ts';
+import type { ApiClient } from '../../ports/api-client.ts';
 import type { TakoEvent } from '../../protocol/event.ts';
-import type { GroupId, NodeId } from '../../protocol/ids.ts';
+import type { GroupId } from '../../protocol/ids.ts';
 import { explainConnection, malformedAnswer, parseAnswer, toError } from './connection-errors.ts';
-import { followEvents, type FollowOptions } from './event-reader.ts';
+import { followEvents } from './event-reader.ts';
 
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 /** Silence after which a question without side effects is given up. */
 const QUESTION_MS = 10_000;
 /** The API itself answers within 60 s; a little more, so that its own words arrive. */
 const OPERATION_MS = 70_000;
-
-export interface ApiClient {
-  status(): Promise<ClusterStatus>;
-  why(group: GroupId): Promise<WhyAnswer>;
-  events(limit: number): Promise<readonly TakoEvent[]>;
-  /** These resolve with one sentence on the outcome. */
-  move(group: GroupId, to: NodeId): Promise<string>;
-  startGroup(group: GroupId): Promise<string>;
-  stopGroup(group: GroupId): Promise<string>;
-  reload(): Promise<string>;
-  /** Every event from now on, across restarts of the API, until `options.signal` is aborted. */
-  follow(options: FollowOptions): Promise<void>;
-}
 
 export function createApiClient(socketPath: string): ApiClient {
   const get = (path: string): Promise<unknown> =>

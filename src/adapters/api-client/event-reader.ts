@@ -5,6 +5,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TakoError } from '../../base/tako-error.ts';
+import type { FollowOptions } from '../../ports/api-client.ts';
 import type { TakoEvent } from '../../protocol/event.ts';
 import { explainConnection, toError } from './connection-errors.ts';
 
@@ -14,20 +15,18 @@ const SILENCE_MS = 16_000;
 const LINE_CHARACTERS_MAX = 1024 * 1024;
 const PROBLEM_CHARACTERS_MAX = 64 * 1024;
 
-export interface FollowOptions {
-  readonly signal: AbortSignal;
-  readonly onEvent: (event: TakoEvent) => void;
-  /** The stream broke (with the reason) or is back (undefined). */
-  readonly onInterrupted?: ((reason: string | undefined) => void) | undefined;
-}
-
 /** Resolves when aborted. Rejects when even the first connection fails. */
 export async function followEvents(
   socketPath: string,
   path: string,
   options: FollowOptions,
 ): Promise<void> {
-  const { signal, onInterrupted } = options;
+  const { onInterrupted } = options;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const abort = (): void => controller.abort();
+  options.cancel.addEventListener('abort', abort);
+  if (options.cancel.aborted) abort();
   const state: { lastId: string | undefined; connected: boolean; interrupted: boolean } = {
     lastId: undefined,
     connected: false,

@@ -6,28 +6,14 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { messageOf, TakoError } from '../../base/tako-error.ts';
 import type { Config } from '../../protocol/config.ts';
 import { judgeConfig } from '../../protocol/config-check.ts';
+import {
+  type ConfigProblem,
+  type ConfigReport,
+  formatProblem,
+} from '../../protocol/config-problem.ts';
 import { readYaml } from './yaml-source.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
-
-/** A fault or a risk at a place of the file. */
-export interface ConfigProblem {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** `groups.ledger.nodes.0`; empty for the file as a whole. */
-  readonly path: string;
-  /** What was found, what was expected. */
-  readonly message: string;
-  readonly next: string;
-}
-
-export interface ConfigReport {
-  /** Undefined when there are errors. */
-  readonly config: Config | undefined;
-  readonly errors: readonly ConfigProblem[];
-  readonly warnings: readonly ConfigProblem[];
-}
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -39,7 +25,7 @@ export interface LoadedConfig {
  * `config-invalid`, with all {@link ConfigProblem}s in `details.problems`, when it cannot be used.
  */
 export function loadConfig(file: string): LoadedConfig {
-  const { config, errors, warnings } = checkConfig(file, readText(file));
+  const { config, errors, warnings } = checkConfigFile(file);
   if (config !== undefined) return { config, warnings };
   throw new TakoError(
     'config-invalid',
@@ -50,6 +36,11 @@ export function loadConfig(file: string): LoadedConfig {
       details: { problems: errors },
     },
   );
+}
+
+/** Like {@link loadConfig}, but hands out the faults. Throws `config-unreadable` only. */
+export function checkConfigFile(file: string): ConfigReport {
+  return checkConfig(file, readText(file));
 }
 
 /** Judges a text as if it stood in `file`; never throws for what is in it. */
@@ -78,13 +69,6 @@ export function checkConfig(file: string, text: string): ConfigReport {
   errors.sort(inOrder);
   warnings.sort(inOrder);
   return { config: errors.length === 0 ? config : undefined, errors, warnings };
-}
-
-/** `FILE:LINE:COL: path: found ..., expected ...` and the next step on a line of its own. */
-export function formatProblem(problem: ConfigProblem): string {
-  const { file, line, column, path, message, next } = problem;
-  const where = path === '' ? '' : `${path}: `;
-  return `${file}:${line}:${column}: ${where}${message}\n  Next: ${next}`;
 }
 
 function empty(file: string): ConfigProblem {

@@ -1,0 +1,107 @@
+/**
+ * `tako status` for people: one sentence that answers "is everything all right?", then each group
+ * with what belongs to it, then the nodes and their links.
+ */
+import type { ClusterStatus, GroupStatus, NodeStatus, ResourceStatus } from '../../protocol/api.ts';
+import type { MirrorPeerStatus } from '../../protocol/mirror-ipc.ts';
+import { localTime, plain } from './event.ts';
+import { bytes, duration, progress } from './figures.ts';
+import { createPaint, type Paint, toneOf } from './paint.ts';
+import { renderTable } from './table.ts';
+
+const SIGN = { info: '✔', warning: '▲', error: '✖' } as const;
+
+export function renderStatus(status: ClusterStatus, colours: boolean): string {
+  const paint = createPaint(colours);
+  const sign = paint(toneOf(status.level), SIGN[status.level]);
+  const seconds = localTime(status.time).slice(0, 'YYYY-MM-DD HH:MM:SS'.length);
+  const seen = `Cluster ${plain(status.cluster)}, as ${status.node} sees it at ${seconds}`;
+  return [
+    `${sign} ${paint('strong', plain(status.summary))}\n`,
+    `${paint('faint', seen)}\n`,
+    ...status.groups.map((group) => renderGroup(group, status, colours)),
+    renderNodes(status, colours),
+  ].join('\n');
+}
+
+function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean): string {
+  const paint = createPaint(colours);
+  const since =
+    group.since === undefined ? undefined : Date.parse(status.time) - Date.parse(group.since);
+  const head = renderTable({
+    head: ['GROUP', 'STATE', 'OWNER', 'EPOCH', 'SINCE'],
+    rows: [
+      [
+        paint('strong', group.id),
+        paint(toneOf(group.state), stateOf(group)),
+        group.owner ?? '-',
+        group.epoch === undefined ? '-' : String(group.epoch),
+        since === undefined || Number.isNaN(since) ? '-' : duration(since),
+      ],
+    ],
+    colours,
+  });
+  const resources = group.resources.flatMap((r) => resourceRows(r, group, paint));
+  const table = renderTable({
+    head: ['RESOURCE', 'AGENT', 'STATE', 'DETAIL'],
+    rows: resources,
+    indent: '  ',
+    colours,
+  });
+  return `${head}${paint('faint', `  ${plain(group.reason)}`)}\n\n${table}`;
+}
+
+/** The state, and what is wanted where that differs. */
+function stateOf({ state, want }: GroupStatus): string {
+  return want === 'offline' && state !== 'stopped' ? `${state} (to stop)` : state;
+}
+
+function resourceRows(resource: ResourceStatus, group: GroupStatus, paint: Paint): string[][] {
+  const { id, agent, state, detail, restarts, mirror } = resource;
+  const restarted =
+    restarts === 0 ? '' : ` (restarted ${restarts === 1 ? 'once' : `${restarts} times`})`;
+  const rows = [[id, agent, paint(toneOf(state), state), `${plain(detail)}${restarted}`]];
+  if (mirror === undefined) return rows;
+  const inSync = group.inSync[id] ?? [];
+  if (inSync.length > 0) rows.push(['', '', '', `copies in sync: ${inSync.join(', ')}`]);
+  if (mirror.frozen !== undefined) {
+    rows.push(['', '', paint('notice', 'waits'), plain(mirror.frozen)]);
+  }
+  for (const peer of mirror.peers) {
+    rows.push(['', `→ ${peer.node}`, paint(toneOf(peer.state), peer.state), peerDetail(peer)]);
+  }
+  return rows;
+}
+
+function peerDetail({ resync, behindBytes, detail }: MirrorPeerStatus): string {
+  const behind = behindBytes > 0 ? `${bytes(behindBytes)} behind` : '';
+  const parts = [behind, plain(detail)].filter((part) => part !== '');
+  if (resync === undefined) return parts.join('; ');
+  const { bytesDone, bytesTotal, filesDone, filesTotal } = resync;
+  const bar = progress(bytesDone, bytesTotal);
+  return `${bar}  ${bytes(bytesDone)} of ${bytes(bytesTotal)}, ${filesDone} of ${filesTotal} files`;
+}
+
+function renderNodes(status: ClusterStatus, colours: boolean): string {
+  const paint = createPaint(colours);
+  return renderTable({
+    head: ['NODE', 'STATE', 'LINKS', ''],
+    rows: status.nodes.map((node) => [
+      node.role === 'witness' ? `${node.id} (witness)` : node.id,
+      paint(toneOf(node.state), node.state),
+      node.id === status.node ? '(this node)' : linksOf(node, paint),
+      node.state === 'up' ? '' : plain(node.reason),
+    ]),
+    colours,
+  });
+}
+
+function linksOf({ links }: NodeStatus, paint: Paint): string {
+  return links
+    .map(({ link, state, roundTripMs, carrier }) => {
+      if (!carrier) return paint('bad', `${link} no carrier`);
+      if (state !== 'up') return paint(toneOf(state), `${link} ${state}`);
+      return roundTripMs === undefined ? link : `${link} ${roundTripMs.toFixed(1)} ms`;
+    })
+    .join(', ');
+}

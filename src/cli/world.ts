@@ -1,0 +1,29 @@
+/** What the commands need of the world. The real one is in `real-world.ts`. */
+import type { CancelSignal } from '../base/cancel-signal.ts';
+import type { ApiClient } from '../ports/api-client.ts';
+import type { ConfigReport } from '../protocol/config-problem.ts';
+
+export interface LaunchRequest {
+  readonly configFile: string;
+  readonly node: string | undefined;
+  readonly runDir: string;
+  readonly stateDir: string;
+}
+
+export interface CliWorld {
+  out(text: string): void;
+  err(text: string): void;
+  /** Standard output is a terminal that shows colours. */
+  readonly colours: boolean;
+  /** Standard output is a terminal. */
+  readonly terminal: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Aborted by Ctrl-C, for commands that go on until then. */
+  readonly interrupted: CancelSignal;
+  pause(ms: number): Promise<void>;
+  client(socketPath: string): Promise<ApiClient>;
+  checkConfigFile(file: string): Promise<ConfigReport>;
+  createKey(file: string): Promise<void>;
+  /** Runs Tako on this machine until it is stopped; its exit code. */
+  launch(request: LaunchRequest): Promise<number>;
+}

@@ -1,0 +1,165 @@
+/**
+ * The launcher, `tako run`: checks the configuration and the machine, writes what the daemons read
+ * at start, starts the heart (or the witness) and keeps it running until it is told to stop.
+ *
+ * SIGTERM, SIGINT: stop everything cleanly and wait for it. SIGHUP: read the configuration again.
+ * When the launcher itself is killed, the heart goes on; the next launcher adopts it.
+ */
+import { spawnSync } from 'node:child_process';
+import { extname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createApiClient } from '../adapters/api-client/api-client.ts';
+import { loadConfig } from '../adapters/config/load-config.ts';
+import { formatProblem } from '../protocol/config-problem.ts';
+import { saveRunSetup, saveSetup, setupPath } from '../adapters/config/setup-files.ts';
+import { tryLockFile } from '../adapters/flock.ts';
+import { messageOf, TakoError } from '../base/tako-error.ts';
+import type { NodeSetup } from '../protocol/config.ts';
+import {
+  checkMachine,
+  findSelf,
+  preparePrivateDirectory,
+  requireRoot,
+  type Self,
+} from './launcher/checks.ts';
+import { chooseConfig } from './launcher/choose-config.ts';
+import { Keeper } from './launcher/keeper.ts';
+import { createSay, type Say } from './launcher/say.ts';
+
+/** Behind the kernel's own urgent threads, before everything that people run. */
+const REAL_TIME_PRIORITY = '20';
+
+export interface LaunchOptions {
+  readonly configFile: string;
+  /** Undefined: the host name. */
+  readonly node: string | undefined;
+  readonly runDir: string;
+  readonly stateDir: string;
+  /** Another program in place of the heart or the witness, for tests. */
+  readonly program?: string | undefined;
+  readonly say?: Say | undefined;
+}
+
+/** Runs until stopped; the exit code. Throws a `TakoError` for what forbids a start. */
+export async function launch(options: LaunchOptions): Promise<number> {
+  const say = options.say ?? createSay((text) => process.stderr.write(text), toJournal());
+  requireRoot();
+  const runDir = resolve(options.runDir);
+  const stateDir = resolve(options.stateDir);
+  const configFile = resolve(options.configFile);
+  const { config, fresh } = chooseConfig(configFile, stateDir, say);
+  const self = findSelf(config, options.node);
+  checkMachine(config, self, say);
+  preparePrivateDirectory(runDir);
+  preparePrivateDirectory(stateDir);
+  const lock = tryLockFile(join(runDir, 'launcher.lock'));
+  if (lock === undefined) {
+    throw new TakoError('busy', `Cannot run Tako: another "tako run" uses "${runDir}"`, {
+      next: 'Stop it first, or choose another directory with --run-dir',
+    });
+  }
+  try {
+    const setup: NodeSetup = { node: self.node.id, runDir, stateDir, configFile, config };
+    if (fresh) saveSetup(setup);
+    else saveRunSetup(setup);
+    return await keep(options, setup, self, say);
+  } finally {
+    lock.release();
+  }
+}
+
+async function keep(
+  options: LaunchOptions,
+  setup: NodeSetup,
+  self: Self,
+  say: Say,
+): Promise<number> {
+  const name = self.role === 'witness' ? 'witness' : 'heart';
+  const command = commandFor(options.program ?? daemonPath(name), setup.runDir, say);
+  const keeper = new Keeper({
+    name,
+    command: () => command,
+    pidFile: join(setup.runDir, `${name}.pid`),
+    say,
+  });
+  const stop = (signal: NodeJS.Signals): void => {
+    say('info', `Stopping Tako on ${setup.node} (${signal}); this ends when everything is down.`);
+    keeper.stop();
+  };
+  const reload = (): void => {
+    reloadConfig(options, setup, self, keeper, say).catch((error: unknown) => {
+      // Loud and final: an unexpected failure must not pass for a reload that was refused.
+      setImmediate(() => {
+        throw error;
+      });
+    });
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload);
+  try {
+    say('info', `Tako starts as ${self.role} ${setup.node} of cluster ${setup.config.cluster}.`);
+    keeper.start();
+    const clean = await keeper.over;
+    say(clean ? 'info' : 'error', clean ? 'Tako has stopped.' : 'Tako has stopped, not cleanly.');
+    return clean ? 0 : 1;
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload);
+  }
+}
+
+/** Keeps the running configuration when the file has a fault. */
+async function reloadConfig(
+  options: LaunchOptions,
+  setup: NodeSetup,
+  self: Self,
+  keeper: Keeper,
+  say: Say,
+): Promise<void> {
+  try {
+    const { config, warnings } = loadConfig(setup.configFile);
+    for (const warning of warnings) say('warning', formatProblem(warning));
+    const now = findSelf(config, options.node ?? setup.node);
+    if (now.role !== self.role) {
+      throw new TakoError('config-invalid', `${setup.node} is now a ${now.role}`, {
+        next: 'Stop Tako here and start it again',
+      });
+    }
+    if (self.role === 'witness') {
+      saveSetup({ ...setup, config });
+      keeper.restart();
+      say('info', 'The witness starts again with the new configuration.');
+    } else {
+      say('info', await createApiClient(join(setup.runDir, 'api.sock')).reload());
+    }
+  } catch (error) {
+    if (!(error instanceof TakoError)) throw error;
+    const next = error.next === undefined ? '' : `\nNext: ${error.next}`;
+    say('error', `Keeping the running configuration: ${messageOf(error)}${next}`);
+  }
+}
+
+/** With real-time priority when the machine allows it, else without, saying so. */
+function commandFor(program: string, runDir: string, say: Say): readonly string[] {
+  // One thread: V8's helpers would run at the same real-time priority and compete.
+  const plain = [process.execPath, '--single-threaded', program, setupPath(runDir)];
+  // What the heart starts must not inherit the priority: a busy program would starve the machine.
+  const realTime = ['chrt', '--reset-on-fork', '--fifo', REAL_TIME_PRIORITY];
+  const trial = spawnSync(realTime[0] ?? '', [...realTime.slice(1), 'true'], { encoding: 'utf8' });
+  if (trial.status === 0) return [...realTime, ...plain];
+  const reason = trial.error?.message ?? trial.stderr.trim();
+  say(
+    'warning',
+    `Real-time priority is not to be had (${reason}): under heavy load heartbeats may come late ` +
+      'and groups may be suspended for a moment.',
+  );
+  return plain;
+}
+
+/** Sources in development, built code in a release: the same extension as this very file. */
+function daemonPath(name: string): string {
+  const extension = extname(fileURLToPath(import.meta.url));
+  return fileURLToPath(new URL(`./${name}${extension}`, import.meta.url));
+}
+
+function toJournal(): boolean {
+  return process.env['JOURNAL_STREAM'] !== undefined && !process.stderr.isTTY;
+}
