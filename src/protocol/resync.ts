@@ -48,8 +48,10 @@ export interface TreeEntry {
 export type ResyncFrame =
   | { readonly type: 'begin'; readonly version: number; readonly blockBytes: number }
   /**
-   * All entries of a directory at one position of the stream: the parts follow one another with
-   * nothing in between. `self` comes with the last part.
+   * All names of a directory at one position of the stream: the parts follow one another with
+   * nothing in between. `entries` are to be placed; `names` were, each by a `path` frame before
+   * (a large directory, whose entries are not all read under one lock). What the copy has beside
+   * them goes. `self` comes with the last part.
    */
   | {
       readonly type: 'directory';
@@ -57,6 +59,7 @@ export type ResyncFrame =
       readonly first: boolean;
       readonly self: TreeEntry | undefined;
       readonly entries: readonly TreeEntry[];
+      readonly names: readonly Uint8Array[];
     }
   /** One path alone; without an entry nothing is there. */
   | { readonly type: 'path'; readonly path: Path; readonly entry: TreeEntry | undefined }
@@ -138,6 +141,8 @@ export function encodeFrame(frame: ResyncFrame): Uint8Array {
       writeOptional(w, frame.self);
       w.u32(frame.entries.length);
       for (const entry of frame.entries) writeEntry(w, entry);
+      w.u32(frame.names.length);
+      for (const name of frame.names) w.bytes(name);
       break;
     case 'path':
       w.bytes(frame.path);
@@ -188,7 +193,9 @@ function readFrame(r: ByteReader): ResyncFrame | undefined {
     case FRAME.directory: {
       const first = r.flag();
       const self = readOptional(r);
-      return { type: 'directory', path, first, self, entries: r.list(() => readEntry(r)) };
+      const entries = r.list(() => readEntry(r));
+      const names = r.list(() => r.bytes(PATH_BYTES_MAX));
+      return { type: 'directory', path, first, self, entries, names };
     }
     case FRAME.path:
       return { type: 'path', path, entry: readOptional(r) };

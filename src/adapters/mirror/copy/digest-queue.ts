@@ -11,7 +11,7 @@ import { type CompareItem, DIGEST_BYTES } from '../../../protocol/resync.ts';
 import type { Background } from './background.ts';
 import { openRegular } from './open-files.ts';
 import { type PathKey, keyOf, pathOf, readable } from './paths.ts';
-import { EINTR, type Store, errnoName, isHardError } from './store.ts';
+import { EINTR, type Store, errnoName, isMisfit } from './store.ts';
 
 /** Files that are read at a time. */
 const READERS_MAX = 4;
@@ -120,8 +120,8 @@ export class DigestQueue {
     const { store } = this.#deps;
     const fd = openRegular(store, key, fsc.O_RDONLY);
     if (typeof fd !== 'number') {
-      if (isHardError(fd.errno)) this.#fail(key, fd.call, fd.errno);
-      else await this.#add(itemOf(key, { gone: true }));
+      if (isMisfit(fd.errno)) await this.#add(itemOf(key, { gone: true }));
+      else this.#fail(key, fd.call, fd.errno);
       return;
     }
     try {

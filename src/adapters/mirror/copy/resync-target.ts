@@ -39,7 +39,7 @@ import {
   S_IFREG,
   type Store,
   errnoName,
-  isHardError,
+  isMisfit,
   newFileStat,
   typeOf,
   writeFully,
@@ -203,6 +203,7 @@ export class ResyncTarget {
       listing.names.add(name);
       this.#entry(digests, { key: childOf(key, entry.name), entry, usable: listing.usable });
     }
+    for (const name of frame.names) listing.names.add(keyOf(name));
     if (frame.self === undefined) return;
     this.#listing = undefined;
     if (!listing.usable) return;
@@ -311,8 +312,8 @@ export class ResyncTarget {
   /** What the source sends fits unless the path is not as it was when the source looked. */
   #check(key: PathKey, what: string, failure: CallFailure | undefined): void {
     if (failure === undefined) return;
-    if (isHardError(failure.errno)) this.#fail(key, what, failure);
-    else this.#pending.mark(key);
+    if (isMisfit(failure.errno)) this.#pending.mark(key);
+    else this.#fail(key, what, failure);
   }
 
   #fail(key: PathKey, what: string, failure: CallFailure): void {

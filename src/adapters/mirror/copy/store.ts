@@ -48,6 +48,11 @@ export function isPathError(errno: number): boolean {
   return errno === ENOENT || errno === ENOTDIR || errno === ELOOP;
 }
 
+/** As `isPathError`, or what is there is not the regular file that was expected. */
+export function isMisfit(errno: number): boolean {
+  return isPathError(errno) || errno === ENXIO || errno === EISDIR;
+}
+
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
 export const S_IFDIR = 0o040000;
