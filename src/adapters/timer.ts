@@ -1,9 +1,9 @@
-/** Timers by the event loop of Node.js. */
+/** Timers of the event loop. They do not keep the process running. */
 import type { Timer } from '../ports/timer.ts';
 
 export const systemTimer: Timer = {
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms);
+  after(ms, run) {
+    const timer = setTimeout(run, ms).unref();
     return () => clearTimeout(timer);
   },
 };

@@ -38,19 +38,44 @@ export function makeCgroup(name: string, log: Log): string | undefined {
   return undefined;
 }
 
+/** The directory of the group called `name` that has this process in it or beneath it. */
+export function findCgroup(pid: number, name: string): string | undefined {
+  let own: string | undefined;
+  try {
+    own = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
+  } catch (error) {
+    if (!isGone(error) && errnoCode(error) !== 'ESRCH') throw error;
+  }
+  const words = own?.split('/') ?? [];
+  const at = words.indexOf(name);
+  if (at < 0) return undefined;
+  const path = words.slice(0, at + 1).join('/');
+  for (const mount of cgroupMounts()) {
+    if (!path.startsWith(`${mount.root}/`)) continue;
+    const directory = join(mount.path, path.slice(mount.root.length));
+    if (existsSync(join(directory, 'cgroup.events'))) return directory;
+  }
+  return undefined;
+}
+
 /** Where groups may be made, the best place first. */
 export function parentDirectories(): readonly string[] {
-  const mounts = parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
   const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
   const found: string[] = [];
-  for (const mount of mounts.filter((entry) => entry.type === 'cgroup2')) {
-    const root = mount.root === '/' ? '' : mount.root;
+  for (const { root, path } of cgroupMounts()) {
     const inside = own === root || own.startsWith(`${root}/`);
     // A group outside of what is visible here shows as `/../..`.
-    if (inside && !own.includes('/..')) found.push(join(mount.path, own.slice(root.length)));
-    found.push(mount.path);
+    if (inside && !own.includes('/..')) found.push(join(path, own.slice(root.length)));
+    found.push(path);
   }
   return [...new Set(found)];
+}
+
+/** `root`: the group that is at the top of what is mounted, without a slash at its end. */
+function cgroupMounts(): readonly { readonly root: string; readonly path: string }[] {
+  return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))
+    .filter((mount) => mount.type === 'cgroup2')
+    .map(({ root, path }) => ({ root: root === '/' ? '' : root, path }));
 }
 
 /** True while a living process is in the group or beneath it. */

@@ -11,7 +11,7 @@ import type { PortAnswer, ProgramRunner } from '../../ports/program-runner.ts';
 import { errnoCode } from '../errno-code.ts';
 import { MARKER_VARIABLE } from './containment.ts';
 import { allProcesses, readEnvironment } from './proc.ts';
-import { SupervisedProgram } from './program.ts';
+import { type MarkedProcess, SupervisedProgram } from './program.ts';
 
 const LOOPBACK = ['127.0.0.1', '::1'];
 const PROBE_MS_MAX = 1000;
@@ -29,13 +29,13 @@ export function createProcessRunner(options: ProcessRunnerOptions): ProgramRunne
   // Names this node among others on the same machine, and is the same after a restart.
   const runDir = realpathSync(options.runDir);
   const programs = new Map<string, SupervisedProgram>();
-  let marked: ReadonlySet<string> | undefined;
+  let marked: readonly MarkedProcess[] | undefined;
   return {
     program: (name) => {
       const there = programs.get(name);
       if (there !== undefined) return there;
       const markerPrefix = `${runDir}:${name}:`;
-      marked ??= markedPrograms();
+      marked ??= markedProcesses();
       const program = new SupervisedProgram(
         {
           name,
@@ -45,7 +45,7 @@ export function createProcessRunner(options: ProcessRunnerOptions): ProgramRunne
           cgroups: options.cgroups ?? true,
           log,
         },
-        marked.has(markerPrefix),
+        marked.filter(({ marker }) => marker.startsWith(markerPrefix)),
       );
       programs.set(name, program);
       return program;
@@ -54,16 +54,13 @@ export function createProcessRunner(options: ProcessRunnerOptions): ProgramRunne
   };
 }
 
-/** The marker prefixes of all programs that run on this machine. */
-function markedPrograms(): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const { pid } of allProcesses()) {
-    for (const entry of readEnvironment(pid)) {
-      if (!entry.startsWith(`${MARKER_VARIABLE}=`)) continue;
-      found.add(entry.slice(MARKER_VARIABLE.length + 1, entry.lastIndexOf(':') + 1));
-    }
-  }
-  return found;
+/** Processes of any program on this machine. */
+function markedProcesses(): readonly MarkedProcess[] {
+  const start = `${MARKER_VARIABLE}=`;
+  return allProcesses().flatMap(({ pid }) => {
+    const entry = readEnvironment(pid).find((text) => text.startsWith(start));
+    return entry === undefined ? [] : [{ pid, marker: entry.slice(start.length) }];
+  });
 }
 
 async function probePort(port: number): Promise<PortAnswer> {

@@ -17,7 +17,7 @@ import type { CancelSignal } from '../../base/cancel-signal.ts';
 import { TakoError, messageOf } from '../../base/tako-error.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Program, ProgramSpec, ProgramState } from '../../ports/program-runner.ts';
-import { makeCgroup } from './cgroup.ts';
+import { findCgroup, makeCgroup } from './cgroup.ts';
 import { type Containment, cgroupContainment, scanContainment } from './containment.ts';
 import { executesProgram, launch } from './launch.ts';
 import { lastLines, openOutput, outputSize, tryBoundOutput } from './output.ts';
@@ -51,6 +51,11 @@ export interface ProgramOptions {
   readonly log: Log;
 }
 
+export interface MarkedProcess {
+  readonly pid: number;
+  readonly marker: string;
+}
+
 interface Running {
   readonly record: ProgramRecord;
   readonly containment: Containment;
@@ -69,12 +74,12 @@ export class SupervisedProgram implements Program {
   #outputTimer: NodeJS.Timeout | undefined;
   #running: Running | undefined;
 
-  /** Adopts what the record tells of. `leftovers`: whether marked processes exist without one. */
-  constructor(options: ProgramOptions, leftovers: boolean) {
+  /** Adopts what the record tells of, or, should it be lost, `marked`: this program's processes. */
+  constructor(options: ProgramOptions, marked: readonly MarkedProcess[]) {
     this.#options = options;
     const record = readProgramRecord(options.recordPath);
-    if (record === 'unreadable' || (record === 'absent' && leftovers)) this.#findLeftovers(record);
-    else if (record !== 'absent') this.#adopt(record);
+    if (record !== 'absent' && record !== 'unreadable') this.#adopt(record);
+    else if (record === 'unreadable' || marked.length > 0) this.#adoptMarked(record, marked);
   }
 
   state(): ProgramState {
@@ -93,7 +98,7 @@ export class SupervisedProgram implements Program {
     const user = await findUser(spec.user);
     const unique = randomBytes(6).toString('hex');
     const marker = `${this.#options.markerPrefix}${unique}`;
-    const cgroup = this.#options.cgroups ? makeCgroup(`tako-${name}-${unique}`, log) : undefined;
+    const cgroup = this.#options.cgroups ? makeCgroup(cgroupName(name, unique), log) : undefined;
     if (cgroup === undefined) log.debug('no control group, /proc is searched instead', { name });
     const outputFrom = outputSize(outputPath);
     const record: ProgramRecord = { format: 1, marker, cgroup, main: undefined, outputFrom };
@@ -224,11 +229,22 @@ export class SupervisedProgram implements Program {
     this.#watchTimer = setInterval(() => this.#look(), WATCH_MS).unref();
   }
 
-  #findLeftovers(why: string): void {
-    const { name, markerPrefix, log } = this.#options;
-    log.warn('processes of a program without a usable record', { name, record: why });
-    const fields = { format: 1, marker: markerPrefix, cgroup: undefined, main: undefined } as const;
-    const record: ProgramRecord = { ...fields, outputFrom: outputSize(this.#options.outputPath) };
+  /** Which of them is the main process is lost. So they count as its remains. */
+  #adoptMarked(why: string, marked: readonly MarkedProcess[]): void {
+    const { name, markerPrefix, log, outputPath } = this.#options;
+    log.warn('processes of a program without a usable record', { name, record: why, marked });
+    const groups = marked.map(({ pid, marker }) =>
+      findCgroup(pid, cgroupName(name, marker.slice(markerPrefix.length))),
+    );
+    const [cgroup] = groups;
+    const same = groups.every((group) => group === cgroup);
+    const record: ProgramRecord = {
+      format: 1,
+      marker: markerPrefix,
+      cgroup: same ? cgroup : undefined,
+      main: undefined,
+      outputFrom: outputSize(outputPath),
+    };
     const how = 'its record is lost, how is not known';
     const containment = this.#contain(record);
     this.#running = { record, containment, main: undefined, child: false, how };
@@ -288,6 +304,10 @@ export class SupervisedProgram implements Program {
     if (await pollUntil(done, { everyMs: EMPTY_POLL_MS, withinMs: FREEZE_MS_MAX, cancel })) return;
     throw new TakoError('timed-out', `Cannot ${what} "${name}": not all processes followed`);
   }
+}
+
+function cgroupName(name: string, unique: string): string {
+  return `tako-${name}-${unique}`;
 }
 
 function exitText(code: number | null, signal: NodeJS.Signals | null): string {
