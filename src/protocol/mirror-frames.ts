@@ -47,7 +47,7 @@ export type Checksum = (bytes: Uint8Array, previous?: number) => number;
 export interface FrameHeader {
   readonly type: FrameType;
   readonly kind: EntryKind;
-  /** Entries: 0 for every copy, otherwise 1 + the position of the one copy among the peers. */
+  /** Entries: 0 for every copy, otherwise a number that stands for one run of one copy's resync. */
   readonly target: number;
   readonly number: number;
   readonly payloadBytes: number;

@@ -29,6 +29,8 @@ export interface HeldReply {
 interface Waiting extends HeldReply {
   /** A sync: its local half has ended. */
   localDone: boolean;
+  /** A sync whose local half failed. */
+  failed: boolean;
 }
 
 interface Copy {
@@ -68,7 +70,7 @@ export class AckTracker {
   holders(): readonly NodeId[] {
     const holders = new Set<NodeId>();
     for (const reply of this.#held.values()) {
-      if (reply.kind === 'change' && this.#mode === 'durable') continue;
+      if (reply.failed || (reply.kind === 'change' && this.#mode === 'durable')) continue;
       for (const [peer, copy] of this.#copies) {
         if (reply.seq >= copy.from && !has(copy, reply)) holders.add(peer);
       }
@@ -95,7 +97,7 @@ export class AckTracker {
 
   hold(reply: HeldReply): readonly number[] {
     assert(!this.#held.has(reply.token), 'a token names one held reply');
-    const waiting = { ...reply, localDone: reply.kind === 'change' };
+    const waiting = { ...reply, localDone: reply.kind === 'change', failed: false };
     if (this.#open && this.#satisfied(waiting)) return [reply.token];
     this.#held.set(reply.token, waiting);
     return [];
@@ -106,6 +108,15 @@ export class AckTracker {
     const waiting = this.#held.get(token);
     if (waiting === undefined) return [];
     waiting.localDone = true;
+    return this.#release();
+  }
+
+  /** The local sync failed: the reply says so, and waits for nothing but the gate. */
+  giveUp(token: number): readonly number[] {
+    const waiting = this.#held.get(token);
+    if (waiting === undefined) return [];
+    waiting.localDone = true;
+    waiting.failed = true;
     return this.#release();
   }
 
@@ -154,6 +165,7 @@ export class AckTracker {
 
   #satisfied(reply: Waiting): boolean {
     if (!reply.localDone) return false;
+    if (reply.failed) return true;
     if (reply.kind === 'change' && this.#mode === 'durable') return true;
     for (const copy of this.#copies.values()) {
       if (reply.seq >= copy.from && !has(copy, reply)) return false;

@@ -17,10 +17,8 @@ export class StablePosition {
   /** Everything before the first unfinished sync counts as stable: nothing in it asked for more. */
   get ack(): Ack {
     const first = this.#syncs.keys().next();
-    return {
-      applied: this.#applied,
-      stable: first.done === true ? this.#applied : first.value - 1,
-    };
+    const stable = first.done === true ? this.#applied : Math.min(first.value - 1, this.#applied);
+    return { applied: this.#applied, stable };
   }
 
   get syncsUnderWay(): number {

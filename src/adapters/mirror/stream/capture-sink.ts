@@ -76,6 +76,8 @@ export class CaptureSink implements ChangeSink {
   }
 }
 
+const NOBODY_WAITS: ReadonlySet<string> = new Set(['ENOENT', 'ENODEV', 'ENOTCONN', 'ECONNABORTED']);
+
 /**
  * One write is one reply. The kernel refuses it when nobody waits for it any more (the connection
  * was aborted, or the request was given up), which is no error of ours.
@@ -85,6 +87,6 @@ export function writeReply(fuseFd: number, reply: Uint8Array): void {
     writeSync(fuseFd, reply);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'ENOENT' && code !== 'ENODEV' && code !== 'EBADF') throw error;
+    if (code === undefined || !NOBODY_WAITS.has(code)) throw error;
   }
 }

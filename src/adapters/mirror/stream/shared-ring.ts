@@ -1,3 +1,4 @@
+/// <reference lib="es2024.sharedmemory" />
 /**
  * A ring of records in shared memory: threads append under one lock, the main thread reads in
  * order and frees. Records have the shape of a frame (`protocol/mirror-frames.ts`): 24 bytes of

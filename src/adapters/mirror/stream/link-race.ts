@@ -1,0 +1,99 @@
+/**
+ * Connects to a peer over the first link that works: the links are tried in their configured
+ * order, the next one beginning {@link STAGGER_MS} after the one before or as soon as that one
+ * failed; the first that is established wins and the others are dropped.
+ */
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { messageOf } from '../../../base/tako-error.ts';
+import type { LinkId } from '../../../protocol/ids.ts';
+
+const STAGGER_MS = 120;
+const ATTEMPT_MS_MAX = 1000;
+
+export interface LinkTarget {
+  readonly link: LinkId;
+  /** This node's own address on the link: the traffic leaves there. */
+  readonly localAddress: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface LinkRaceHandlers {
+  readonly onConnected: (socket: TLSSocket, link: LinkId) => void;
+  /** Every link failed; `reason` names each. */
+  readonly onFailed: (reason: string) => void;
+}
+
+/** Starts at once; returns how to give it up. Exactly one handler is called unless given up. */
+export function raceLinks(
+  targets: readonly LinkTarget[],
+  tls: ConnectionOptions,
+  handlers: LinkRaceHandlers,
+): () => void {
+  const sockets = new Set<TLSSocket>();
+  const failures: string[] = [];
+  const timers = new Set<NodeJS.Timeout>();
+  let begun = 0;
+  let over = false;
+
+  function end(): void {
+    over = true;
+    for (const timer of timers) clearTimeout(timer);
+    for (const socket of sockets) socket.destroy();
+  }
+
+  function after(ms: number, run: () => void): NodeJS.Timeout {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      run();
+    }, ms);
+    timers.add(timer);
+    return timer;
+  }
+
+  function fail(target: LinkTarget, socket: TLSSocket, why: string): void {
+    if (over || !sockets.delete(socket)) return;
+    socket.destroy();
+    failures.push(`${target.link}: ${why}`);
+    if (begun < targets.length) begin();
+    else if (sockets.size === 0) {
+      end();
+      handlers.onFailed(failures.join('; '));
+    }
+  }
+
+  function begin(): void {
+    const target = targets[begun];
+    if (over || target === undefined) return;
+    begun += 1;
+    const { host, port, localAddress } = target;
+    // `localAddress` is net.connect's, to which tls.connect hands its options on.
+    const options = { ...tls, host, port, localAddress };
+    const socket = connect(options);
+    sockets.add(socket);
+    const limit = after(ATTEMPT_MS_MAX, () => {
+      fail(target, socket, `no answer within ${ATTEMPT_MS_MAX} ms`);
+    });
+    // Stays attached: a late error of a dropped attempt must not end the process.
+    socket.on('error', (error) => fail(target, socket, messageOf(error)));
+    socket.once('close', () => fail(target, socket, 'closed during the handshake'));
+    socket.once('secureConnect', () => {
+      if (over) return;
+      clearTimeout(limit);
+      sockets.delete(socket);
+      end();
+      handlers.onConnected(socket, target.link);
+    });
+    if (begun < targets.length) {
+      const mine = begun;
+      after(STAGGER_MS, () => {
+        if (begun === mine) begin();
+      });
+    }
+  }
+
+  if (targets.length === 0) {
+    after(0, () => handlers.onFailed('the two nodes have no link in common'));
+  } else begin();
+  return end;
+}

@@ -1,0 +1,50 @@
+/** The helper worker of a mirror; see `mirror-helper-worker.ts`. */
+import { parentPort } from 'node:worker_threads';
+import { EntryWriter } from '../adapters/mirror/stream/entry-writer.ts';
+import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
+import { errorName } from '../adapters/system/errno.ts';
+import { LinuxFileSystem } from '../adapters/system/file-system.ts';
+import { unmount } from '../adapters/system/mount.ts';
+import { must, unreachable } from '../base/assert.ts';
+import { messageOf } from '../base/tako-error.ts';
+import type { HelperAnswer, HelperRequest, HelperTask } from './mirror-helper-worker.ts';
+
+const port = must(parentPort, 'this file runs as a worker');
+const fs = new LinuxFileSystem();
+
+port.on('message', ({ id, task }: HelperRequest) => {
+  const answer: HelperAnswer = { id, problem: attempt(task) };
+  port.postMessage(answer);
+});
+
+function attempt(task: HelperTask): string | undefined {
+  try {
+    return perform(task);
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function perform(task: HelperTask): string | undefined {
+  switch (task.type) {
+    case 'unmount':
+      unmount(task.path);
+      return undefined;
+    case 'finish':
+      return finish(task.rootFd, SharedRing.attach(task.stream));
+    default:
+      return unreachable(task);
+  }
+}
+
+function finish(rootFd: number, ring: SharedRing): string | undefined {
+  const failed = fs.syncVolume(rootFd);
+  if (failed < 0) return `Cannot sync the store: syncfs says ${errorName(-failed)}`;
+  ring.lock();
+  try {
+    const seq = new EntryWriter(ring).barrier(true);
+    return seq === undefined ? 'the stream was closed' : undefined;
+  } finally {
+    ring.unlock();
+  }
+}

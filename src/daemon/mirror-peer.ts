@@ -1,0 +1,493 @@
+/**
+ * One copy, as the primary sees it: keeps a connection to it, decides how the stream to it begins,
+ * sends it the stream, and takes part in what replies wait for.
+ *
+ *     absent ── connecting ──┬── resume / follow ──► streaming ──► caught up ──► in sync
+ *        ▲                   └── resync ── barrier ──────▲     (joined)   (voted in)
+ *        └── connection lost, failed: tried again
+ *
+ * It is *joined* when replies wait for it. It joins when the registry has it in sync, or when the
+ * entries that end its resync are in the stream; it is reported as caught up when all that was
+ * acknowledged without it is on its stable storage. From the report on, only an expulsion ends the
+ * waiting: control may be having it voted in at any moment.
+ */
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import { MirrorConnection, SEND_AHEAD_BYTES } from '../adapters/mirror/stream/connection.ts';
+import { type LinkTarget, raceLinks } from '../adapters/mirror/stream/link-race.ts';
+import type { Instant } from '../base/time.ts';
+import type { AckTracker } from '../core/mirror/ack-tracker.ts';
+import {
+  type CopyHello,
+  decideStart,
+  type PrimaryStream,
+} from '../core/mirror/session-decision.ts';
+import { Silence, type SilenceReport } from '../core/mirror/silence.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { ResyncProgress } from '../ports/resync.ts';
+import {
+  decodeAck,
+  decodeControl,
+  type Frame,
+  type MirrorControl,
+} from '../protocol/mirror-frames.ts';
+import type { FromMirror, MirrorPeerStatus } from '../protocol/mirror-ipc.ts';
+import type { NodeId } from '../protocol/ids.ts';
+import type { MirrorPeer } from './mirror-setup.ts';
+import type { HeldReplies } from './mirror-held.ts';
+import type { StreamReader } from './mirror-stream.ts';
+
+const STALL_MS_MIN = 150;
+/** Silence after which a connection is dropped even if no other can be had. */
+const DEAD_MS = 3000;
+const CONNECT_AGAIN_MS = 50;
+/** A node that the heart does not hear is tried less often. */
+const CONNECT_AGAIN_DOWN_MS = 1000;
+const FAILED_AGAIN_MS = 2000;
+const FAILED_AGAIN_MS_MAX = 30_000;
+
+/** The resync worker of one copy. */
+export interface ResyncRun {
+  receive(body: Uint8Array): void;
+  stop(): void;
+}
+
+export interface PeerContext {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly secondaryLostMs: number;
+  readonly tls: (peer: NodeId) => ConnectionOptions;
+  readonly stream: StreamReader;
+  readonly tracker: AckTracker;
+  readonly held: HeldReplies;
+  readonly hello: () => MirrorControl;
+  readonly streamFacts: () => Omit<PrimaryStream, 'sendableFrom' | 'last'>;
+  /** A number that no entry in the ring has as its target. */
+  readonly newTarget: () => number;
+  readonly startResync: (
+    target: number,
+    report: { progress: (p: ResyncProgress) => void; failed: (reason: string) => void },
+  ) => ResyncRun;
+  readonly report: (message: FromMirror) => void;
+  /** Something in its status changed. */
+  readonly changed: () => void;
+}
+
+export class PrimaryPeer {
+  readonly #peer: MirrorPeer;
+  readonly #with: PeerContext;
+  readonly #silence: Silence;
+  /** Names it, and this run of its resync, in the entries that are for it alone. */
+  #target = 0;
+  #stopped = false;
+  #up = true;
+  #giveUpRace: (() => void) | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #connection: MirrorConnection | undefined;
+  #link: string | undefined;
+  #streaming = false;
+  #wasConnected = false;
+  #voted = false;
+  #reportedCaughtUp = false;
+  #caughtUpAt: number | undefined;
+  #resync: ResyncRun | undefined;
+  /** Its resync has begun and the barrier is not in the stream yet. */
+  #resyncing = false;
+  #progress: ResyncProgress | undefined;
+  #failed: string | undefined;
+  #failures = 0;
+  #lastProblem = '';
+  #cursor = 0;
+  /** What was sent and not applied yet: number of the last entry and position behind it. */
+  #sent: { last: number; next: number }[] = [];
+  #neededFrom = 0;
+
+  constructor(peer: MirrorPeer, context: PeerContext) {
+    this.#peer = peer;
+    this.#with = context;
+    this.#silence = new Silence(context.secondaryLostMs, context.clock.now());
+  }
+
+  get node(): NodeId {
+    return this.#peer.node;
+  }
+
+  get joined(): boolean {
+    return this.#with.tracker.waitsFor(this.node);
+  }
+
+  /** The lowest position in the stream that has to be kept for it. */
+  get neededFrom(): number | undefined {
+    return this.joined || this.#streaming ? this.#neededFrom : undefined;
+  }
+
+  get silent(): boolean {
+    return this.joined && this.#silence.silent;
+  }
+
+  start(): void {
+    this.#connect();
+  }
+
+  /** Ends everything with this peer. */
+  stop(reason: string): void {
+    this.#stopped = true;
+    this.#giveUpRace?.();
+    clearTimeout(this.#retry);
+    this.#connection?.close(reason);
+    this.#endResync();
+  }
+
+  /** The registry has it in sync: replies wait for it from the first one on. */
+  vote(): void {
+    this.#voted = true;
+    this.#reportedCaughtUp = true;
+    this.#caughtUpAt = undefined;
+    this.#with.tracker.join(this.node, 0);
+    this.#with.changed();
+  }
+
+  expel(): void {
+    const { held, tracker, changed } = this.#with;
+    this.#voted = false;
+    this.#reportedCaughtUp = false;
+    this.#caughtUpAt = undefined;
+    held.apply(() => tracker.leave(this.node));
+    if (this.#connection === undefined && !this.#stopped) this.#connectSoon(CONNECT_AGAIN_MS);
+    changed();
+  }
+
+  setUp(up: boolean): void {
+    const came = up && !this.#up;
+    this.#up = up;
+    if (came && this.#connection === undefined && this.#failed === undefined) this.#connect();
+  }
+
+  /** The stream may have grown. */
+  pump(): void {
+    const connection = this.#connection;
+    if (connection === undefined || !this.#streaming) return;
+    while (connection.open && connection.sendAheadBytes < SEND_AHEAD_BYTES) {
+      const batch = this.#with.stream.take(this.#cursor, this.#target);
+      if (batch === undefined) return;
+      if (batch.bytes !== undefined) connection.send(batch.bytes);
+      else if (this.#sent.length === 0) this.#neededFrom = batch.next;
+      this.#cursor = batch.next;
+      if (batch.bytes !== undefined) this.#sent.push({ last: batch.last, next: batch.next });
+    }
+  }
+
+  /** The barrier that ends its resync is in the stream. */
+  barrier(seq: number, target: number): void {
+    if (!this.#resyncing || !this.#streaming || target !== this.#target) return;
+    this.#resyncing = false;
+    this.#endResync();
+    this.#join(seq);
+    this.#with.changed();
+  }
+
+  timePassed(now: Instant): void {
+    if (this.joined) this.#tell(this.#silence.timePassed(now));
+  }
+
+  /** What a control process that has just connected needs to hear. */
+  facts(): readonly FromMirror[] {
+    const facts: FromMirror[] = [];
+    const peer = this.node;
+    if (!this.joined) return facts;
+    if (this.#failed !== undefined) {
+      facts.push({ type: 'peerFailed', peer, reason: this.#failed });
+    } else if (this.silent) {
+      const reason = this.#lastProblem || 'it does not answer';
+      facts.push({ type: 'peerSilent', peer, silentMs: this.#with.secondaryLostMs, reason });
+    } else if (!this.#voted && this.#reportedCaughtUp) {
+      facts.push({ type: 'peerCaughtUp', peer });
+    }
+    return facts;
+  }
+
+  status(): MirrorPeerStatus {
+    const behind = this.#with.stream.end - this.#neededFrom;
+    const known = this.#streaming || this.joined;
+    return {
+      node: this.node,
+      state: this.#state(),
+      behindBytes: known ? behind + this.#resyncBehind() : 0,
+      resync: this.#resyncing ? this.#progress : undefined,
+      detail: this.#detail(),
+    };
+  }
+
+  #state(): MirrorPeerStatus['state'] {
+    if (this.#failed !== undefined) return 'failed';
+    if (this.#connection === undefined) return this.#up ? 'connecting' : 'absent';
+    if (!this.#streaming) return 'connecting';
+    if (this.#resyncing) return 'resync';
+    if (this.#voted) return 'in-sync';
+    return this.#reportedCaughtUp ? 'caught-up' : 'resync';
+  }
+
+  #resyncBehind(): number {
+    if (!this.#resyncing || this.#progress === undefined) return 0;
+    return Math.max(0, this.#progress.bytesTotal - this.#progress.bytesDone);
+  }
+
+  #detail(): string {
+    if (this.#failed !== undefined) return this.#failed;
+    if (this.#connection === undefined) return this.#lastProblem;
+    return this.#link === undefined ? '' : `over ${this.#link}`;
+  }
+
+  // Connecting.
+
+  #connect(): void {
+    clearTimeout(this.#retry);
+    if (this.#stopped || this.#giveUpRace !== undefined || this.#connection !== undefined) return;
+    this.#race();
+  }
+
+  #race(): void {
+    const targets: readonly LinkTarget[] = this.#peer.links;
+    this.#giveUpRace = raceLinks(targets, this.#with.tls(this.node), {
+      onConnected: (socket, link) => {
+        this.#giveUpRace = undefined;
+        this.#link = link;
+        this.#connected(socket);
+      },
+      onFailed: (reason) => {
+        this.#giveUpRace = undefined;
+        if (this.#connection !== undefined) return;
+        this.#problem(reason);
+        this.#connectSoon(this.#up ? CONNECT_AGAIN_MS : CONNECT_AGAIN_DOWN_MS);
+      },
+    });
+  }
+
+  #endRace(): void {
+    this.#giveUpRace?.();
+    this.#giveUpRace = undefined;
+  }
+
+  #connectSoon(ms: number): void {
+    clearTimeout(this.#retry);
+    if (!this.#stopped) this.#retry = setTimeout(() => this.#connect(), ms);
+  }
+
+  #problem(reason: string): void {
+    this.#lastProblem = reason;
+    // Before the first connection of this epoch the copy may not listen yet: mere silence counts.
+    if (this.#failed !== undefined || !this.#wasConnected) return;
+    this.#tell(this.#silence.disconnected(this.#with.clock.now(), reason));
+  }
+
+  #connected(socket: TLSSocket): void {
+    const stallMs = Math.max(STALL_MS_MIN, this.#with.secondaryLostMs / 2);
+    const options = { stallMs, silentMs: DEAD_MS };
+    const connection: MirrorConnection = new MirrorConnection(socket, options, {
+      onFrame: (frame) => this.#frame(frame),
+      onDrain: () => this.pump(),
+      onStall: () => this.#tryAnother(),
+      onEnd: (reason) => this.#disconnected(connection, reason),
+    });
+    const former = this.#connection;
+    this.#connection = connection;
+    this.#streaming = false;
+    this.#sent = [];
+    this.#endResync();
+    former?.close('another connection took its place');
+    connection.control(this.#with.hello());
+  }
+
+  /** The connection stalls: perhaps another link is better. The first one to speak goes on. */
+  #tryAnother(): void {
+    if (this.#giveUpRace !== undefined || this.#stopped) return;
+    this.#race();
+  }
+
+  #disconnected(connection: MirrorConnection, reason: string): void {
+    if (this.#connection !== connection) return;
+    const { log, held, tracker, changed } = this.#with;
+    const wasStreaming = this.#streaming;
+    this.#connection = undefined;
+    this.#streaming = false;
+    this.#sent = [];
+    if (wasStreaming) log.info('connection to a copy lost', { peer: this.node, reason });
+    this.#endResync();
+    if (this.joined && !this.#reportedCaughtUp) {
+      this.#caughtUpAt = undefined;
+      held.apply(() => tracker.leave(this.node));
+    }
+    this.#problem(reason);
+    this.#connectSoon(this.#failed === undefined ? CONNECT_AGAIN_MS : this.#failedAgainMs());
+    changed();
+  }
+
+  #failedAgainMs(): number {
+    return Math.min(FAILED_AGAIN_MS * 2 ** Math.min(this.#failures - 1, 10), FAILED_AGAIN_MS_MAX);
+  }
+
+  // The conversation.
+
+  #frame(frame: Frame): void {
+    if (this.#streaming) this.#endRace();
+    if (frame.type === 'control') return this.#controlFrame(frame);
+    if (!this.#streaming) {
+      if (frame.type !== 'keepalive') this.#connection?.close('it spoke before its turn');
+      return;
+    }
+    this.#tell(this.#silence.heard(this.#with.clock.now()));
+    if (frame.type === 'ack') this.#ackFrame(frame);
+    else if (frame.type === 'answer') this.#resync?.receive(frame.payload.slice());
+    else if (frame.type === 'entry') this.#connection?.close('a secondary sent an entry');
+  }
+
+  #controlFrame(frame: Frame): void {
+    const message = decodeControl(frame.payload);
+    if (!message.ok) return this.#connection?.close(message.reason);
+    switch (message.value.type) {
+      case 'hello':
+        return this.#begin(message.value);
+      case 'refused':
+        this.#lastProblem = `refused: ${message.value.message}`;
+        return this.#connection?.close(this.#lastProblem);
+      case 'failed':
+        return this.#fail(message.value.reason);
+      default:
+        this.#connection?.close('a secondary sent what only a primary may');
+    }
+  }
+
+  #begin(hello: MirrorControl & { type: 'hello' }): void {
+    const own = this.#with.hello();
+    const connection = this.#connection;
+    if (connection === undefined || this.#streaming || own.type !== 'hello') return;
+    if (hello.cluster !== own.cluster || hello.mirror !== own.mirror || hello.node !== this.node) {
+      return connection.close('it is not the mirror that was expected there');
+    }
+    const { stream } = this.#with;
+    stream.scan();
+    const facts = this.#with.streamFacts();
+    const known = { ...facts, sendableFrom: stream.sendableFrom, last: stream.last };
+    const decision = decideStart(known, hello as CopyHello, this.#resyncing);
+    this.#with.log.info('stream to a copy begins', {
+      peer: this.node,
+      link: this.#link,
+      ...decision,
+    });
+    switch (decision.type) {
+      case 'refuse': {
+        const { reason } = decision;
+        this.#fail(reason);
+        return connection.refuse({ type: 'refused', why: 'foreign', message: reason }, reason);
+      }
+      case 'resume':
+        return this.#stream('resume', decision.from);
+      case 'follow':
+        return this.#stream('follow', 0);
+      case 'resync':
+        if (!this.joined) return this.#stream('resync', stream.last);
+        this.#fail(`its copy must be brought up to date first: ${decision.reason}`);
+        return connection.close('it must be voted out before its resync');
+    }
+  }
+
+  #stream(mode: 'resume' | 'follow' | 'resync', from: number): void {
+    const { stream, changed, clock } = this.#with;
+    const position = stream.positionAfter(from);
+    if (position === undefined) return this.#connection?.close('its position is gone');
+    this.#failed = undefined;
+    this.#streaming = true;
+    this.#wasConnected = true;
+    this.#lastProblem = '';
+    this.#cursor = position;
+    this.#neededFrom = position;
+    this.#sent = [];
+    this.#connection?.control({ type: 'start', mode, from });
+    this.#resyncing = mode === 'resync';
+    if (this.#resyncing) this.#startResync();
+    else if (!this.joined) this.#join(stream.last);
+    this.#tell(this.#silence.heard(clock.now()));
+    this.pump();
+    changed();
+  }
+
+  #startResync(): void {
+    this.#progress = undefined;
+    this.#target = this.#with.newTarget();
+    this.#resync = this.#with.startResync(this.#target, {
+      progress: (progress) => {
+        this.#progress = progress;
+        this.#with.changed();
+      },
+      failed: (reason) => this.#fail(`the resync ended: ${reason}`),
+    });
+  }
+
+  #endResync(): void {
+    this.#resync?.stop();
+    this.#resync = undefined;
+  }
+
+  /** Replies wait for it from now on; it has caught up with what went without it at `caughtUpAt`. */
+  #join(seq: number): void {
+    const { tracker, held } = this.#with;
+    tracker.join(this.node, seq);
+    this.#caughtUpAt = Math.max(seq, held.highest);
+  }
+
+  #ackFrame(frame: Frame): void {
+    const { tracker, held, stream, report, changed } = this.#with;
+    const ack = decodeAck(frame);
+    if (!ack.ok) return this.#connection?.close(ack.reason);
+    const { applied, stable } = ack.value;
+    if (applied > stream.last) return this.#connection?.close('it acknowledged what was not sent');
+    this.#acknowledged(applied);
+    // Expelled, and yet it follows: it may come in again.
+    if (!this.joined && !this.#resyncing) this.#join(stream.last);
+    held.apply(() => tracker.acknowledged(this.node, applied, stable));
+    if (this.#caughtUpAt !== undefined && stable >= this.#caughtUpAt && !this.#reportedCaughtUp) {
+      this.#caughtUpAt = undefined;
+      this.#reportedCaughtUp = true;
+      this.#failures = 0;
+      report({ type: 'peerCaughtUp', peer: this.node });
+      changed();
+    }
+  }
+
+  #acknowledged(applied: number): void {
+    let done = 0;
+    for (const batch of this.#sent) {
+      if (batch.last > applied) break;
+      this.#neededFrom = batch.next;
+      done += 1;
+    }
+    if (done > 0) this.#sent.splice(0, done);
+    if (this.#sent.length === 0) this.#neededFrom = this.#cursor;
+  }
+
+  #fail(reason: string): void {
+    const { report, log, changed } = this.#with;
+    this.#failed = reason;
+    this.#failures += 1;
+    log.warn('copy failed', { peer: this.node, reason });
+    this.#connection?.close(reason);
+    if (this.joined) report({ type: 'peerFailed', peer: this.node, reason });
+    changed();
+  }
+
+  #tell(silence: SilenceReport | undefined): void {
+    if (silence === undefined || !this.joined) return;
+    const { report, changed, held, tracker } = this.#with;
+    if (!this.#reportedCaughtUp) {
+      // Nobody votes on it yet, so the waiting for it may end without asking.
+      if (silence.type === 'silent') held.apply(() => tracker.leave(this.node));
+      this.#caughtUpAt = undefined;
+    } else if (silence.type === 'answers') report({ type: 'peerAnswers', peer: this.node });
+    else {
+      const { silentMs } = silence;
+      const reason = this.#lastProblem || silence.reason;
+      report({ type: 'peerSilent', peer: this.node, silentMs, reason });
+    }
+    changed();
+  }
+}

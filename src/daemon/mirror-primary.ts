@@ -1,0 +1,373 @@
+/**
+ * A mirror that serves: the mount, the capture worker, the stream and the copies, for one epoch.
+ * One object per `serve`; nothing of it is used again, so that a worker that hangs in the store
+ * cannot disturb the next epoch.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import { GATE_BYTES, GATE_OPEN_WORD } from '../adapters/mirror/stream/capture-sink.ts';
+import { LeaseGate } from '../adapters/mirror/stream/lease-gate.ts';
+import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
+import { TakoError } from '../base/tako-error.ts';
+import { AckTracker } from '../core/mirror/ack-tracker.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { CopyNote, CopyState } from '../ports/replica.ts';
+import type { Epoch, NodeId } from '../protocol/ids.ts';
+import type { FromMirror, MirrorPeerStatus } from '../protocol/mirror-ipc.ts';
+import type { MirrorControl } from '../protocol/mirror-frames.ts';
+import type { CaptureWorker } from './mirror-capture-worker.ts';
+import { HeldReplies } from './mirror-held.ts';
+import type { MirrorHelper } from './mirror-helper-worker.ts';
+import { type MirrorMount, openMount } from './mirror-mount.ts';
+import { type PeerContext, PrimaryPeer } from './mirror-peer.ts';
+import { startResyncWorker } from './mirror-resync-worker.ts';
+import type { MirrorSetup } from './mirror-setup.ts';
+import { StreamReader } from './mirror-stream.ts';
+
+const RING_BYTES = 32 * 1024 * 1024;
+const HELD_RING_BYTES = 1024 * 1024;
+const TICK_MS = 50;
+const MOUNT_MS_MAX = 10_000;
+const SESSION_END_MS_MAX = 5000;
+const TARGETS = 255;
+
+export interface PrimaryOptions {
+  readonly epoch: Epoch;
+  readonly inSync: readonly NodeId[];
+  readonly setup: MirrorSetup;
+  readonly rootFd: number;
+}
+
+export interface PrimaryDeps {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly note: CopyNote;
+  readonly capture: CaptureWorker;
+  readonly helper: MirrorHelper;
+  readonly tls: (peer: NodeId) => ConnectionOptions;
+  readonly report: (message: FromMirror) => void;
+  readonly changed: () => void;
+}
+
+export class MirrorPrimary {
+  readonly epoch: Epoch;
+  readonly #options: PrimaryOptions;
+  readonly #deps: PrimaryDeps;
+  readonly #session = randomBytes(8).toString('hex');
+  readonly #startedFrom: CopyState;
+  readonly #ring = SharedRing.create(RING_BYTES);
+  readonly #heldRing = SharedRing.create(HELD_RING_BYTES);
+  readonly #gate = new Int32Array(new SharedArrayBuffer(GATE_BYTES));
+  readonly #tracker: AckTracker;
+  readonly #lease: LeaseGate;
+  readonly #stream: StreamReader;
+  readonly #mount: MirrorMount;
+  readonly #held: HeldReplies;
+  readonly #peers: readonly PrimaryPeer[];
+  readonly #timer: NodeJS.Timeout;
+  readonly #waiters = new Set<() => void>();
+  /** The capture worker is done with the device and the store. */
+  readonly ended: Promise<string | undefined>;
+  #mounted = false;
+  #aborted = false;
+  #draining = false;
+  #unmounting = false;
+  #storeFailed = false;
+  #lastTarget = 0;
+  #cleanBarrier: number | undefined;
+
+  /** Mounts; the capture worker begins. Throws when the mount or the note cannot be made. */
+  constructor(options: PrimaryOptions, deps: PrimaryDeps) {
+    const { epoch, setup, rootFd } = options;
+    this.epoch = epoch;
+    this.#options = options;
+    this.#deps = deps;
+    this.#startedFrom = deps.note.read();
+    if (this.#startedFrom.state !== 'dirty') deps.note.write({ state: 'dirty' });
+    const lease = { path: setup.leaseMarkPath, epoch };
+    this.#lease = new LeaseGate(lease);
+    this.#tracker = new AckTracker(setup.config.mode);
+    this.#stream = new StreamReader(this.#ring, {
+      onBarrier: (seq, target) => this.#barrier(seq, target),
+    });
+    Atomics.store(this.#gate, GATE_OPEN_WORD, 1);
+    this.#mount = openMount(setup.config.path, setup.id);
+    this.#held = new HeldReplies({
+      ring: this.#heldRing,
+      tracker: this.#tracker,
+      fuseFd: this.#mount.fuseFd,
+      lease: this.#lease,
+      clock: deps.clock,
+      onStoreFailed: (reason) => this.#storeProblem(reason),
+    });
+    this.ended = deps.capture.run({
+      fuseFd: this.#mount.fuseFd,
+      rootFd,
+      lease,
+      answerAtOnce: setup.config.mode === 'durable',
+      stream: this.#ring.memory,
+      held: this.#heldRing.memory,
+      gate: this.#gate.buffer as SharedArrayBuffer,
+    });
+    this.#peers = setup.peers.map((peer) => new PrimaryPeer(peer, this.#peerContext()));
+    for (const peer of this.#peers) {
+      if (options.inSync.includes(peer.node)) peer.vote();
+    }
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    void this.ended.then((problem) => this.#sessionEnded(problem));
+    void this.#readRing(this.#ring, () => this.#streamGrew());
+    void this.#readRing(this.#heldRing, () => {
+      // The stream first, so that no reply is judged before the barriers that came ahead of it.
+      this.#streamGrew();
+      this.#held.scan();
+    });
+  }
+
+  get mounted(): boolean {
+    return this.#mounted;
+  }
+
+  get sequence(): number {
+    return this.#stream.last;
+  }
+
+  /** Connects to the copies, and resolves when the mount answers. */
+  async begin(): Promise<void> {
+    for (const peer of this.#peers) peer.start();
+    const ready = this.#deps.capture.ready;
+    const outcome = await within(MOUNT_MS_MAX, Promise.race([ready, this.ended]));
+    if (this.#aborted)
+      throw new TakoError('mirror-path', 'The mirror was aborted while it mounted');
+    if (outcome === 'late') {
+      throw new TakoError('timed-out', `The mount did not answer within ${MOUNT_MS_MAX} ms`);
+    }
+    this.#mounted = true;
+    this.#deps.changed();
+  }
+
+  frozen(): string | undefined {
+    if (this.#draining) return 'the mirror is being drained';
+    if (!this.#held.leaseValid) return 'the lease of the group has run out';
+    const holders = this.#tracker.holders();
+    if (holders.length === 0) return undefined;
+    return `waiting for the acknowledgement of ${holders.map((node) => `"${node}"`).join(', ')}`;
+  }
+
+  peerStatus(): readonly MirrorPeerStatus[] {
+    return this.#peers.map((peer) => peer.status());
+  }
+
+  facts(): readonly FromMirror[] {
+    return this.#peers.flatMap((peer) => peer.facts());
+  }
+
+  /** The command was repeated: whoever is listed must acknowledge. */
+  serveAgain(inSync: readonly NodeId[]): void {
+    for (const node of inSync) this.#peer(node)?.vote();
+  }
+
+  admit(node: NodeId): boolean {
+    const peer = this.#peer(node);
+    peer?.vote();
+    return peer !== undefined;
+  }
+
+  expel(node: NodeId): boolean {
+    const peer = this.#peer(node);
+    peer?.expel();
+    this.#progressed();
+    return peer !== undefined;
+  }
+
+  setUp(up: readonly NodeId[]): void {
+    for (const peer of this.#peers) peer.setUp(up.includes(peer.node));
+  }
+
+  /** Resolves when this copy and those in sync are equal and noted `clean`. */
+  async drain(): Promise<void> {
+    const { helper, note } = this.#deps;
+    const { path } = this.#options.setup.config;
+    this.#unmounting = true;
+    const problem = await helper.unmount(path);
+    this.#unmounting = false;
+    if (problem !== undefined) {
+      throw new TakoError('busy', `Cannot unmount "${path}": ${problem}`, {
+        next: `Find who uses it with: fuser -vm ${path}`,
+      });
+    }
+    this.#draining = true;
+    this.#mounted = false;
+    this.#deps.changed();
+    if ((await within(SESSION_END_MS_MAX, this.ended)) === 'late') {
+      throw new TakoError('timed-out', 'The capture of changes did not end after the unmount');
+    }
+    // The barrier would tell a copy that is still behind that it is equal.
+    for (const peer of this.#peers) if (!peer.joined) peer.stop('the mirror is being drained');
+    await helper.finish({ rootFd: this.#options.rootFd, stream: this.#ring.memory });
+    const seq = await this.#cleanEverywhere();
+    note.write({ state: 'clean', epoch: this.epoch, seq });
+    this.#end('the mirror was drained');
+  }
+
+  /** Ends the mount at once: whatever waits fails, nothing is acknowledged any more. */
+  abort(reason: string): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#mounted = false;
+    Atomics.store(this.#gate, GATE_OPEN_WORD, 0);
+    this.#mount.abort(this.#deps.log);
+    this.#end(reason);
+    for (const waiter of this.#waiters) waiter();
+  }
+
+  #end(reason: string): void {
+    clearInterval(this.#timer);
+    this.#held.drop();
+    this.#ring.close();
+    this.#heldRing.close();
+    for (const peer of this.#peers) peer.stop(reason);
+    this.#lease.close();
+    // The device's number must not be used again while the worker may still read from it.
+    const { fuseFd } = this.#mount;
+    void this.ended.then(() => closeSync(fuseFd));
+  }
+
+  #peerContext(): PeerContext {
+    const { log, clock, tls, report, changed } = this.#deps;
+    const { setup, rootFd } = this.#options;
+    return {
+      log,
+      clock,
+      tls,
+      report,
+      changed,
+      secondaryLostMs: setup.secondaryLostMs,
+      stream: this.#stream,
+      tracker: this.#tracker,
+      held: this.#held,
+      hello: () => this.#hello(),
+      streamFacts: () => ({
+        epoch: this.epoch,
+        session: this.#session,
+        startedFrom: this.#startedFrom,
+      }),
+      newTarget: () => {
+        this.#lastTarget = (this.#lastTarget % TARGETS) + 1;
+        return this.#lastTarget;
+      },
+      startResync: (target, events) =>
+        startResyncWorker({ rootFd, target, stream: this.#ring.memory }, events),
+    };
+  }
+
+  #hello(): MirrorControl {
+    const { setup } = this.#options;
+    return {
+      type: 'hello',
+      cluster: setup.cluster,
+      mirror: setup.id,
+      node: setup.node,
+      epoch: this.epoch,
+      session: this.#session,
+      applied: this.#stream.last,
+      copy: this.#startedFrom,
+    };
+  }
+
+  #peer(node: NodeId): PrimaryPeer | undefined {
+    return this.#peers.find((peer) => peer.node === node);
+  }
+
+  async #readRing(ring: SharedRing, read: () => void): Promise<void> {
+    while (!ring.closed) {
+      const seen = ring.bell;
+      read();
+      await ring.nextBell(seen);
+    }
+  }
+
+  #streamGrew(): void {
+    if (this.#aborted) return;
+    this.#stream.scan();
+    for (const peer of this.#peers) peer.pump();
+    this.#free();
+  }
+
+  #free(): void {
+    let needed: number | undefined;
+    for (const { neededFrom } of this.#peers) {
+      if (neededFrom !== undefined) needed = Math.min(needed ?? neededFrom, neededFrom);
+    }
+    this.#stream.free(needed);
+  }
+
+  #barrier(seq: number, target: number): void {
+    if (target === 0) this.#cleanBarrier = seq;
+    else for (const peer of this.#peers) peer.barrier(seq, target);
+    this.#progressed();
+  }
+
+  #tick(): void {
+    const now = this.#deps.clock.now();
+    for (const peer of this.#peers) peer.timePassed(now);
+    // Held replies that did not fit before, space that acknowledgements made free.
+    this.#streamGrew();
+    this.#held.scan();
+    this.#progressed();
+  }
+
+  #progressed(): void {
+    for (const waiter of this.#waiters) waiter();
+  }
+
+  #cleanEverywhere(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (this.#aborted) {
+          this.#waiters.delete(look);
+          reject(new TakoError('busy', 'The mirror was aborted while it was drained'));
+          return;
+        }
+        const seq = this.#cleanBarrier;
+        if (seq === undefined || !this.#tracker.stableEverywhere(seq)) return;
+        this.#waiters.delete(look);
+        resolve(seq);
+      };
+      this.#waiters.add(look);
+      this.#streamGrew();
+      look();
+    });
+  }
+
+  #storeProblem(reason: string): void {
+    this.#deps.log.error('the local store failed', { reason });
+    if (this.#storeFailed) return;
+    this.#storeFailed = true;
+    this.#deps.report({ type: 'failed', code: 'store-failed', reason });
+  }
+
+  /** The worker ended by itself: somebody else took the mount away, or it crashed. */
+  #sessionEnded(problem: string | undefined): void {
+    if (this.#aborted || this.#draining || (this.#unmounting && problem === undefined)) return;
+    const reason = problem ?? 'the mount was taken away by somebody else';
+    this.#deps.log.error('the mount ended', { reason });
+    this.#deps.report({ type: 'failed', code: 'mirror-path', reason });
+    this.abort(reason);
+    this.#deps.changed();
+  }
+}
+
+/** The outcome of `work`, or `late`. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T | 'late'> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,39 @@
+/** A resync worker; see `mirror-resync-worker.ts`. Ends when its run is over. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { StoreResyncSource } from '../adapters/mirror/copy/resync-source.ts';
+import { RingResyncStream } from '../adapters/mirror/stream/resync-stream.ts';
+import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
+import { LinuxFileSystem } from '../adapters/system/file-system.ts';
+import { must } from '../base/assert.ts';
+import type { FromResync, ResyncTask, ToResync } from './mirror-resync-worker.ts';
+
+const port = must(parentPort, 'this file runs as a worker');
+const task = workerData as ResyncTask;
+const cancel = new Int32Array(task.cancel);
+
+function tell(message: FromResync): void {
+  port.postMessage(message);
+}
+
+const source = new StoreResyncSource({
+  store: { fs: new LinuxFileSystem(), root: task.rootFd },
+  stream: new RingResyncStream({
+    ring: SharedRing.attach(task.stream),
+    target: task.target,
+    cancelled: () => Atomics.load(cancel, 0) === 1,
+  }),
+  report: {
+    progress: (progress) => tell({ type: 'progress', progress }),
+    failed: (reason) => tell({ type: 'failed', reason }),
+  },
+});
+
+port.on('message', (message: ToResync) => {
+  if (message.type === 'receive') {
+    source.receive(message.body);
+    return;
+  }
+  source.stop();
+  port.close();
+});
+source.start();
