@@ -157,7 +157,7 @@ export async function ensurePrograms(
   const missing = wanted.filter((each) => !isPresent(each, options.folders));
   if (missing.length === 0) return [];
   const packages = [...new Set(missing.map((each) => each.package))];
-  print(`Missing for "npm run ${purpose}":`);
+  print(`Missing for "${purpose === 'test' ? 'npm test' : `npm run ${purpose}`}":`);
   for (const { name, package: from, why } of missing) print(`  ${name} (package ${from}): ${why}`);
   if (!(options.isRoot ?? process.getuid?.() === 0)) {
     print(`Next: install them as root with: apt-get install -y ${packages.join(' ')}`);
