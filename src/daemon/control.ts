@@ -101,7 +101,7 @@ async function main(): Promise<void> {
     events,
     mirrors,
     reports: () => heart.peers,
-    reload: () => reloadConfig(setup, events),
+    reload: async () => reloadConfig(setup, events),
   });
   listenToMirrors(setup, mirrors, runtime);
   const telling = setInterval(() => steering.tellPeers(), TELL_MS);

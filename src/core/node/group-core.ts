@@ -207,7 +207,7 @@ export class GroupCore {
         this.#actionFinished(event, now);
         break;
       case 'observed':
-        this.#engineDid(this.#engine.observed(event.seen, now, event.monitorId), now);
+        this.#observed(event, now);
         break;
       case 'mirrorNews':
         this.#mirrorNews(event.mirror, event.news, now);
@@ -706,9 +706,10 @@ export class GroupCore {
     this.#copies.settled(mirror, peer);
     this.#order(mirror, { type, peer });
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
-    const what = type === 'admit' ? 'is in sync again' : 'is no longer counted on';
+    const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
     const text = `the copy of "${mirror}" on ${peer} ${what}; in sync: ${nodes}`;
-    this.#say(type === 'admit' ? 'info' : 'warning', `copy-${type}ted`, text, mirror);
+    const kind = type === 'admit' ? 'copy-admitted' : 'copy-expelled';
+    this.#say(type === 'admit' ? 'info' : 'warning', kind, text, mirror);
     this.#announce(outcome.record, this.#reason);
   }
 
@@ -743,6 +744,14 @@ export class GroupCore {
 
   #actionFinished(event: Extract<CoreEvent, { type: 'actionFinished' }>, now: Instant): void {
     this.#engineDid(this.#engine.actionFinished(event.result, now), now);
+  }
+
+  /** Without a lease an address is meant to be gone; that is no failure of it. */
+  #observed(event: Extract<CoreEvent, { type: 'observed' }>, now: Instant): void {
+    const config = this.#o.group.resources.find((r) => r.id === event.seen.resource);
+    const excused = config?.agent === 'virtual-ip' && !this.#leaseHeld;
+    const seen: Observation = excused ? { ...event.seen, state: 'unknown' } : event.seen;
+    this.#engineDid(this.#engine.observed(seen, now, event.monitorId), now);
   }
 
   #engineDid(effects: readonly EngineEffect[], now: Instant): void {

@@ -1,0 +1,89 @@
+/** The small cluster that simulations run: two nodes and a witness, or more nodes, two links. */
+import type {
+  Config,
+  GroupConfig,
+  NodeConfig,
+  ResourceConfig,
+  Timing,
+} from '../protocol/config.ts';
+import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
+
+export const DEFAULT_TIMING: Timing = {
+  heartbeatMs: 50,
+  leaseMs: 300,
+  nodeLostMs: 1000,
+  secondaryLostMs: 400,
+  clockDrift: 0.01,
+  addressLifeSeconds: 3,
+  suspendGraceMs: 10_000,
+};
+
+export function simConfig(options: {
+  readonly nodes: readonly string[];
+  readonly witness?: string | undefined;
+  readonly groups: readonly { readonly id: string; readonly nodes: readonly string[] }[];
+}): Config {
+  const member = (name: string, index: number, links: readonly string[]): NodeConfig => ({
+    id: name as NodeId,
+    addresses: Object.fromEntries(links.map((link, k) => [link, `10.${k}.0.${index + 1}`])),
+  });
+  const nodes = options.nodes.map((name, index) => member(name, index, ['mirror', 'lan']));
+  const { witness } = options;
+  return {
+    cluster: 'sim',
+    keyFile: '',
+    basePort: 7400,
+    timing: DEFAULT_TIMING,
+    links: [
+      { id: 'mirror' as LinkId, kind: 'udp', direct: true },
+      { id: 'lan' as LinkId, kind: 'udp', direct: false },
+    ],
+    nodes,
+    witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
+    groups: options.groups.map((group, index) => simGroup(group.id, group.nodes, index)),
+  };
+}
+
+function simGroup(id: string, nodes: readonly string[], index: number): GroupConfig {
+  const common = {
+    monitorMs: 1000,
+    startTimeoutMs: 10_000,
+    stopTimeoutMs: 10_000,
+    restarts: { limit: 3, windowMs: 60_000 },
+  };
+  const named = (name: string): ResourceId => name as ResourceId;
+  const resources: readonly ResourceConfig[] = [
+    {
+      ...common,
+      id: named('data'),
+      after: [],
+      agent: 'mirror',
+      path: `/srv/${id}`,
+      mode: 'durable',
+      index,
+    },
+    {
+      ...common,
+      id: named('program'),
+      after: [named('data')],
+      agent: 'process',
+      command: ['program'],
+      user: undefined,
+      directory: '/',
+      environment: {},
+      stopSignal: 'SIGTERM',
+      readyPort: undefined,
+    },
+    {
+      ...common,
+      id: named('address'),
+      after: [named('program')],
+      agent: 'virtual-ip',
+      address: `10.1.0.${100 + index}`,
+      prefixLength: 24,
+      family: 4,
+      link: 'lan' as LinkId,
+    },
+  ];
+  return { id: id as GroupId, nodes: nodes as readonly NodeId[], resources };
+}
