@@ -18,6 +18,7 @@ import type { FileStat } from '../../src/ports/file-system.ts';
 import { LinuxFileSystem } from '../../src/adapters/system/file-system.ts';
 import { mountFuse, openFuseDevice } from '../../src/adapters/system/mount.ts';
 import { clearOwnUmask } from '../../src/adapters/system/own-umask.ts';
+import { createOperations } from '../../src/fuse/ops/operations.ts';
 import { newStat } from '../../src/fuse/ops/stat.ts';
 import { runSession } from '../../src/fuse/session/run-session.ts';
 
@@ -133,15 +134,13 @@ function main(): void {
   const say = (level: string) => (message: string, fields?: object) => {
     writeSync(2, `${level}: ${message} ${JSON.stringify(fields ?? {})}\n`);
   };
-  runSession(
-    { deviceFd, root },
-    {
-      fileSystem: new LinuxFileSystem(),
-      sink,
-      log: { debug: () => {}, info: () => {}, warn: say('warn'), error: say('error') },
-      stop: () => false,
-    },
-  );
+  const log = { debug: () => {}, info: () => {}, warn: say('warn'), error: say('error') };
+  const fileSystem = new LinuxFileSystem();
+  runSession(deviceFd, {
+    log,
+    stop: () => false,
+    serve: (wiring) => createOperations({ root, ...wiring }, { fileSystem, sink, log }),
+  });
   writeSync(1, `${JSON.stringify(sink.end())}\n`);
 }
 

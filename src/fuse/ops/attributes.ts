@@ -6,7 +6,8 @@ import { putAttrOut } from '../wire/encode.ts';
 import { FATTR, PERMISSION_BITS, S_IFLNK, S_IFMT, UTIME_NOW } from '../wire/flags.ts';
 import { SETATTR_IN } from '../wire/layout.ts';
 import type { Request } from '../wire/request.ts';
-import type { Context, Outcome } from './context.ts';
+import type { Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
 import type { FileNode } from './file-node.ts';
 import { truncateNow } from './truncate.ts';
 

@@ -1,9 +1,6 @@
 /**
  * What the operations on one mounted mirror share: the store, the stream, the nodes, and buffers.
- *
- * An operation returns an {@link Outcome}: a negated error number, or the length of the payload
- * that it wrote into `reply` (both are sent at once), or {@link ANSWERED} when the answer is in the
- * sink's hands or none is due.
+ * An operation returns an `Outcome` (`wire/handler.ts`).
  */
 import { must } from '../../base/assert.ts';
 import type { Change, Path } from '../../protocol/change.ts';
@@ -11,6 +8,8 @@ import type { ChangeSink } from '../../ports/change-sink.ts';
 import type { Fd, FileStat, FileSystem } from '../../ports/file-system.ts';
 import type { Log } from '../../ports/log.ts';
 import { ENAMETOOLONG, ENOENT, ESTALE } from '../wire/errno.ts';
+import { INIT_FLAG } from '../wire/flags.ts';
+import { ANSWERED, type Outcome, type SessionWiring } from '../wire/handler.ts';
 import { encodeForgetAttributes } from '../wire/notify.ts';
 import type { Reply } from '../wire/reply.ts';
 import type { Request } from '../wire/request.ts';
@@ -21,29 +20,20 @@ import { NodeTable } from './node-table.ts';
 import { newStat } from './stat.ts';
 import type { OpenDirectory } from './directory.ts';
 
-export type Outcome = number;
-
-/** No reply is to be sent by the caller. */
-export const ANSWERED: Outcome = Number.MAX_SAFE_INTEGER;
 /** In place of a path: the file has no name in the mirror any more. */
 export const NAMELESS = 0;
 /** Longest path, as a change and on the store. */
 export const PATH_BYTES_MAX = 4095;
 
-export interface ContextOptions {
-  /** The directory of the store, opened before anything was mounted over it. */
+export interface ContextOptions extends SessionWiring {
+  /** The directory of the store, opened before anything was mounted over it. Stays open. */
   readonly root: Fd;
-  readonly reply: Reply;
-  /** Whether the kernel sends SETXATTR with the fields of FUSE_SETXATTR_EXT. */
-  readonly hasSetxattrExt: boolean;
 }
 
 export interface ContextDeps {
   readonly fileSystem: FileSystem;
   readonly sink: ChangeSink;
   readonly log: Log;
-  /** Sends a notification to the kernel. */
-  readonly notify: (message: Uint8Array) => void;
 }
 
 export type Operation = (context: Context, request: Request) => Outcome;
@@ -54,6 +44,7 @@ export class Context {
   readonly log: Log;
   readonly root: Fd;
   readonly reply: Reply;
+  /** Whether the kernel sends SETXATTR with the fields of FUSE_SETXATTR_EXT. */
   readonly hasSetxattrExt: boolean;
   readonly nodes: NodeTable;
   readonly directories = new Map<number, OpenDirectory>();
@@ -68,10 +59,10 @@ export class Context {
     this.fs = deps.fileSystem;
     this.sink = deps.sink;
     this.log = deps.log;
-    this.#notify = deps.notify;
+    this.#notify = options.notify;
     this.root = options.root;
     this.reply = options.reply;
-    this.hasSetxattrExt = options.hasSetxattrExt;
+    this.hasSetxattrExt = (options.flags & INIT_FLAG.setxattrExt) !== 0;
     const failed = this.fs.statFd(this.root, this.stat);
     must(failed === 0 ? this.stat : undefined, 'the root of the mirror is open');
     this.volume = this.stat.volume;

@@ -4,10 +4,12 @@ import { EEXIST, ESTALE } from '../wire/errno.ts';
 import { O_EXCL, O_TRUNC, PERMISSION_BITS, S_IFMT, S_IFREG } from '../wire/flags.ts';
 import { CREATE_IN, IN_HEADER_BYTES, MKDIR_IN, MKNOD_IN } from '../wire/layout.ts';
 import type { Request } from '../wire/request.ts';
-import type { Context, Outcome } from './context.ts';
+import type { Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
+import { openData } from './data-descriptor.ts';
 import type { FileNode } from './file-node.ts';
 import { makeObject, putNewEntry } from './new-object.ts';
-import { openData, opened } from './open-files.ts';
+import { opened } from './open-files.ts';
 import { truncateNow } from './truncate.ts';
 
 /** Where something new goes, or an error number. */

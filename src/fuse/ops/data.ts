@@ -4,9 +4,10 @@ import { WRITE_KILL_SUIDGID } from '../wire/flags.ts';
 import { FALLOCATE_IN, LSEEK_IN, READ_IN, WRITE_IN } from '../wire/layout.ts';
 import type { Request } from '../wire/request.ts';
 import type { Path } from '../../protocol/change.ts';
-import type { Context, Outcome } from './context.ts';
+import type { Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
 import type { FileNode } from './file-node.ts';
-import { withData } from './open-files.ts';
+import { withData } from './data-descriptor.ts';
 import { dropBits, losesBits } from './privileges.ts';
 
 const WRITE_OUT_BYTES = 8;

@@ -19,7 +19,8 @@ import { FOPEN_CACHE_DIR, FOPEN_KEEP_CACHE, O_RDONLY } from '../wire/flags.ts';
 import { READ_IN, RELEASE_IN } from '../wire/layout.ts';
 import type { Request } from '../wire/request.ts';
 import { asciiBytes } from './bytes.ts';
-import type { Context, Outcome } from './context.ts';
+import type { Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
 import type { FileNode } from './file-node.ts';
 
 export interface OpenDirectory {

@@ -3,7 +3,8 @@ import { BATCH_FORGET_IN, FORGET_IN, FORGET_ONE, IN_HEADER_BYTES } from '../wire
 import { EINVAL, ENOENT, ESTALE, EXDEV } from '../wire/errno.ts';
 import { putEntry, putNegativeEntry } from '../wire/encode.ts';
 import type { Request } from '../wire/request.ts';
-import { ANSWERED, type Context, type Outcome } from './context.ts';
+import { ANSWERED, type Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
 
 export function lookup(context: Context, request: Request): Outcome {
   const parent = context.nodes.get(request.nodeId);

@@ -6,7 +6,8 @@ import { IN_HEADER_BYTES, LINK_IN, RENAME2_IN, RENAME_IN } from '../wire/layout.
 import type { Request } from '../wire/request.ts';
 import type { Path } from '../../protocol/change.ts';
 import type { FileStat } from '../../ports/file-system.ts';
-import type { Context, Outcome } from './context.ts';
+import type { Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
 import { type FileNode, NO_FD } from './file-node.ts';
 
 export function link(context: Context, request: Request): Outcome {

@@ -7,7 +7,8 @@ import { EBADF, ESTALE } from '../wire/errno.ts';
 import { FSYNC_DATA_ONLY } from '../wire/flags.ts';
 import { FSYNC_IN } from '../wire/layout.ts';
 import type { Request } from '../wire/request.ts';
-import { ANSWERED, type Context, type Outcome } from './context.ts';
+import { ANSWERED, type Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
 import { type FileNode, NO_FD } from './file-node.ts';
 
 export function fsync(context: Context, request: Request): Outcome {

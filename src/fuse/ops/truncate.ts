@@ -1,9 +1,10 @@
 /** Changing the size of a file: O_TRUNC, truncate(2), ftruncate(2). */
 import type { Request } from '../wire/request.ts';
 import { EFBIG } from '../wire/errno.ts';
-import type { Context, Outcome } from './context.ts';
+import type { Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
 import type { FileNode } from './file-node.ts';
-import { withData } from './open-files.ts';
+import { withData } from './data-descriptor.ts';
 import { dropBits } from './privileges.ts';
 
 export interface Truncation {

@@ -2,7 +2,8 @@
 import type { VolumeStat } from '../../ports/file-system.ts';
 import { putStatfs } from '../wire/encode.ts';
 import type { Request } from '../wire/request.ts';
-import type { Context, Outcome } from './context.ts';
+import type { Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
 
 const volume: VolumeStat = {
   blocks: 0,

@@ -8,7 +8,8 @@ import { PERMISSION_BITS, S_ISGID, SETXATTR_ACL_KILL_SGID } from '../wire/flags.
 import { GETXATTR_IN, IN_HEADER_BYTES, SETXATTR_EXT_IN, SETXATTR_IN } from '../wire/layout.ts';
 import type { Request } from '../wire/request.ts';
 import { sameBytes } from './bytes.ts';
-import type { Context, Outcome } from './context.ts';
+import type { Outcome } from '../wire/handler.ts';
+import type { Context } from './context.ts';
 import type { FileNode } from './file-node.ts';
 import { ACCESS_ACL, DEFAULT_ACL } from './new-object.ts';
 import { appendMode, setMode } from './privileges.ts';

@@ -10,32 +10,22 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import { TakoError } from '../../base/tako-error.ts';
-import type { ChangeSink } from '../../ports/change-sink.ts';
-import type { Fd, FileSystem } from '../../ports/file-system.ts';
+import type { Fd } from '../../ports/file-system.ts';
 import type { Log } from '../../ports/log.ts';
-import { ANSWERED, Context } from '../ops/context.ts';
-import { dispatch } from '../ops/dispatch.ts';
 import { EIO } from '../wire/errno.ts';
-import { INIT_FLAG } from '../wire/flags.ts';
-import { DATA_BYTES_MAX, type Negotiated, REQUEST_BYTES_MAX } from '../wire/init.ts';
+import { ANSWERED, type RequestHandler, type SessionWiring } from '../wire/handler.ts';
+import { DATA_BYTES_MAX, REQUEST_BYTES_MAX } from '../wire/init.ts';
 import { Reply } from '../wire/reply.ts';
 import { Request } from '../wire/request.ts';
 import { isDeviceError } from './device-error.ts';
-import { negotiate } from './negotiate.ts';
-
-export interface SessionOptions {
-  /** /dev/fuse, as it was given to mount(2). Stays open. */
-  readonly deviceFd: Fd;
-  /** The directory of the store, opened before the mount hid it. Stays open. */
-  readonly root: Fd;
-}
+import { negotiate, type Negotiation } from './negotiate.ts';
 
 export interface SessionDeps {
-  readonly fileSystem: FileSystem;
-  readonly sink: ChangeSink;
   readonly log: Log;
   /** Asked between requests: true ends the session without unmounting. */
   readonly stop: () => boolean;
+  /** Makes those who do what is asked; `createOperations` of `src/fuse/ops` in a mirror. */
+  readonly serve: (wiring: SessionWiring) => RequestHandler;
 }
 
 /** Why a session ended. */
@@ -45,51 +35,47 @@ export type SessionEnd = 'unmounted' | 'stopped';
 const ERROR_MIN = -511;
 
 /**
- * Returns when the session is over, with every descriptor closed that it opened; a sync that the
- * sink has not done yet then finds its descriptor gone, and nobody waits for it any more.
+ * `deviceFd` is /dev/fuse as it was given to mount(2); it stays open. Returns when the session is
+ * over, with the handler closed: a sync that the sink has not done by then finds its descriptor
+ * gone, and nobody waits for it any more.
  * Throws a `TakoError` when the kernel cannot be served at all.
  */
-export function runSession(options: SessionOptions, deps: SessionDeps): SessionEnd {
-  const { deviceFd } = options;
+export function runSession(deviceFd: Fd, deps: SessionDeps): SessionEnd {
+  const { log } = deps;
   const request = new Request(REQUEST_BYTES_MAX);
   const reply = new Reply(DATA_BYTES_MAX);
-  if (!nextRequest(deviceFd, request, deps.log)) return 'unmounted';
+  if (!nextRequest(deviceFd, request, log)) return 'unmounted';
   const agreed = negotiate({ deviceFd, request, reply });
   if (agreed === undefined) return 'unmounted';
-  const context = newContext(options, deps, { agreed, reply });
-  deps.log.info('serving the mirror', { protocol: `${agreed.major}.${agreed.minor}` });
-  try {
-    return serve(deviceFd, context, request, deps);
-  } finally {
-    context.close();
-  }
-}
-
-function newContext(
-  { deviceFd, root }: SessionOptions,
-  { fileSystem, sink, log }: SessionDeps,
-  { agreed, reply }: { agreed: Negotiated; reply: Reply },
-): Context {
-  const hasSetxattrExt = (agreed.flags & INIT_FLAG.setxattrExt) !== 0;
   const notify = (message: Uint8Array): void => {
     // ENOENT: the kernel has dropped that node already.
     const failed = writeDevice(deviceFd, message, message.length);
     if (failed !== undefined && failed !== 'ENOENT') log.warn('notification refused', { failed });
   };
-  return new Context({ root, reply, hasSetxattrExt }, { fileSystem, sink, log, notify });
+  const handler = deps.serve({ reply, flags: agreed.flags, notify });
+  log.info('serving the mirror', { protocol: `${agreed.major}.${agreed.minor}` });
+  try {
+    return serve({ deviceFd, request, reply }, handler, deps);
+  } finally {
+    handler.close();
+  }
 }
 
-function serve(deviceFd: Fd, context: Context, request: Request, deps: SessionDeps): SessionEnd {
-  while (!deps.stop()) {
-    if (!nextRequest(deviceFd, request, deps.log)) return 'unmounted';
-    const outcome = dispatch(context, request);
+function serve(
+  { deviceFd, request, reply }: Negotiation,
+  handler: RequestHandler,
+  { log, stop }: SessionDeps,
+): SessionEnd {
+  while (!stop()) {
+    if (!nextRequest(deviceFd, request, log)) return 'unmounted';
+    const outcome = handler.handle(request);
     if (outcome === ANSWERED) continue;
     const error = outcome < ERROR_MIN ? EIO : Math.min(outcome, 0);
-    const length = context.reply.finish(request, error, Math.max(outcome, 0));
-    const failed = writeDevice(deviceFd, context.reply.buffer, length);
+    const length = reply.finish(request, error, Math.max(outcome, 0));
+    const failed = writeDevice(deviceFd, reply.buffer, length);
     // ENOENT: nobody waits for the answer any more. ENODEV: the next read says so too.
     if (failed !== undefined && failed !== 'ENOENT' && failed !== 'ENODEV') {
-      deps.log.error('the kernel refused an answer', { failed, opcode: request.opcode, outcome });
+      log.error('the kernel refused an answer', { failed, opcode: request.opcode, outcome });
     }
   }
   return 'stopped';

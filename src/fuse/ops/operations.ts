@@ -10,9 +10,9 @@
  */
 import { ENOSYS, ENOTTY } from '../wire/errno.ts';
 import { OPCODE, OPCODE_MAX } from '../wire/opcode.ts';
-import type { Request } from '../wire/request.ts';
 import { getattr, setattr } from './attributes.ts';
-import { ANSWERED, type Context, type Operation, type Outcome } from './context.ts';
+import { ANSWERED, type RequestHandler } from '../wire/handler.ts';
+import { Context, type ContextDeps, type ContextOptions, type Operation } from './context.ts';
 import { create, mkdir, mknod, symlink } from './create.ts';
 import { fallocate, lseek, read, write } from './data.ts';
 import { opendir, readdir, readdirplus, releasedir } from './directory.ts';
@@ -69,9 +69,13 @@ const OPERATIONS: readonly Operation[] = table({
   lseek,
 });
 
-/** Does what the request asks for. */
-export function dispatch(context: Context, request: Request): Outcome {
-  return (OPERATIONS[request.opcode] ?? unsupported)(context, request);
+/** Serves the requests of one mounted mirror. */
+export function createOperations(options: ContextOptions, deps: ContextDeps): RequestHandler {
+  const context = new Context(options, deps);
+  return {
+    handle: (request) => (OPERATIONS[request.opcode] ?? unsupported)(context, request),
+    close: () => context.close(),
+  };
 }
 
 function table(operations: Readonly<Record<keyof typeof OPCODE, Operation>>): Operation[] {
