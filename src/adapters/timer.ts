@@ -1,9 +1,9 @@
-/** Timers of the event loop. They do not keep the process running. */
+/** Timers by the event loop of Node.js. */
 import type { Timer } from '../ports/timer.ts';
 
 export const systemTimer: Timer = {
-  after(ms, run) {
-    const timer = setTimeout(run, ms).unref();
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },
 };

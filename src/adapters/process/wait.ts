@@ -1,3 +1,4 @@
+/** Waiting for what the kernel tells nobody of by itself: short looks, bounded and cancellable. */
 import type { CancelSignal } from '../../base/cancel-signal.ts';
 
 export interface PollOptions {

@@ -20,7 +20,7 @@ import { parentDirectories } from '../../adapters/process/cgroup.ts';
 import { isMarked } from '../../adapters/process/containment.ts';
 import { allProcesses, findAlive, isAlive, readProcess } from '../../adapters/process/proc.ts';
 import { createProcessRunner } from '../../adapters/process/process-runner.ts';
-import { must } from '../../base/assert.ts';
+import { assert, must } from '../../base/assert.ts';
 import type { Agent, MonitorResult } from '../../ports/agent.ts';
 import type { ProgramRunner } from '../../ports/program-runner.ts';
 import type { ProcessConfig } from '../../protocol/config.ts';
@@ -34,7 +34,7 @@ const oldFreezer = '/sys/fs/cgroup/freezer';
 
 let runDir = '';
 let runner: ProgramRunner;
-let children: ChildProcess[] = [];
+const children: ChildProcess[] = [];
 
 beforeEach(async () => {
   runDir = await mkdtemp(join(tmpdir(), 'tako-programs-'));
@@ -43,19 +43,22 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
-  const mine = () =>
-    allProcesses().filter((info) => isAlive(info) && isMarked(info.pid, `${runDir}:g.p:`));
-  for (const { pid } of mine()) process.kill(pid, 'SIGKILL');
-  await vi.waitFor(() => expect(mine()).toEqual([]));
+  for (const { pid } of ownProcesses()) process.kill(pid, 'SIGKILL');
+  await vi.waitFor(() => assert(ownProcesses().length === 0, 'no process of the test is left'));
   const left = createProcessRunner({ runDir, log: createLog({ name: 'test', level: 'silent' }) });
   const program = left.program('g.p');
   program.killAll();
-  expect(await program.empty(2000, never)).toBe(true);
+  assert(await program.empty(2000, never), 'no process of the test is left');
   program.forget();
   const groups = parentDirectories().flatMap((directory) => readdirSync(directory));
-  expect(groups.filter((name) => name.startsWith('tako-g.p-'))).toEqual([]);
+  const own = groups.filter((name) => name.startsWith('tako-g.p-'));
+  assert(own.length === 0, `no control group is left: ${own.join()}`);
   await rm(runDir, { recursive: true, force: true });
 });
+
+function ownProcesses() {
+  return allProcesses().filter((info) => isAlive(info) && isMarked(info.pid, `${runDir}:g.p:`));
+}
 
 function configOf(over: Partial<ProcessConfig>): ProcessConfig {
   return {
@@ -145,7 +148,7 @@ describe.each([
     expect(performance.now() - before).toBeLessThan(500);
     expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
     expect(readdirSync(join(runDir, 'programs'))).toEqual([]);
-    if (group !== undefined) expect(existsSync(group)).toBe(false);
+    expect(existsSync(group ?? '/nowhere')).toBe(false);
     expect(changes).toEqual([]);
   });
 
@@ -218,12 +221,9 @@ describe.each([
     );
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     await vi.waitFor(() => expect(output()).toContain('started'));
-    const marker = `${runDir}:g.p:`;
-    const alive = () =>
-      allProcesses().filter((info) => isAlive(info) && isMarked(info.pid, marker));
-    await vi.waitFor(() => expect(alive().length).toBeGreaterThan(8));
+    await vi.waitFor(() => expect(ownProcesses().length).toBeGreaterThan(8));
     expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
-    expect(alive()).toEqual([]);
+    expect(ownProcesses()).toEqual([]);
   });
 
   it('clears away what a dead main process left before it starts again', async () => {
@@ -366,10 +366,7 @@ describe.each([
     const state = third.program('g.p').state();
     expect(state.type).toBe('running');
     expect(await agent.stop(never)).toMatchObject({ outcome: 'ok', detail: expect.any(String) });
-    const left = allProcesses().filter(
-      (info) => isAlive(info) && isMarked(info.pid, `${runDir}:g.p:`),
-    );
-    expect(left).toEqual([]);
+    expect(ownProcesses()).toEqual([]);
   });
 
   it('never touches another process that has got its pid', async () => {
