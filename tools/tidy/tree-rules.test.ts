@@ -53,3 +53,7 @@ test('a state machine of several files has its page', () => {
 test('files are named alike', () => {
   expect(findings({ 'src/api/HttpServer.ts': '' })).toHaveLength(1);
 });
+
+test('build output does not lie among the sources', () => {
+  expect(findings({ 'src/a.ts': '', 'src/a.js': '', 'src/a.d.ts': '' })).toHaveLength(2);
+});

@@ -11,7 +11,13 @@ export function checkTree(
   files: readonly TextFile[],
   paths: readonly string[],
 ): readonly Finding[] {
-  return [...errorCodes(files), ...links(files, paths), ...specs(files), ...kebabCase(files)];
+  return [
+    ...errorCodes(files),
+    ...links(files, paths),
+    ...specs(files),
+    ...kebabCase(files),
+    ...buildOutput(paths),
+  ];
 }
 
 /** The registry of error codes and its page name the same codes. */
@@ -130,4 +136,11 @@ function kebabCase(files: readonly TextFile[]): readonly Finding[] {
       line: 0,
       message: 'is not named in kebab-case as all others are',
     }));
+}
+
+/** `tsc` run by hand without a project writes beside the sources; imports could then find that. */
+function buildOutput(paths: readonly string[]): readonly Finding[] {
+  return paths
+    .filter((path) => /^(src|test|tools|bench)\/.*\.(js|js\.map|d\.ts)$/.test(path))
+    .map((path) => ({ path, line: 0, message: 'is build output among the sources: remove it' }));
 }
