@@ -10,7 +10,7 @@ import { assert } from '../../base/assert.ts';
 import { earliest, type Instant, plus } from '../../base/time.ts';
 import type { FromHeart } from '../../protocol/heart-ipc.ts';
 import type { Epoch, GroupId } from '../../protocol/ids.ts';
-import type { AnswerBody, HeartbeatBody } from '../../protocol/packet.ts';
+import type { AnswerBody, Claim, HeartbeatBody } from '../../protocol/packet.ts';
 import { Addresses } from './addresses.ts';
 import { Detector } from './detector.ts';
 import type { HeartEffect, HeartEvent, HeartOptions } from './heart-types.ts';
@@ -279,6 +279,14 @@ export class HeartCore {
 
   #report(message: FromHeart): void {
     this.#effects.push({ type: 'report', message });
+  }
+
+  /** What this node claims, and whether it holds the lease. */
+  claims(now: Instant): readonly (Claim & { readonly held: boolean })[] {
+    return this.#leases.claims().map((claim) => ({
+      ...claim,
+      held: this.#leases.holds(claim.group, claim.epoch, now),
+    }));
   }
 
   /** The peers and the links to reach each on, for messages between controls. */

@@ -1,0 +1,296 @@
+/**
+ * Drives the heart's core: gives it datagrams, carrier changes, commands and time, and carries out
+ * its effects in their order. One event at a time; what an effect brings about is queued. Nothing
+ * here waits: sockets are non-blocking, files are on tmpfs.
+ *
+ * After a freeze the first event, whatever it is, comes with the present time, so the core gives up
+ * what it lost before anything is sent.
+ */
+import { assert } from '../../base/assert.ts';
+import { messageOf } from '../../base/tako-error.ts';
+import { type Instant, plus } from '../../base/time.ts';
+import { HeartCore } from '../../core/heart/heart-core.ts';
+import type { HeartEffect, HeartEvent } from '../../core/heart/heart-types.ts';
+import type { NodeSetup } from '../../protocol/config.ts';
+import type { FromHeart, HeartMeters, ToHeart } from '../../protocol/heart-ipc.ts';
+import type { BootId, LinkId, NodeId } from '../../protocol/ids.ts';
+import type { MessageBody } from '../../protocol/packet.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import { newBoot, type Opened, PacketGuard } from '../../adapters/crypto/packet-guard.ts';
+import { ReplayWindow } from '../../adapters/crypto/replay-window.ts';
+import { LeaseMarkFiles } from '../../adapters/lease-mark-file.ts';
+import { SleepWatch } from '../../adapters/supervise/sleep-watch.ts';
+import { UdpLinks } from '../../adapters/udp/udp-links.ts';
+import { AddressKeeper } from './address-keeper.ts';
+import { coreOptions, membersOf, udpLinks } from './heart-options.ts';
+
+/** Carrier changes are noticed within this time. */
+const POLL_MS = 10;
+const METERS_EVERY_MS = 1000;
+const WAKE_WINDOW_MS = 60_000;
+const QUEUE_MAX = 10_000;
+
+/** An event before it gets its time. */
+type Untimed = HeartEvent extends infer E ? (E extends HeartEvent ? Omit<E, 'now'> : never) : never;
+
+export interface HeartRunnerOptions {
+  readonly setup: NodeSetup;
+  readonly key: Uint8Array;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What control is to know. Called with the runner busy: answers are queued. */
+  readonly report: (message: FromHeart) => void;
+}
+
+export class HeartRunner {
+  readonly boot: BootId = newBoot();
+  readonly startedAt: Instant;
+  readonly #options: HeartRunnerOptions;
+  readonly #core: HeartCore;
+  readonly #guard: PacketGuard;
+  readonly #udp: UdpLinks;
+  readonly #addresses: AddressKeeper;
+  readonly #marks: LeaseMarkFiles;
+  readonly #sleep = new SleepWatch();
+  readonly #links: readonly LinkId[];
+  readonly #queue: Untimed[] = [];
+  readonly #received = new Map<NodeId, { readonly boot: BootId; readonly ids: ReplayWindow }>();
+  readonly #counts = { malformed: 0, unknown: 0, forged: 0, stale: 0, refused: 0 };
+  #wake = { latestMs: 0, windowEndsAt: 0 };
+  #carriers = new Map<LinkId, boolean>();
+  #messages = 0;
+  #metersAt: Instant;
+  #busy = false;
+  #closed = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: HeartRunnerOptions) {
+    const { setup, key, clock, log } = options;
+    this.#options = options;
+    this.startedAt = clock.now();
+    this.#metersAt = this.startedAt;
+    const members = membersOf(setup.config).map((member) => member.id);
+    this.#core = new HeartCore(coreOptions(setup, this.boot, this.startedAt));
+    this.#guard = new PacketGuard({
+      cluster: setup.config.cluster,
+      key,
+      self: setup.node,
+      boot: this.boot,
+      peers: members.filter((id) => id !== setup.node),
+    });
+    this.#marks = new LeaseMarkFiles(setup.runDir);
+    const links = udpLinks(setup);
+    this.#links = links.map((link) => link.id);
+    this.#addresses = new AddressKeeper({
+      lifeSeconds: setup.config.timing.addressLifeSeconds,
+      ownAddresses: new Map(links.map((link) => [link.id, link.address])),
+      clock,
+      log,
+    });
+    this.#udp = new UdpLinks({
+      port: setup.config.basePort,
+      links,
+      log,
+      onDatagram: (link, datagram, from) => this.#datagram(link, datagram, from),
+    });
+  }
+
+  /** Begins to beat; reports come from now on. */
+  start(): void {
+    this.#loop(this.#options.clock.now());
+  }
+
+  /** A command of control. */
+  command(message: Exclude<ToHeart, { type: 'hello' }>): void {
+    switch (message.type) {
+      case 'records':
+        return this.#step({
+          type: 'recordsReported',
+          records: message.records,
+          after: message.after,
+        });
+      case 'claim':
+        return this.#step({ type: 'claimed', group: message.group, epoch: message.epoch });
+      case 'release':
+        return this.#step({ type: 'released', group: message.group });
+      case 'revoke':
+        return this.#step({ type: 'revokeAsked', id: message.id, group: message.group });
+      case 'send':
+        return this.#send(message.to, message.body);
+      case 'addresses': {
+        const { group, epoch, addresses } = message;
+        return this.#step({ type: 'addressesWanted', group, epoch, addresses });
+      }
+    }
+  }
+
+  /** What a client is told first. */
+  welcome(): FromHeart {
+    return {
+      type: 'welcome',
+      node: this.#options.setup.node,
+      boot: this.boot,
+      startedAt: this.startedAt,
+      claims: this.#core.claims(this.#options.clock.now()),
+    };
+  }
+
+  /** Control said hello. */
+  controlConnected(): void {
+    this.#step({ type: 'controlConnected' });
+  }
+
+  /** Reports everything there is to know, for a client that just came. */
+  reportAll(): void {
+    this.#step({ type: 'reportAsked' });
+  }
+
+  /** Gives up all leases and addresses; heartbeats go on. */
+  giveUp(): void {
+    this.#step({ type: 'stopAsked' });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#udp.close();
+    this.#addresses.close();
+    this.#marks.close();
+  }
+
+  meters(): HeartMeters {
+    const links = this.#udp.meters.map((meters) => ({ ...meters }));
+    return { links, ...this.#counts, latestWakeMs: this.#wake.latestMs };
+  }
+
+  /** Looks at the world and at the clock; `planned` is when it wanted to. */
+  #loop(planned: Instant): void {
+    if (this.#closed) return;
+    const { clock } = this.#options;
+    this.#noteWake(planned);
+    if (this.#sleep.slept()) this.#step({ type: 'timeLost' });
+    if (this.#addresses.poll() || this.#carriers.size === 0) this.#reviewCarriers();
+    if (clock.now() >= this.#core.nextWakeAt()) this.#step({ type: 'timePassed' });
+    this.#reportMeters();
+    const now = clock.now();
+    const next = Math.min(now + POLL_MS, this.#core.nextWakeAt()) as Instant;
+    this.#timer = setTimeout(() => this.#loop(next), Math.max(1, Math.ceil(next - now)));
+  }
+
+  #noteWake(planned: Instant): void {
+    const now = this.#options.clock.now();
+    if (now > this.#wake.windowEndsAt) {
+      this.#wake = { latestMs: 0, windowEndsAt: now + WAKE_WINDOW_MS };
+    }
+    this.#wake.latestMs = Math.max(this.#wake.latestMs, now - planned);
+  }
+
+  #reportMeters(): void {
+    const now = this.#options.clock.now();
+    if (now < this.#metersAt) return;
+    this.#metersAt = plus(now, METERS_EVERY_MS);
+    this.#options.report({ type: 'meters', meters: this.meters() });
+  }
+
+  #reviewCarriers(): void {
+    for (const link of this.#links) {
+      const carrier = this.#addresses.hasCarrier(link);
+      if (this.#carriers.get(link) === carrier) continue;
+      this.#carriers.set(link, carrier);
+      this.#options.log[carrier ? 'info' : 'warn']('carrier changed', { link, carrier });
+      this.#step({ type: 'carrierChanged', link, carrier });
+    }
+  }
+
+  #step(event: Untimed): void {
+    this.#queue.push(event);
+    assert(this.#queue.length < QUEUE_MAX, 'effects do not breed events without end');
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const timed: HeartEvent = { ...next, now: this.#options.clock.now() };
+        for (const effect of this.#core.step(timed)) this.#carryOut(effect);
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #carryOut(effect: HeartEffect): void {
+    switch (effect.type) {
+      case 'send': {
+        const datagram = this.#guard.seal(effect.to, effect.body);
+        assert(datagram !== undefined, 'heartbeats and answers fit a datagram');
+        return this.#udp.send(effect.link, effect.to, datagram);
+      }
+      case 'mark':
+        return this.#mark(effect);
+      case 'hold': {
+        const { group, address, until, renewal } = effect;
+        const result = this.#addresses.hold(address, until, renewal);
+        return this.#step({ type: 'addressDone', group, resource: address.resource, result });
+      }
+      case 'drop':
+        return this.#addresses.drop(effect.address);
+      case 'announce':
+        return this.#addresses.announce(effect.address, effect.until);
+      case 'report':
+        return this.#options.report(effect.message);
+    }
+  }
+
+  #mark(effect: Extract<HeartEffect, { type: 'mark' }>): void {
+    const { group, epoch, validUntil } = effect;
+    try {
+      this.#marks.write(group, { epoch, validUntil });
+    } catch (error) {
+      // A mirror without a mark holds back its answers: safe, and someone must act.
+      this.#options.log.error('lease mark not written', { group, error: messageOf(error) });
+    }
+  }
+
+  #send(to: NodeId, body: unknown): void {
+    const { setup, report, log } = this.#options;
+    if (to === setup.node) return report({ type: 'message', from: to, body });
+    const target = this.#core.targets().find((peer) => peer.id === to);
+    if (target === undefined) return log.warn('message to a stranger not sent', { to });
+    this.#messages += 1;
+    const message: MessageBody = { kind: 'message', id: this.#messages, body };
+    for (const link of target.links) {
+      const datagram = this.#guard.seal(to, message);
+      if (datagram === undefined) return log.error('message not sent, too long', { to });
+      this.#udp.send(link, to, datagram);
+    }
+  }
+
+  #datagram(link: LinkId, datagram: Uint8Array, from: NodeId | undefined): void {
+    if (from === undefined) {
+      this.#counts.unknown += 1;
+      return;
+    }
+    const opened = this.#guard.open(datagram, this.#options.clock.now());
+    if (opened.type !== 'fresh') this.#counts[opened.type] += 1;
+    if ('reply' in opened && opened.reply !== undefined) this.#udp.send(link, from, opened.reply);
+    if (opened.type === 'fresh') this.#fresh(link, opened);
+  }
+
+  #fresh(link: LinkId, opened: Extract<Opened, { type: 'fresh' }>): void {
+    const { from, boot, body } = opened;
+    const said = body?.kind === 'message' ? undefined : body;
+    this.#step({ type: 'heard', from, boot, link, body: said });
+    if (body?.kind !== 'message' || !this.#isNew(from, boot, body.id)) return;
+    this.#options.report({ type: 'message', from, body: body.body });
+  }
+
+  /** Messages come once per link; one is enough. */
+  #isNew(from: NodeId, boot: BootId, id: number): boolean {
+    let received = this.#received.get(from);
+    if (received?.boot !== boot) {
+      received = { boot, ids: new ReplayWindow(0) };
+      this.#received.set(from, received);
+    }
+    return received.ids.take(id);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The witness's acceptor in the heart's own process: passes registry messages and the heart's
+ * answers to the acceptor and carries out its effects. Nothing that rests on a write leaves before
+ * that write is on stable storage.
+ */
+import { unreachable } from '../../base/assert.ts';
+import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../../core/registry/acceptor.ts';
+import { decodeMemberMessage } from '../../core/registry/registry-message.ts';
+import type { FromHeart, ToHeart } from '../../protocol/heart-ipc.ts';
+import type { StateStore } from '../../ports/state-store.ts';
+
+export interface VoterOptions {
+  readonly store: StateStore<AcceptorEntry>;
+  readonly heart: (message: Exclude<ToHeart, { type: 'hello' }>) => void;
+  /** The store failed: the process must end. */
+  readonly fail: (error: unknown) => void;
+}
+
+interface Waiting {
+  readonly after: number;
+  readonly run: () => void;
+}
+
+export class Voter {
+  readonly #options: VoterOptions;
+  readonly #acceptor: Acceptor;
+  #waiting: Waiting[] = [];
+  #durable = 0;
+
+  constructor(options: VoterOptions) {
+    this.#options = options;
+    this.#acceptor = new Acceptor(options.store.entries().values());
+  }
+
+  /** Tells the heart the table for the first time. */
+  start(): void {
+    this.#sendTable();
+  }
+
+  /** What the heart reports; most of it is no business of a voter. */
+  heard(message: FromHeart): void {
+    if (message.type === 'revoked') {
+      this.#perform(this.#acceptor.revoked(message.id, message));
+    } else if (message.type === 'message') {
+      const decoded = decodeMemberMessage(message.body);
+      if (decoded?.type !== 'prepare' && decoded?.type !== 'accept') return;
+      this.#perform(this.#acceptor.step(message.from, decoded));
+    }
+  }
+
+  #perform(effects: readonly AcceptorEffect[]): void {
+    for (const effect of effects) this.#performOne(effect);
+  }
+
+  #performOne(effect: AcceptorEffect): void {
+    const { heart } = this.#options;
+    switch (effect.type) {
+      case 'persist':
+        return this.#persist(effect.id, effect.entry);
+      case 'answer':
+        return this.#afterDurable(effect.after, () =>
+          heart({ type: 'send', to: effect.to, body: effect.message }),
+        );
+      case 'revoke':
+        return heart(effect);
+      case 'tableChanged':
+        return this.#afterDurable(effect.after, () => this.#sendTable());
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #persist(id: number, entry: AcceptorEntry): void {
+    this.#options.store.put(entry.group, entry).then(() => {
+      this.#durable = Math.max(this.#durable, id);
+      const ready = this.#waiting.filter((waiting) => waiting.after <= this.#durable);
+      this.#waiting = this.#waiting.filter((waiting) => waiting.after > this.#durable);
+      for (const waiting of ready) waiting.run();
+    }, this.#options.fail);
+  }
+
+  #afterDurable(after: number | undefined, run: () => void): void {
+    if (after === undefined || after <= this.#durable) run();
+    else this.#waiting.push({ after, run });
+  }
+
+  #sendTable(): void {
+    const records = this.#acceptor.entries().flatMap(({ group, accepted }) => {
+      const record = accepted?.record;
+      return record === undefined ? [] : [{ group, owner: record.owner, epoch: record.epoch }];
+    });
+    this.#options.heart({ type: 'records', records, after: this.#acceptor.lastRevoked });
+  }
+}
