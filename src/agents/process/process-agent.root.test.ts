@@ -134,7 +134,7 @@ describe.each([
   it('starts, is watched and stops; each action is repeatable', async () => {
     make(configOf({}));
     expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     const pid = mainPid();
     expect(readProcess(pid)).toMatchObject({ name: 'sleep', session: pid });
@@ -144,7 +144,10 @@ describe.each([
     const group = cgroups ? must(cgroup(), 'this machine has control groups') : undefined;
     expect(cgroup() !== undefined).toBe(cgroups);
     const before = performance.now();
-    expect(await agent.stop(never)).toEqual({ outcome: 'ok', detail: 'ended by itself' });
+    expect(await agent.stop(never, 'orderly')).toEqual({
+      outcome: 'ok',
+      detail: 'ended by itself',
+    });
     expect(performance.now() - before).toBeLessThan(500);
     expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
     expect(readdirSync(join(runDir, 'programs'))).toEqual([]);
@@ -167,7 +170,7 @@ describe.each([
     await vi.waitFor(() => expect(changes.length).toBe(2), { interval: 5 });
     expect(performance.now() - at).toBeLessThan(100);
     expect(changes[1]?.detail).toContain('killed by SIGKILL');
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(changes.length).toBe(2);
   });
 
@@ -187,7 +190,7 @@ describe.each([
     expect(outcome.outcome).toBe('failed');
     expect(outcome.detail).toMatch(detail);
     expect(changes).toEqual([]);
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
   });
 
@@ -196,15 +199,25 @@ describe.each([
     make(stubborn);
     await agent.start(epoch, never);
     const before = performance.now();
-    const outcome = await agent.stop(never);
+    const outcome = await agent.stop(never, 'orderly');
     expect(outcome).toEqual({ outcome: 'ok', detail: 'killed, SIGTERM did not end it' });
-    expect(performance.now() - before).toBeGreaterThan(290);
-    make({ ...stubborn, stopTimeoutMs: 60_000 });
+    expect(performance.now() - before).toBeGreaterThan(230);
+    expect(performance.now() - before).toBeLessThan(600);
+    const log = createLog({ name: 'test', level: 'error' });
+    make({ ...stubborn, stopTimeoutMs: 60_000 }, createProcessRunner({ runDir, cgroups, log }));
     await agent.start(epoch, never);
     const cancel = new AbortController();
-    const stopping = agent.stop(cancel.signal);
+    const stopping = agent.stop(cancel.signal, 'orderly');
     cancel.abort();
     expect(await stopping).toMatchObject({ outcome: 'ok' });
+    await agent.start(epoch, never);
+    const orderly = agent.stop(never, 'orderly');
+    expect(await agent.stop(never, 'abandon')).toMatchObject({ outcome: 'ok' });
+    expect(await orderly).toMatchObject({ outcome: 'ok' });
+    await agent.start(epoch, never);
+    const abandoned = { outcome: 'ok', detail: 'killed at once' };
+    expect(await agent.stop(never, 'abandon')).toEqual(abandoned);
+    expect(changes).toEqual([]);
   });
 
   it('leaves nothing of a double fork, of forked children, of a fork storm', async () => {
@@ -222,7 +235,7 @@ describe.each([
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     await vi.waitFor(() => expect(output()).toContain('started'));
     await vi.waitFor(() => expect(ownProcesses().length).toBeGreaterThan(8));
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(ownProcesses()).toEqual([]);
   });
 
@@ -236,7 +249,7 @@ describe.each([
     expect(runner.program('g.p').state()).toMatchObject({ type: 'ended', left: [orphan] });
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     expect(readProcess(orphan)?.state ?? 'Z').toBe('Z');
-    await agent.stop(never);
+    await agent.stop(never, 'orderly');
   });
 
   it('is ready when its port accepts, and is asked there', async () => {
@@ -255,7 +268,7 @@ describe.each([
       const { state, detail } = await agent.monitor(never);
       expect([state, detail]).toEqual([expect.stringMatching('failed'), expect.any(String)]);
     });
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
   });
 
   it('does not take a foreign program on its port for its own', async () => {
@@ -276,10 +289,10 @@ describe.each([
     await vi.waitFor(() => expect(mainPid()).toBeGreaterThan(0));
     cancel.abort();
     expect(await starting).toMatchObject({ outcome: 'unknown' });
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     const again = agent.start(epoch, never);
     await vi.waitFor(() => expect(mainPid()).toBeGreaterThan(0));
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(await again).toMatchObject({ outcome: 'unknown' });
     expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
   });
@@ -304,7 +317,7 @@ describe.each([
       '/var',
       '/usr/sbin blue :/sbin:/bin',
     ]);
-    await agent.stop(never);
+    await agent.stop(never, 'orderly');
   });
 
   it('may write a lot', async () => {
@@ -318,7 +331,7 @@ describe.each([
     await vi.waitFor(() => expect(existsSync(`${file}.1`)).toBe(true), 5000);
     await vi.waitFor(() => expect(statSync(file).size).toBeLessThan(5_000_000));
     expect(await agent.monitor(never)).toMatchObject({ state: 'online' });
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
   });
 
   it('is adopted by a later process, which sees its end and can stop it', async () => {
@@ -359,20 +372,23 @@ describe.each([
     await vi.waitFor(() => expect(changes.length).toBe(1), { interval: 5 });
     expect(performance.now() - killedAt).toBeLessThan(150);
     expect(changes[0]?.detail).toContain('not known');
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     await launchAndKill();
     const third = createProcessRunner({ runDir, log: createLog({ name: 'test', level: 'error' }) });
     make(configOf({}), third);
     const state = third.program('g.p').state();
     expect(state.type).toBe('running');
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok', detail: expect.any(String) });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({
+      outcome: 'ok',
+      detail: expect.any(String),
+    });
     expect(ownProcesses()).toEqual([]);
   });
 
   it('never touches another process that has got its pid', async () => {
     make(configOf({}));
     await agent.start(epoch, never);
-    await agent.stop(never);
+    await agent.stop(never, 'orderly');
     const foreign = spawn('sleep', ['1014']);
     children.push(foreign);
     const pid = must(foreign.pid, 'it was started');
@@ -387,7 +403,7 @@ describe.each([
     });
     make(configOf({}), later);
     expect(await agent.monitor(never)).toMatchObject({ state: 'failed' });
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(findAlive(info)).toBeDefined();
   });
 
@@ -414,7 +430,7 @@ describe.each([
       log: createLog({ name: 't', level: 'silent' }),
     });
     make(configOf({}), last);
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(readProcess(pid)?.state ?? 'Z').toBe('Z');
   });
 });
@@ -436,7 +452,10 @@ describe('a program in a control group', () => {
     await program.thaw();
     await vi.waitFor(() => expect(output().length).toBeGreaterThan(frozen.length));
     await program.freeze();
-    expect(await agent.stop(never)).toEqual({ outcome: 'ok', detail: 'ended by itself' });
+    expect(await agent.stop(never, 'orderly')).toEqual({
+      outcome: 'ok',
+      detail: 'ended by itself',
+    });
   });
 
   // Tasks in a frozen group of the old hierarchy do not die of SIGKILL, like those in a D state.
@@ -451,7 +470,7 @@ describe('a program in a control group', () => {
       writeFileSync(join(freezer, 'cgroup.procs'), String(pid));
       writeFileSync(join(freezer, 'freezer.state'), 'FROZEN');
       const cancel = AbortSignal.timeout(100);
-      const outcome = await agent.stop(cancel);
+      const outcome = await agent.stop(cancel, 'orderly');
       expect(outcome.outcome).toBe('failed');
       expect(outcome.detail).toMatch(new RegExp(`cannot be killed: ${pid} \\(sh, state D\\)`));
       expect(existsSync(must(cgroup(), 'it has one'))).toBe(true);
@@ -459,7 +478,7 @@ describe('a program in a control group', () => {
       writeFileSync(join(freezer, 'freezer.state'), 'THAWED');
       await vi.waitFor(() => rmdirSync(freezer));
     }
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
   });
 
   it('is there from the first instruction on and with a clean environment too', async () => {
@@ -473,7 +492,7 @@ describe('a program in a control group', () => {
       expect(tokens(pids).length).toBe(2);
     });
     const pids = tokens(readFileSync(join(must(cgroup(), 'it has one'), 'cgroup.procs'), 'utf8'));
-    expect(await agent.stop(never)).toMatchObject({ outcome: 'ok' });
+    expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     for (const pid of pids) expect(readProcess(pid)?.state ?? 'Z').toBe('Z');
   });
 });

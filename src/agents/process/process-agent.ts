@@ -5,11 +5,12 @@
  *
  * Start: ready when it accepts connections on `readyPort`, or, without one, when it has lived for
  * {@link SETTLE_MS}. Stop: first the polite way, then by force, and `ok` only when nothing of it is
- * left, whatever it forked.
+ * left, whatever it forked. Abandon: by force at once.
  */
 import type { CancelSignal } from '../../base/cancel-signal.ts';
+import { Canceller } from '../../base/canceller.ts';
 import { TakoError } from '../../base/tako-error.ts';
-import type { ActionOutcome, Agent, MonitorResult } from '../../ports/agent.ts';
+import type { ActionOutcome, Agent, MonitorResult, StopMode } from '../../ports/agent.ts';
 import type { Program, ProgramRunner } from '../../ports/program-runner.ts';
 import type { ProcessConfig } from '../../protocol/config.ts';
 import type { Epoch, GroupId } from '../../protocol/ids.ts';
@@ -19,6 +20,12 @@ const SETTLE_MS = 100;
 const POLL_MS = 10;
 /** What outlives the main process gets this long to end by itself after a SIGTERM. */
 const REST_MS = 300;
+/**
+ * Killing begins this much before `stopTimeoutMs` is over, or at this share of it, so that the
+ * whole stop, proof included, ends in time.
+ */
+const KILL_RESERVE_MS = 500;
+const KILL_RESERVE_SHARE = 0.2;
 /** After SIGKILL; what is there longer hangs in the kernel. */
 const KILL_MS = 5000;
 
@@ -38,10 +45,11 @@ class ProcessAgent implements Agent {
   readonly #config: ProcessConfig;
   readonly #runner: ProgramRunner;
   readonly #program: Program;
-  /** An action is under way that tells of an end by itself. */
-  #busy = false;
   #stopAsked = false;
   #starting: Promise<ActionOutcome> | undefined;
+  #stopping: Promise<ActionOutcome> | undefined;
+  /** Ends the polite part of the stop that is under way. */
+  #hurry = new Canceller();
 
   constructor(config: ProcessConfig, runner: ProgramRunner, name: string) {
     this.#config = config;
@@ -51,25 +59,38 @@ class ProcessAgent implements Agent {
 
   async start(_epoch: Epoch, cancel: CancelSignal): Promise<ActionOutcome> {
     if (this.#starting !== undefined) return await this.#starting;
+    // A stop that was given up waiting for may still be killing.
+    await this.#stopping;
     this.#stopAsked = false;
-    this.#busy = true;
     this.#starting = orUnknown(() => this.#start(cancel));
     try {
       return await this.#starting;
     } finally {
       this.#starting = undefined;
-      this.#busy = false;
     }
   }
 
-  async stop(cancel: CancelSignal): Promise<ActionOutcome> {
+  async stop(cancel: CancelSignal, mode: StopMode): Promise<ActionOutcome> {
     this.#stopAsked = true;
-    await this.#starting;
-    this.#busy = true;
+    const hurry = (): void => this.#hurry.cancel();
+    cancel.addEventListener('abort', hurry);
     try {
-      return await orUnknown(() => this.#stop(cancel));
+      this.#stopping ??= this.#stopOnce();
+      if (mode === 'abandon' || cancel.aborted) hurry();
+      return await this.#stopping;
     } finally {
-      this.#busy = false;
+      cancel.removeEventListener('abort', hurry);
+    }
+  }
+
+  async #stopOnce(): Promise<ActionOutcome> {
+    this.#hurry = new Canceller();
+    const { signal } = this.#hurry;
+    try {
+      await this.#starting;
+      return await orUnknown(() => this.#stop(signal));
+    } finally {
+      this.#stopping = undefined;
     }
   }
 
@@ -84,7 +105,9 @@ class ProcessAgent implements Agent {
 
   onChange(listener: (result: MonitorResult) => void): void {
     this.#program.onEnd((how) => {
-      if (!this.#busy) listener({ state: 'failed', detail: this.#endText(how) });
+      // Start and stop tell of an end themselves.
+      const busy = this.#starting !== undefined || this.#stopping !== undefined;
+      if (!busy) listener({ state: 'failed', detail: this.#endText(how) });
     });
   }
 
@@ -150,19 +173,21 @@ class ProcessAgent implements Agent {
     return `${what} yet${this.#outputText()}`;
   }
 
-  async #stop(cancel: CancelSignal): Promise<ActionOutcome> {
+  async #stop(hurry: CancelSignal): Promise<ActionOutcome> {
     const program = this.#program;
     const state = program.state();
     if (state.type === 'absent') return { outcome: 'ok', detail: 'was not running' };
     if (state.type === 'ended') return (await this.#clear()) ?? STOPPED;
-    await this.#thawIfFrozen();
     const { stopSignal, stopTimeoutMs } = this.#config;
+    if (hurry.aborted) return (await this.#clear()) ?? { outcome: 'ok', detail: 'killed at once' };
+    await this.#thawIfFrozen();
     program.signalMain(stopSignal);
     let how = 'ended by itself';
-    if (!(await program.ended(stopTimeoutMs, cancel))) how = `killed, ${stopSignal} did not end it`;
-    else if (!(await program.empty(0, cancel))) {
+    const politeMs = stopTimeoutMs - Math.min(KILL_RESERVE_MS, stopTimeoutMs * KILL_RESERVE_SHARE);
+    if (!(await program.ended(politeMs, hurry))) how = `killed, ${stopSignal} did not end it`;
+    else if (!(await program.empty(0, hurry))) {
       program.signalAll('SIGTERM');
-      if (!(await program.empty(REST_MS, cancel))) how = 'ended, and the rest of it was killed';
+      if (!(await program.empty(REST_MS, hurry))) how = 'ended, and the rest of it was killed';
     }
     return (await this.#clear()) ?? { outcome: 'ok', detail: how };
   }

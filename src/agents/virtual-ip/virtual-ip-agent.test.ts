@@ -103,7 +103,7 @@ describe('the virtual-ip agent', () => {
     expect(bench.asked).toEqual(['want g 3 192.0.2.10/24']);
     expect(await bench.agent.monitor(never)).toMatchObject({ state: 'online' });
     let stopped = false;
-    const stopping = bench.agent.stop(never).then((outcome) => {
+    const stopping = bench.agent.stop(never, 'orderly').then((outcome) => {
       stopped = true;
       return outcome;
     });
@@ -125,7 +125,7 @@ describe('the virtual-ip agent', () => {
       const acting =
         action === 'start'
           ? bench.agent.start(3 as Epoch, cancel.signal)
-          : bench.agent.stop(cancel.signal);
+          : bench.agent.stop(cancel.signal, 'orderly');
       cancel.abort();
       expect(await acting).toMatchObject({ outcome: 'unknown' });
     }
@@ -134,7 +134,7 @@ describe('the virtual-ip agent', () => {
 
   it('ends the waiting of a start when it is stopped', async () => {
     const starting = bench.agent.start(3 as Epoch, never);
-    const stopping = bench.agent.stop(never);
+    const stopping = bench.agent.stop(never, 'orderly');
     expect(await starting).toMatchObject({ outcome: 'unknown' });
     bench.report({ address: 'withdrawn' });
     expect(await stopping).toMatchObject({ outcome: 'ok' });

@@ -5,7 +5,7 @@
 import type { CancelSignal } from '../../base/cancel-signal.ts';
 import { NEVER } from '../../base/time.ts';
 import type { AddressKeeper, AddressState } from '../../ports/address-keeper.ts';
-import type { ActionOutcome, Agent, MonitorResult } from '../../ports/agent.ts';
+import type { ActionOutcome, Agent, MonitorResult, StopMode } from '../../ports/agent.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Timer } from '../../ports/timer.ts';
 import type { VirtualIpConfig } from '../../protocol/config.ts';
@@ -66,7 +66,7 @@ class VirtualIpAgent implements Agent {
     return { outcome: 'ok', detail: `${address} on link ${link}` };
   }
 
-  async stop(cancel: CancelSignal): Promise<ActionOutcome> {
+  async stop(cancel: CancelSignal, _mode: StopMode): Promise<ActionOutcome> {
     this.#serving = false;
     this.#deps.keeper.unwant(this.#group, this.#config.id);
     const { state, detail } = await this.#until(['withdrawn', 'failed'], cancel);
