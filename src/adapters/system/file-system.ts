@@ -87,7 +87,8 @@ export class LinuxFileSystem implements FileSystem {
   }
 
   seek(fd: Fd, offset: number, whence: number): number {
-    return result(libc.lseek(fd, offset, whence));
+    // A position in a directory can be too large for anything but a bigint.
+    return result(Number(libc.lseek(fd, offset, whence)));
   }
 
   sync(fd: Fd, dataOnly: boolean): number {
