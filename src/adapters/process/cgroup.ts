@@ -4,6 +4,7 @@
  * nothing is left. A group lies beneath that of this process, or at the top where that can't be;
  * no controller is needed, so it may be a machine that otherwise uses version 1.
  */
+import { randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -19,6 +20,7 @@ import { errnoCode } from '../errno-code.ts';
 import { parseMountInfo } from '../system/mount-info.ts';
 
 const DEPTH_MAX = 32;
+const UNIQUE = /^[0-9a-f]{12}$/;
 
 /**
  * Makes a group and returns its directory. Undefined when no hierarchy of version 2 is mounted
@@ -38,22 +40,30 @@ export function makeCgroup(name: string, log: Log): string | undefined {
   return undefined;
 }
 
-/** The directory of the group called `name` that has this process in it or beneath it. */
-export function findCgroup(pid: number, name: string): string | undefined {
-  let own: string | undefined;
-  try {
-    own = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
-  } catch (error) {
-    if (!isGone(error) && errnoCode(error) !== 'ESRCH') throw error;
-  }
-  const words = own?.split('/') ?? [];
-  const at = words.indexOf(name);
-  if (at < 0) return undefined;
-  const path = words.slice(0, at + 1).join('/');
-  for (const mount of cgroupMounts()) {
-    if (!path.startsWith(`${mount.root}/`)) continue;
-    const directory = join(mount.path, path.slice(mount.root.length));
-    if (existsSync(join(directory, 'cgroup.events'))) return directory;
+/** Whether version 2 is mounted at all. */
+export function hasCgroups(): boolean {
+  return cgroupMounts().length > 0;
+}
+
+/** The end of a group's name, which makes it unique. */
+export function uniqueSuffix(): string {
+  return randomBytes(6).toString('hex');
+}
+
+/**
+ * A group called `prefix` and a unique suffix that has a living process. Empty ones, left by a
+ * launch that was cut short, are removed on the way.
+ */
+export function findPopulatedGroup(prefix: string, log: Log): string | undefined {
+  for (const parent of parentDirectories()) {
+    if (!existsSync(parent)) continue;
+    for (const name of readdirSync(parent)) {
+      // The rest as well: one name may be the beginning of another one.
+      if (!name.startsWith(prefix) || !UNIQUE.test(name.slice(prefix.length))) continue;
+      const path = join(parent, name);
+      if (isPopulated(path)) return path;
+      tryRemoveGroup(path, log);
+    }
   }
   return undefined;
 }

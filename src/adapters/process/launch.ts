@@ -4,7 +4,7 @@
  * program from its first instruction on, and nothing else is left of the preparation.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { TakoError, messageOf } from '../../base/tako-error.ts';
 import type { ProgramSpec } from '../../ports/program-runner.ts';
 import { MARKER_VARIABLE } from './containment.ts';
@@ -17,6 +17,7 @@ const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'];
 /** Name that the script goes by until it has become the program. */
 const SCRIPT_NAME = 'tako-launch';
 /**
+ * Here and not in Tako's process, because the directory may lie on a mirror that does not answer.
  * The score of the out-of-memory killer may have been lowered for Tako itself. `exec` reports by
  * itself what it could not execute (exit code 126 or 127).
  */
@@ -24,7 +25,8 @@ const SCRIPT = `
 if [ -n "$1" ]; then echo 0 >"$1/cgroup.procs" || exit 125; fi
 { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null
 umask 022
-shift
+cd -- "$2" || exit 125
+shift 2
 exec "$@"
 `;
 
@@ -40,11 +42,12 @@ export interface LaunchOptions {
 /** Resolves when the process exists. Rejects with a TakoError when none was made. */
 export async function launch(options: LaunchOptions): Promise<ChildProcess> {
   const { spec, output, cgroup } = options;
-  checkSpec(spec);
-  const args = ['-c', SCRIPT, SCRIPT_NAME, cgroup ?? '', ...becomeUser(options), ...spec.command];
+  if (spec.command.length === 0) throw new TakoError('agent-failed', 'The command is empty');
+  const own = [SCRIPT_NAME, cgroup ?? '', spec.directory];
+  const args = ['-c', SCRIPT, ...own, ...becomeUser(options), ...spec.command];
   try {
     const child = spawn(SHELL, args, {
-      cwd: spec.directory,
+      cwd: '/',
       env: environmentOf(options),
       detached: true,
       stdio: ['ignore', output, output],
@@ -67,17 +70,6 @@ export function executesProgram(pid: number): boolean {
   const script = first === SHELL && second === '-c' && fourth === SCRIPT_NAME;
   const user = SETPRIV.includes(first ?? '') && second?.startsWith('--reuid=') === true;
   return first !== undefined && first !== '' && !script && !user;
-}
-
-function checkSpec(spec: ProgramSpec): void {
-  if (spec.command.length === 0) throw new TakoError('agent-failed', 'The command is empty');
-  const directory = statSync(spec.directory, { throwIfNoEntry: false });
-  if (directory?.isDirectory() === true) return;
-  throw new TakoError(
-    'agent-failed',
-    `Cannot launch in "${spec.directory}": ${directory ? 'no directory' : 'it does not exist'}`,
-    { next: 'Correct "directory", or let the program come after the mirror that holds it' },
-  );
 }
 
 function becomeUser({ spec, user }: LaunchOptions): readonly string[] {

@@ -9,7 +9,6 @@
  * start time is the recorded one; `absent` only when the containment was seen empty.
  */
 import type { ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InvariantError, assert, must } from '../../base/assert.ts';
@@ -17,7 +16,7 @@ import type { CancelSignal } from '../../base/cancel-signal.ts';
 import { TakoError, messageOf } from '../../base/tako-error.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Program, ProgramSpec, ProgramState } from '../../ports/program-runner.ts';
-import { findCgroup, makeCgroup } from './cgroup.ts';
+import { findPopulatedGroup, hasCgroups, makeCgroup, uniqueSuffix } from './cgroup.ts';
 import { type Containment, cgroupContainment, scanContainment } from './containment.ts';
 import { executesProgram, launch } from './launch.ts';
 import { lastLines, openOutput, outputSize, tryBoundOutput } from './output.ts';
@@ -42,18 +41,13 @@ const NEVER_CANCELLED: CancelSignal = new AbortController().signal;
 
 export interface ProgramOptions {
   readonly name: string;
-  /** Beginning of the marker of every launch of this program; ends with a colon. */
-  readonly markerPrefix: string;
+  /** Names the node among all nodes that may share this machine. */
+  readonly node: string;
   readonly recordPath: string;
   readonly outputPath: string;
   /** Whether to try control groups at all. */
   readonly cgroups: boolean;
   readonly log: Log;
-}
-
-export interface MarkedProcess {
-  readonly pid: number;
-  readonly marker: string;
 }
 
 interface Running {
@@ -74,12 +68,12 @@ export class SupervisedProgram implements Program {
   #outputTimer: NodeJS.Timeout | undefined;
   #running: Running | undefined;
 
-  /** Adopts what the record tells of, or, should it be lost, `marked`: this program's processes. */
-  constructor(options: ProgramOptions, marked: readonly MarkedProcess[]) {
+  /** Adopts what the record tells of, or, should it be lost, what else can be found. */
+  constructor(options: ProgramOptions) {
     this.#options = options;
     const record = readProgramRecord(options.recordPath);
-    if (record !== 'absent' && record !== 'unreadable') this.#adopt(record);
-    else if (record === 'unreadable' || marked.length > 0) this.#adoptMarked(record, marked);
+    if (record === 'absent' || record === 'unreadable') this.#adoptLost(record);
+    else this.#adopt(record);
   }
 
   state(): ProgramState {
@@ -96,9 +90,10 @@ export class SupervisedProgram implements Program {
     assert(this.#running === undefined || this.#isEmpty(), 'launched only when nothing is left');
     this.forget();
     const user = await findUser(spec.user);
-    const unique = randomBytes(6).toString('hex');
-    const marker = `${this.#options.markerPrefix}${unique}`;
-    const cgroup = this.#options.cgroups ? makeCgroup(cgroupName(name, unique), log) : undefined;
+    const unique = uniqueSuffix();
+    const marker = `${markerPrefix(this.#options)}${unique}`;
+    const group = `${cgroupPrefix(this.#options)}${unique}`;
+    const cgroup = this.#options.cgroups ? makeCgroup(group, log) : undefined;
     if (cgroup === undefined) log.debug('no control group, /proc is searched instead', { name });
     const outputFrom = outputSize(outputPath);
     const record: ProgramRecord = { format: 1, marker, cgroup, main: undefined, outputFrom };
@@ -229,25 +224,25 @@ export class SupervisedProgram implements Program {
     this.#watchTimer = setInterval(() => this.#look(), WATCH_MS).unref();
   }
 
-  /** Which of them is the main process is lost. So they count as its remains. */
-  #adoptMarked(why: string, marked: readonly MarkedProcess[]): void {
-    const { name, markerPrefix, log, outputPath } = this.#options;
-    log.warn('processes of a program without a usable record', { name, record: why, marked });
-    const groups = marked.map(({ pid, marker }) =>
-      findCgroup(pid, cgroupName(name, marker.slice(markerPrefix.length))),
-    );
-    const [cgroup] = groups;
-    const same = groups.every((group) => group === cgroup);
-    const record: ProgramRecord = {
-      format: 1,
-      marker: markerPrefix,
-      cgroup: same ? cgroup : undefined,
-      main: undefined,
-      outputFrom: outputSize(outputPath),
-    };
+  /**
+   * No usable record: usually nothing runs. If something does, nobody knows which process is the
+   * main one, so all of it counts as remains.
+   */
+  #adoptLost(record: 'absent' | 'unreadable'): void {
+    const { name, log, outputPath, cgroups } = this.#options;
+    const cgroup = cgroups ? findPopulatedGroup(cgroupPrefix(this.#options), log) : undefined;
+    // Not searched in /proc without need: that reads the memory of foreign processes, which waits
+    // while one of them hangs in a page fault.
+    if (record === 'absent' && cgroup === undefined && cgroups && hasCgroups()) return;
+    const outputFrom = outputSize(outputPath);
+    const marker = markerPrefix(this.#options);
+    const found: ProgramRecord = { format: 1, marker, cgroup, main: undefined, outputFrom };
+    const containment = this.#contain(found);
+    if (record === 'absent' && containment.isEmpty()) return;
+    const left = containment.members().map((info) => info.pid);
+    log.warn('processes of a program without a usable record', { name, record, left });
     const how = 'its record is lost, how is not known';
-    const containment = this.#contain(record);
-    this.#running = { record, containment, main: undefined, child: false, how };
+    this.#running = { record: found, containment, main: undefined, child: false, how };
     this.#watchOutput();
   }
 
@@ -306,8 +301,14 @@ export class SupervisedProgram implements Program {
   }
 }
 
-function cgroupName(name: string, unique: string): string {
-  return `tako-${name}-${unique}`;
+/** Beginning of the marker of every launch of the program. */
+function markerPrefix({ node, name }: ProgramOptions): string {
+  return `${node}:${name}:`;
+}
+
+/** Beginning of the name of every control group of the program. */
+function cgroupPrefix({ node, name }: ProgramOptions): string {
+  return `tako-${node}-${name}-`;
 }
 
 function exitText(code: number | null, signal: NodeJS.Signals | null): string {

@@ -51,13 +51,19 @@ afterEach(async () => {
   assert(await program.empty(2000, never), 'no process of the test is left');
   program.forget();
   const groups = parentDirectories().flatMap((directory) => readdirSync(directory));
-  const own = groups.filter((name) => name.startsWith('tako-g.p-'));
+  const own = groups.filter((name) => name.startsWith('tako-') && name.includes('-g.p-'));
   assert(own.length === 0, `no control group is left: ${own.join()}`);
   await rm(runDir, { recursive: true, force: true });
 });
 
+/** The marker of all launches in this run directory begins like this. */
+function marker(): string {
+  const { dev, ino } = statSync(runDir);
+  return `${dev.toString(36)}-${ino.toString(36)}:g.p:`;
+}
+
 function ownProcesses() {
-  return allProcesses().filter((info) => isAlive(info) && isMarked(info.pid, `${runDir}:g.p:`));
+  return allProcesses().filter((info) => isAlive(info) && isMarked(info.pid, marker()));
 }
 
 function configOf(over: Partial<ProcessConfig>): ProcessConfig {
@@ -182,7 +188,7 @@ describe.each([
       configOf({ command: ['/nowhere/x'] }),
       /exit code 127.*not found/,
     ],
-    ['a directory that is not there', configOf({ directory: '/nowhere' }), /does not exist/],
+    ['a directory that is not there', configOf({ directory: '/nowhere' }), /exit code 125.*cd to/],
     ['a user that is not there', configOf({ user: 'nobody-at-all' }), /no such user/],
   ])('fails to start %s', async (_name, config, detail) => {
     make(config);
@@ -393,7 +399,7 @@ describe.each([
     children.push(foreign);
     const pid = must(foreign.pid, 'it was started');
     const info = must(readProcess(pid), 'it runs');
-    const record = { format: 1, marker: `${runDir}:g.p:x`, outputFrom: 0 };
+    const record = { format: 1, marker: `${marker()}x`, outputFrom: 0 };
     const main = { pid, startTime: info.startTime - 1 };
     writeFileSync(join(runDir, 'programs', 'g.p.json'), JSON.stringify({ ...record, main }));
     const later = createProcessRunner({
