@@ -1,0 +1,289 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { mountAt } from '../adapters/system/mount-info.ts';
+import type { Epoch, NodeId } from '../protocol/ids.ts';
+import { Rig, type RigNode } from '../../test/mirror/rig.ts';
+
+let rig: Rig;
+const children = new Set<ReturnType<typeof spawn>>();
+
+afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  children.clear();
+  await rig.close();
+});
+
+const epoch = (value: number): Epoch => value as Epoch;
+
+/** Primary on the first node, a caught-up and admitted secondary on the second. */
+async function pair(
+  basePort: number,
+  mode: 'durable' | 'every-write' = 'durable',
+): Promise<RigNode[]> {
+  rig = new Rig({ nodes: 2, basePort, mode });
+  const [a, b] = [rig.node(0), rig.node(1)];
+  await Promise.all([a.start(), b.start()]);
+  a.grantLease(1);
+  await a.ok({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
+  await b.ok({ type: 'follow', epoch: epoch(1), primary: a.id });
+  await catchUp(a, b);
+  return [a, b];
+}
+
+async function catchUp(a: RigNode, b: RigNode): Promise<void> {
+  await a.until(() => a.heard('peerCaughtUp').length > 0, 'the copy has caught up');
+  await a.ok({ type: 'admit', peer: b.id });
+  await a.until(() => peerState(a, b.id) === 'in-sync', 'the copy counts as in sync');
+}
+
+function peerState(node: RigNode, peer: NodeId): string | undefined {
+  return node.status.peers.find((status) => status.node === peer)?.state;
+}
+
+interface Running {
+  readonly ended: () => boolean;
+  readonly done: Promise<number | null>;
+}
+
+/** A program that writes `text` to `path` in the background, with fsync or without. */
+function write(path: string, text: string, fsync = true): Running {
+  const script = `const fs=require('fs');const f=fs.openSync(process.argv[1],'a');
+    fs.writeSync(f,process.argv[2]);if(process.argv[3]==='1')fs.fsyncSync(f);`;
+  const child = spawn(process.execPath, ['-e', script, path, text, fsync ? '1' : '0'], {
+    stdio: 'inherit',
+  });
+  children.add(child);
+  let ended = false;
+  const done = new Promise<number | null>((resolve) => {
+    child.once('exit', (code) => {
+      ended = true;
+      resolve(code);
+    });
+  });
+  return { ended: () => ended, done };
+}
+
+const HELD_MS = 700;
+
+describe('two mirrors', () => {
+  test('what is written on the primary is on the secondary', async () => {
+    const [a, b] = (await pair(41100)) as [RigNode, RigNode];
+    mkdirSync(`${a.path}/dir`);
+    writeFileSync(`${a.path}/dir/file`, Buffer.alloc(3_000_000, 'tako'), { flush: true });
+    execFileSync('ln', ['-s', 'file', `${a.path}/dir/link`]);
+    execFileSync('mv', [`${a.path}/dir/file`, `${a.path}/dir/other`]);
+    await write(`${a.path}/last`, 'end').done;
+    execFileSync('diff', ['-r', '--no-dereference', a.path, b.path]);
+    expect(a.status.frozen).toBeUndefined();
+  });
+
+  test('an fsync waits for the secondary until it is expelled', async () => {
+    const [a, b] = (await pair(41120)) as [RigNode, RigNode];
+    b.signal('SIGSTOP');
+    const writer = write(`${a.path}/f`, 'waits');
+    await a.until(() => a.heard('peerSilent').length > 0, 'the silence is reported');
+    await delay(HELD_MS);
+    expect(writer.ended()).toBe(false);
+    expect(a.status.frozen).toContain('n2');
+    await a.ok({ type: 'expel', peer: b.id });
+    expect(await writer.done).toBe(0);
+    expect(a.heard('peerSilent')).toHaveLength(1);
+    b.signal('SIGCONT');
+    await a.until(() => a.heard('peerCaughtUp').length > 1, 'it comes in again by itself');
+    expect(readFileSync(`${b.path}/f`, 'utf8')).toBe('waits');
+  });
+
+  test('a secondary that was frozen for a moment goes on without resync', async () => {
+    const [a, b] = (await pair(41140)) as [RigNode, RigNode];
+    b.signal('SIGSTOP');
+    const writer = write(`${a.path}/f`, 'waits');
+    await a.until(() => a.heard('peerSilent').length > 0, 'the silence is reported');
+    b.signal('SIGCONT');
+    expect(await writer.done).toBe(0);
+    await a.until(() => a.heard('peerAnswers').length > 0, 'it answers again');
+    expect(a.logs.join('')).not.toMatch(/"type":"resync".*"type":"resync"/su);
+    expect(readFileSync(`${b.path}/f`, 'utf8')).toBe('waits');
+  });
+
+  test('without a fresh lease no write is acknowledged', async () => {
+    const [a] = (await pair(41160)) as [RigNode, RigNode];
+    a.expireLease();
+    a.writeLease(1, 1);
+    // The mirror trusts the mark that it read last; the granted one lasts. A new epoch would not.
+    await a.ok({ type: 'abort' });
+    a.writeLease(2, 50);
+    await a.ok({ type: 'serve', epoch: epoch(2), inSync: [a.id] });
+    await delay(100);
+    const writer = write(`${a.path}/held`, 'x', false);
+    await delay(HELD_MS);
+    expect(writer.ended()).toBe(false);
+    a.writeLease(1, 60_000);
+    await delay(100);
+    expect(writer.ended()).toBe(false);
+    a.writeLease(2, 60_000);
+    expect(await writer.done).toBe(0);
+  });
+
+  test('a killed secondary is brought up to date while the primary serves', async () => {
+    const [a, b] = (await pair(41180)) as [RigNode, RigNode];
+    writeFileSync(`${a.path}/before`, 'before', { flush: true });
+    await b.kill();
+    const writer = write(`${a.path}/meanwhile`, 'meanwhile');
+    await a.until(() => a.heard('peerSilent').length > 0, 'the loss is reported');
+    expect(writer.ended()).toBe(false);
+    await a.ok({ type: 'expel', peer: b.id });
+    expect(await writer.done).toBe(0);
+    execFileSync('rm', [`${a.path}/before`]);
+    a.news.length = 0;
+    await b.start();
+    await b.ok({ type: 'follow', epoch: epoch(1), primary: a.id });
+    await catchUp(a, b);
+    await write(`${a.path}/after`, 'after').done;
+    execFileSync('diff', ['-r', a.path, b.path]);
+    expect(existsSync(`${b.path}/before`)).toBe(false);
+  });
+
+  test('a switchover and back needs no resync', async () => {
+    const [a, b] = (await pair(41200)) as [RigNode, RigNode];
+    writeFileSync(`${a.path}/one`, '1', { flush: true });
+    await a.ok({ type: 'drain' });
+    expect(mountAt(a.path)).toBeUndefined();
+    expect(JSON.parse(a.note())).toEqual(JSON.parse(b.note()));
+    await b.ok({ type: 'seal', epoch: epoch(1) });
+    b.grantLease(2);
+    await b.ok({ type: 'serve', epoch: epoch(2), inSync: [a.id, b.id] });
+    await a.ok({ type: 'follow', epoch: epoch(2), primary: b.id });
+    await write(`${b.path}/two`, '2').done;
+    expect(readFileSync(`${a.path}/two`, 'utf8')).toBe('2');
+    await b.ok({ type: 'drain' });
+    a.grantLease(3);
+    await a.ok({ type: 'serve', epoch: epoch(3), inSync: [a.id, b.id] });
+    await b.ok({ type: 'follow', epoch: epoch(3), primary: a.id });
+    await write(`${a.path}/three`, '3').done;
+    execFileSync('diff', ['-r', a.path, b.path]);
+    expect(b.logs.join('')).not.toContain('"type":"resync"');
+  });
+
+  test('a takeover: sealed, then serving, the old primary refused', async () => {
+    const [a, b] = (await pair(41220)) as [RigNode, RigNode];
+    await write(`${a.path}/acknowledged`, 'yes').done;
+    await b.ok({ type: 'seal', epoch: epoch(1) });
+    expect(b.status.role).toBe('sealed');
+    const writer = write(`${a.path}/late`, 'late');
+    await a.until(() => a.heard('peerSilent').length > 0, 'the old primary notices');
+    b.grantLease(2);
+    const before = performance.now();
+    await b.ok({ type: 'serve', epoch: epoch(2), inSync: [b.id] });
+    process.stdout.write(`takeover: mounted after ${(performance.now() - before).toFixed(1)} ms\n`);
+    expect(readFileSync(`${b.path}/acknowledged`, 'utf8')).toBe('yes');
+    await write(`${b.path}/new`, 'new').done;
+    expect(writer.ended()).toBe(false);
+    await a.ok({ type: 'abort' });
+    expect(await writer.done).not.toBe(0);
+    expect(mountAt(a.path)).toBeUndefined();
+    await a.ok({ type: 'follow', epoch: epoch(2), primary: b.id });
+    await catchUp(b, a);
+    await write(`${b.path}/end`, 'end').done;
+    execFileSync('diff', ['-r', a.path, b.path]);
+  });
+
+  test('a seal that came to nothing is undone', async () => {
+    const [a, b] = (await pair(41240)) as [RigNode, RigNode];
+    await b.ok({ type: 'seal', epoch: epoch(1) });
+    const writer = write(`${a.path}/f`, 'x');
+    await a.until(() => a.heard('peerSilent').length > 0, 'the primary notices');
+    await b.ok({ type: 'unseal' });
+    expect(await writer.done).toBe(0);
+    expect(a.heard('peerFailed')).toHaveLength(0);
+    expect(readFileSync(`${b.path}/f`, 'utf8')).toBe('x');
+  });
+
+  test('in mode every-write each write waits for the copy', async () => {
+    const [a, b] = (await pair(41260, 'every-write')) as [RigNode, RigNode];
+    b.signal('SIGSTOP');
+    const writer = write(`${a.path}/f`, 'waits', false);
+    await delay(HELD_MS);
+    expect(writer.ended()).toBe(false);
+    b.signal('SIGCONT');
+    expect(await writer.done).toBe(0);
+    expect(readFileSync(`${b.path}/f`, 'utf8')).toBe('waits');
+  });
+
+  test('a mount in use is not drained and goes on', async () => {
+    const [a] = (await pair(41280)) as [RigNode, RigNode];
+    const user = spawn('sleep', ['60'], { cwd: a.path });
+    children.add(user);
+    await new Promise((resolve) => user.once('spawn', resolve));
+    const done = await a.command({ type: 'drain' });
+    expect(done).toMatchObject({ ok: false, code: 'busy' });
+    expect(await write(`${a.path}/f`, 'goes on').done).toBe(0);
+    user.kill('SIGKILL');
+    await new Promise((resolve) => user.once('exit', resolve));
+    await a.ok({ type: 'drain' });
+  });
+});
+
+describe('a mirror alone', () => {
+  test('a killed process leaves a dead mount, which the next one removes', async () => {
+    rig = new Rig({ nodes: 1, basePort: 41300 });
+    const a = rig.node(0);
+    await a.start();
+    a.grantLease(1);
+    await a.ok({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
+    writeFileSync(`${a.path}/f`, 'there', { flush: true });
+    await a.kill();
+    expect(() => readFileSync(`${a.path}/f`)).toThrow('ENOTCONN');
+    await a.start();
+    expect(mountAt(a.path)).toBeUndefined();
+    expect(readFileSync(`${a.path}/f`, 'utf8')).toBe('there');
+    a.grantLease(2);
+    await a.ok({ type: 'serve', epoch: epoch(2), inSync: [a.id] });
+    expect(readFileSync(`${a.path}/f`, 'utf8')).toBe('there');
+    expect(await a.terminate()).toBe(0);
+    expect(mountAt(a.path)).toBeUndefined();
+    expect(readFileSync(`${a.path}/f`, 'utf8')).toBe('there');
+  });
+
+  test('a directory that cannot be used is named before anything is touched', async () => {
+    rig = new Rig({ nodes: 1, basePort: 41320 });
+    const a = rig.node(0);
+    execFileSync('rmdir', [a.path]);
+    await a.start();
+    a.grantLease(1);
+    const missing = await a.command({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
+    expect(missing).toMatchObject({ ok: false, code: 'mirror-path' });
+    expect(JSON.stringify(missing)).toContain('does not exist');
+    writeFileSync(a.path, 'a file');
+    const file = await a.command({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
+    expect(file).toMatchObject({ ok: false, code: 'mirror-path' });
+    expect(JSON.stringify(file)).toContain('not a directory');
+  });
+
+  test('commands that make no sense are refused', async () => {
+    rig = new Rig({ nodes: 2, basePort: 41340 });
+    const a = rig.node(0);
+    await a.start();
+    a.grantLease(2);
+    expect(await a.command({ type: 'drain' })).toMatchObject({ ok: false });
+    expect(await a.command({ type: 'expel', peer: 'n2' as NodeId })).toMatchObject({ ok: false });
+    expect(await a.command({ type: 'unseal' })).toMatchObject({ ok: true });
+    expect(await a.command({ type: 'abort' })).toMatchObject({ ok: true });
+    await a.ok({ type: 'serve', epoch: epoch(2), inSync: [a.id] });
+    await a.ok({ type: 'serve', epoch: epoch(2), inSync: [a.id] });
+    for (const command of [
+      { type: 'serve', epoch: epoch(3), inSync: [a.id] },
+      { type: 'follow', epoch: epoch(3), primary: 'n2' as NodeId },
+      { type: 'seal', epoch: epoch(2) },
+    ] as const) {
+      expect(await a.command(command)).toMatchObject({ ok: false });
+    }
+    await a.ok({ type: 'abort' });
+    expect(
+      await a.command({ type: 'follow', epoch: epoch(1), primary: 'n2' as NodeId }),
+    ).toMatchObject({ ok: false });
+    await a.ok({ type: 'follow', epoch: epoch(3), primary: 'n2' as NodeId });
+    expect(a.status.role).toBe('secondary');
+  });
+});
