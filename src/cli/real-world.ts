@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { CliWorld, LaunchRequest } from './world.ts';
 
 interface LauncherModule {
-  launch(request: LaunchRequest): Promise<number>;
+  readonly launch: (request: LaunchRequest) => Promise<number>;
 }
 
 /** `interrupted` is to be aborted by Ctrl-C. */
@@ -23,17 +23,14 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
     interrupted,
     pause: (ms) => delay(ms, undefined, { signal: interrupted }).catch(() => undefined),
     client: async (socketPath) => {
-      // oxlint-disable-next-line no-restricted-imports -- composition root
       const { createApiClient } = await import('../adapters/api-client/api-client.ts');
       return createApiClient(socketPath);
     },
     checkConfigFile: async (file) => {
-      // oxlint-disable-next-line no-restricted-imports -- composition root
       const { checkConfigFile } = await import('../adapters/config/load-config.ts');
       return checkConfigFile(file);
     },
     createKey: async (file) => {
-      // oxlint-disable-next-line no-restricted-imports -- composition root
       const { createClusterKey } = await import('../adapters/config/cluster-key.ts');
       createClusterKey(file);
     },
