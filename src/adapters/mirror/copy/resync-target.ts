@@ -52,6 +52,8 @@ const AGAIN_BYTES = 64 * 1024;
 /** e2fsck(8) needs it at the top of a file system and makes it anew; a copy keeps its own. */
 const LOST_AND_FOUND = 'lost+found';
 const PUNCH_HOLE_KEEP_SIZE = 3;
+const RENAME_NOREPLACE = 1;
+/** FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE. */
 const COLLAPSE_OR_INSERT = 0x08 | 0x20;
 
 type Of<T extends ResyncFrame['type']> = Extract<ResyncFrame, { type: T }>;
@@ -118,6 +120,7 @@ export class ResyncTarget {
     const key = keyOf(change.path);
     const other = otherPath(change);
     if (failure !== undefined) {
+      if (change.type === 'rename') this.#forceRename(change);
       this.#pending.mark(key);
       if (other !== undefined) this.#pending.mark(other);
       return;
@@ -135,13 +138,39 @@ export class ResyncTarget {
     }
   }
 
-  /** A name that was not (wholly) compared keeps that with its new name. */
+  /**
+   * A rename did not fit. What the copy has under these names is nobody's there any more, but its
+   * inodes may have other names that were compared. So that a write to what the source has there
+   * now cannot reach those, nothing may stay: the old name is moved if it can be, or removed.
+   */
+  #forceRename(change: Extract<TreeChange, { type: 'rename' }>): void {
+    const [from, to] = [keyOf(change.from), keyOf(change.path)];
+    const { fs, root } = this.#deps.store;
+    if ((change.flags & RENAME_EXCHANGE) !== 0) {
+      // One of them is missing; the other goes where it is on the source.
+      if (fs.rename(root, change.from, change.path, RENAME_NOREPLACE) >= 0) return;
+      if (fs.rename(root, change.path, change.from, RENAME_NOREPLACE) >= 0) return;
+    } else if (this.#removed(to) && fs.rename(root, change.from, change.path, 0) >= 0) {
+      return;
+    }
+    if (this.#removed(to)) this.#removed(from);
+  }
+
+  #removed(key: PathKey): boolean {
+    const failure = this.#fixer.remove(key);
+    if (failure !== undefined) this.#fail(key, 'remove', failure);
+    return failure === undefined;
+  }
+
+  /**
+   * A name that was not (wholly) compared keeps that with its new name. The old name too: between
+   * two names of one inode rename(2) does nothing, and they may be one here and two there.
+   */
   #renamed(from: PathKey, to: PathKey, exchanged: boolean): void {
     const fromTouched = this.#pending.touches(from, this.#isDirectory(to));
     const toTouched = exchanged && this.#pending.touches(to, this.#isDirectory(from));
-    this.#pending.gone(from);
     if (fromTouched) this.#pending.mark(to);
-    if (toTouched) this.#pending.mark(from);
+    if (fromTouched || toTouched) this.#pending.mark(from);
   }
 
   #isDirectory(key: PathKey): boolean {
@@ -222,10 +251,7 @@ export class ResyncTarget {
       const extra = keyOf(name);
       if (listing.names.has(extra)) continue;
       if (listing.key === ROOT_KEY && extra === LOST_AND_FOUND) continue;
-      const failure = this.#fixer.remove(childOf(listing.key, name));
-      if (failure === undefined) continue;
-      this.#fail(childOf(listing.key, name), 'remove', failure);
-      return false;
+      if (!this.#removed(childOf(listing.key, name))) return false;
     }
     return true;
   }
@@ -235,8 +261,7 @@ export class ResyncTarget {
       this.#entry(digests, { key, entry, usable: true });
       return;
     }
-    const failure = this.#fixer.remove(key);
-    if (failure !== undefined) return this.#fail(key, 'remove', failure);
+    if (!this.#removed(key)) return;
     this.#pending.gone(key);
     this.#pending.done(key);
   }

@@ -1,0 +1,307 @@
+/**
+ * A resync in one process: source and target are the real ones on two real directories, joined by
+ * an ordered channel in memory; everything that can happen at any time happens when the seed says.
+ *
+ * A writer changes the source's tree whenever nobody holds the lock: between the steps of the
+ * source, and also *within* them, before each system call that the source makes without the lock
+ * and while it waits for the lock. The copy applies entries at such moments too, and its reads for
+ * digests are done at one moment and reported at another.
+ */
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Background } from '../../src/adapters/mirror/copy/background.ts';
+import { FileCopyNote } from '../../src/adapters/mirror/copy/copy-note.ts';
+import { CopyReplica } from '../../src/adapters/mirror/copy/copy-replica.ts';
+import { StoreResyncSource } from '../../src/adapters/mirror/copy/resync-source.ts';
+import { LinuxFileSystem } from '../../src/adapters/system/file-system.ts';
+import { Prng } from '../../src/base/prng.ts';
+import type { FileSystem } from '../../src/ports/file-system.ts';
+import type { StreamEntry } from '../../src/ports/replica.ts';
+import type { ResyncProgress } from '../../src/ports/resync.ts';
+import type { Epoch, MirrorId } from '../../src/protocol/ids.ts';
+import { type CompareOptions, compareTrees } from './compare-trees.ts';
+import { RandomWriter } from './random-writer.ts';
+
+export interface RigOptions {
+  readonly seed: number;
+  /** Changes that the writer makes while the resync runs. */
+  readonly liveChanges: number;
+  /** What the writer does; a random change when not given. */
+  readonly write?: ((writer: RandomWriter, random: Prng) => void) | undefined;
+  /** Changes of the source's tree before it all, of both, and of the copy's after that. */
+  readonly before?: { readonly source: number; readonly copy: number } | undefined;
+  /** Real block size and bounds, and no calls in between: for figures. */
+  readonly plain?: boolean | undefined;
+}
+
+interface Job {
+  readonly perform: () => number;
+  readonly resolve: (result: number) => void;
+  result: number | undefined;
+}
+
+const STEPS_MAX = 400_000;
+
+export class ResyncRig {
+  readonly random: Prng;
+  readonly sourcePath: string;
+  readonly copyPath: string;
+  readonly writer: RandomWriter;
+  readonly failures: string[] = [];
+  readonly progress: ResyncProgress[] = [];
+  readonly synced: number[] = [];
+  readonly note: FileCopyNote;
+  readonly replica: CopyReplica;
+  readonly source: StoreResyncSource;
+  readonly counts = { entries: 0, bytes: 0, answers: 0, live: 0, rounds: 0 };
+  readonly #options: RigOptions;
+  readonly #directory: string;
+  readonly #fds: readonly [number, number];
+  readonly #system = new LinuxFileSystem();
+  #channel: StreamEntry[] = [];
+  #answers: Uint8Array[] = [];
+  #jobs: Job[] = [];
+  #work: (() => void)[] = [];
+  #locked = false;
+  #busy = false;
+  #begun = false;
+  #finished = false;
+
+  constructor(options: RigOptions) {
+    this.#options = options;
+    this.random = new Prng(options.seed);
+    this.#directory = mkdtempSync(join(tmpdir(), 'tako-resync-'));
+    this.sourcePath = join(this.#directory, 'source');
+    this.copyPath = join(this.#directory, 'copy');
+    for (const path of [this.sourcePath, this.copyPath]) mkdirSync(path);
+    this.#fds = [openSync(this.sourcePath, 'r'), openSync(this.copyPath, 'r')];
+    const [root, copyRoot] = this.#fds;
+    this.#diverge(root, copyRoot);
+    this.writer = new RandomWriter({
+      random: this.random,
+      root,
+      changed: (change) => this.#push({ kind: 'change', seq: 0, change }),
+    });
+    const store = { fs: this.#system, root: copyRoot };
+    const file = join(this.#directory, 'state', 'note.json');
+    this.note = new FileCopyNote({ file, mirror: 'g.r' as MirrorId, store });
+    const plain = options.plain === true;
+    this.replica = new CopyReplica({
+      store,
+      note: this.note,
+      background: this.#background(),
+      ...(plain
+        ? {}
+        : {
+            openFilesMax: 1 + this.random.below(4),
+            itemDigests: 1 + this.random.below(4),
+            pendingMax: this.random.pick([2, 4, 1000]),
+          }),
+    });
+    this.source = new StoreResyncSource({
+      store: { fs: plain ? this.#system : this.#interrupted(), root },
+      stream: {
+        enter: () => {
+          if (!plain) this.#meanwhile(0.5);
+          this.#locked = true;
+        },
+        leave: () => {
+          this.#locked = false;
+        },
+        append: (entry) => {
+          if (entry.kind === 'change') this.#push({ kind: 'change', seq: 0, change: entry.change });
+          else this.#push({ kind: 'resync', seq: 0, body: entry.body });
+          return true;
+        },
+        finish: () => {
+          if (!plain) this.#meanwhile(0.5);
+          this.#push({ kind: 'barrier', seq: 0, clean: false });
+          this.#finished = true;
+          return true;
+        },
+      },
+      report: {
+        progress: (progress) => this.progress.push(progress),
+        failed: (reason) => this.failures.push(`source: ${reason}`),
+      },
+      schedule: (work) => this.#work.push(work),
+      ...(plain
+        ? {}
+        : {
+            blockBytes: this.random.pick([16, 64, 128]),
+            lockedEntriesMax: this.random.pick([1, 3, 128]),
+            windowFiles: 1 + this.random.below(8),
+          }),
+    });
+  }
+
+  /** The barrier was entered: from here on the copy is strict. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  begin(): void {
+    this.replica.begin(
+      { epoch: 1 as Epoch, mode: 'resync' },
+      {
+        synced: (seq) => this.synced.push(seq),
+        answer: (body) => this.#answers.push(body),
+        failed: (reason) => this.failures.push(`copy: ${reason}`),
+      },
+    );
+    this.#begun = true;
+    this.source.start();
+  }
+
+  /** Runs until all is quiet, or something failed. */
+  async run(): Promise<void> {
+    for (let steps = 0; this.failures.length === 0; steps += 1) {
+      if (steps > STEPS_MAX) {
+        this.failures.push(`no end after ${STEPS_MAX} steps`);
+        return;
+      }
+      if (!(await this.step())) return;
+    }
+  }
+
+  /** One thing that can happen; false when nothing can. */
+  async step(): Promise<boolean> {
+    const can = [
+      ...(this.counts.live < this.#options.liveChanges ? [() => this.#write()] : []),
+      ...(this.#channel.length > 0 ? [() => this.#deliver(1 + this.random.below(10))] : []),
+      ...(this.#answers.length > 0 ? [() => this.#answer()] : []),
+      ...(this.#work.length > 0 ? [() => this.#work.shift()?.()] : []),
+      ...(this.#jobs.length > 0 ? [() => this.#report()] : []),
+    ];
+    if (can.length === 0) return false;
+    const act = this.random.pick(can);
+    act();
+    // What the copy does with a read goes on in promises.
+    for (let i = 0; i < 12; i += 1) await Promise.resolve();
+    return true;
+  }
+
+  /** More changes after the resync; the copy takes them strictly. */
+  async follow(changes: number): Promise<void> {
+    for (let i = 0; i < changes; i += 1) this.#write();
+    await this.run();
+  }
+
+  compare(options: CompareOptions = { times: 'none' }): readonly string[] {
+    return compareTrees(this.sourcePath, this.copyPath, options);
+  }
+
+  /** Cuts the connection: nothing more arrives, either way. */
+  cut(): void {
+    this.source.stop();
+    this.#channel = [];
+    this.#answers = [];
+    this.#work = [];
+  }
+
+  async end(): Promise<void> {
+    const ended = this.replica.end();
+    for (const job of this.#jobs) job.resolve(job.result ?? job.perform());
+    this.#jobs = [];
+    await ended;
+  }
+
+  async close(): Promise<void> {
+    this.source.stop();
+    await this.end();
+    for (const fd of this.#fds) closeSync(fd);
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  #diverge(root: number, copyRoot: number): void {
+    const { before } = this.#options;
+    if (before === undefined) return;
+    const copy = new RandomWriter({ random: this.random, root: copyRoot });
+    const source = new RandomWriter({
+      random: this.random,
+      root,
+      changed: (change) => copy.perform(change),
+    });
+    source.run(before.source);
+    const alone = new RandomWriter({ random: this.random, root });
+    alone.run(before.copy);
+    copy.refresh();
+    copy.run(before.copy);
+  }
+
+  #push(entry: StreamEntry): void {
+    this.counts.entries += 1;
+    if (entry.kind === 'resync') this.counts.bytes += entry.body.length;
+    if (entry.kind === 'resync' && entry.body[0] === 9) this.counts.rounds += 1;
+    const seq = this.counts.entries;
+    // The real stream copies: what the sender reuses must not change what was sent.
+    const copied = entry.kind === 'resync' ? { ...entry, body: entry.body.slice() } : entry;
+    this.#channel.push({ ...copied, seq });
+  }
+
+  #write(): void {
+    this.counts.live += 1;
+    const { write } = this.#options;
+    if (write === undefined) this.writer.step();
+    else write(this.writer, this.random);
+  }
+
+  #deliver(count: number): void {
+    for (const entry of this.#channel.splice(0, count)) this.replica.apply(entry);
+  }
+
+  #answer(): void {
+    const body = this.#answers.shift();
+    this.counts.answers += 1;
+    if (body !== undefined) this.source.receive(body);
+  }
+
+  /** Called where others may run although a step is under way. */
+  #meanwhile(chance: number): void {
+    if (this.#busy || this.#locked || !this.#begun) return;
+    this.#busy = true;
+    while (this.random.chance(chance)) {
+      const what = this.random.below(3);
+      if (what === 0 && this.counts.live < this.#options.liveChanges) this.#write();
+      else if (what === 1) this.#deliver(1 + this.random.below(3));
+      else if (this.#jobs.length > 0) this.#perform(this.random.pick(this.#jobs));
+    }
+    this.#busy = false;
+  }
+
+  #perform(job: Job): void {
+    job.result ??= job.perform();
+  }
+
+  #report(): void {
+    const [job] = this.#jobs.splice(this.random.below(this.#jobs.length), 1);
+    if (job === undefined) return;
+    this.#perform(job);
+    job.resolve(job.result ?? 0);
+  }
+
+  #background(): Background {
+    const later = (perform: () => number): Promise<number> =>
+      new Promise((resolve) => this.#jobs.push({ perform, resolve, result: undefined }));
+    return {
+      read: (fd, into, offset) => later(() => this.#system.read(fd, into, offset)),
+      sync: () => later(() => 0),
+      syncVolume: () => later(() => 0),
+    };
+  }
+
+  /** The source's file system: others may come in before each of its calls without the lock. */
+  #interrupted(): FileSystem {
+    return new Proxy<FileSystem>(this.#system, {
+      get: (target, name) => {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== 'function') return method;
+        return (...args: unknown[]): unknown => {
+          this.#meanwhile(0.2);
+          return Reflect.apply(method, target, args);
+        };
+      },
+    });
+  }
+}
