@@ -16,7 +16,7 @@ import { describeTree } from './tree.ts';
 
 const STEPS = 4000;
 const OPEN_MAX = 6;
-const USERS = [0, 0, 1000, 1001] as const;
+const USERS = [0, 0, 0, 1000, 1001] as const;
 const PR_SET_DUMPABLE = 4;
 const prctl = koffi.load(null).func('prctl', 'int', ['int', 'long', 'long', 'long', 'long']);
 
@@ -57,16 +57,19 @@ class Side {
 
 type Step = (side: Side) => unknown;
 
-const NAMES = ['a', 'b', 'c', 'dir', '\xff\x01'] as const;
+const DIRECTORIES = ['', '', 'one/', 'one/', 'one/two/', 'three/', 'a/'] as const;
+const NAMES = ['a', 'b', 'c', 'd', 'one', 'three', '\xff\x01'] as const;
 
 function randomPath(dice: Prng): Buffer {
-  const depth = 1 + dice.below(3);
-  const names = Array.from({ length: depth }, () => dice.pick(NAMES));
-  return Buffer.from(names.join('/'), 'latin1');
+  return Buffer.from(dice.pick(DIRECTORIES) + dice.pick(NAMES), 'latin1');
 }
 
+/**
+ * Without a set-group-id bit on what the group may not execute: whether it survives a write depends
+ * on all groups of the caller, which no request tells. It gives no rights.
+ */
 function randomMode(dice: Prng): number {
-  return dice.pick([0o644, 0o600, 0o755, 0o777, 0o4755, 0o2755, 0o2644, 0o6777, 0o1777, 0o2777]);
+  return dice.pick([0o644, 0o600, 0o755, 0o777, 0o4755, 0o2755, 0o6777, 0o1777, 0o2777]);
 }
 
 function onOpen(side: Side, slot: number, use: (fd: number) => unknown): unknown {
@@ -97,13 +100,6 @@ function readAt(side: Side, fd: number, offset: number): unknown {
   return length < 0 ? length : Buffer.from(into.subarray(0, length)).toString('base64');
 }
 
-/** Positions in a directory are a matter of its file system. */
-function seekInFile(side: Side, fd: number, offset: number, whence: number): number {
-  const stat = newStat();
-  side.fs.statFd(fd, stat);
-  return (stat.mode & 0o170000) === 0o100000 ? side.fs.seek(fd, offset, whence) : 0;
-}
-
 /** What can be done to names. */
 function nameStep(dice: Prng): Step {
   const path = randomPath(dice);
@@ -111,11 +107,13 @@ function nameStep(dice: Prng): Step {
   const mode = randomMode(dice);
   const flags = dice.pick([0, 0, 0, 1, 2]);
   const kind = dice.pick([0o100000, 0o010000, 0o140000, 0o020000]);
-  switch (dice.below(9)) {
+  switch (dice.below(10)) {
     case 0:
       return ({ fs, root }) => fs.mkdir(root, path, mode);
     case 1:
-      return ({ fs, root }) => fs.mkdir(root, path, mode);
+      return ({ fs, root }) => fs.link(root, other, path);
+    case 8:
+      return ({ fs, root }) => fs.unlink(root, path);
     case 2:
       return ({ fs, root }) => fs.mknod(root, path, kind | mode, kind === 0o020000 ? 0x103 : 0);
     case 3:
@@ -140,8 +138,14 @@ function nameStep(dice: Prng): Step {
 function objectStep(dice: Prng): Step {
   const path = randomPath(dice);
   const mode = randomMode(dice);
-  const owner = dice.pick([0, 1000, 1001, undefined]);
-  const group = dice.pick([0, 1000, 1001, undefined]);
+  // The kernel does not pass on a change of owner that changes neither user nor group.
+  const [owner, group] = dice.pick([
+    [0, 0],
+    [1000, 1001],
+    [1001, undefined],
+    [1000, 1000],
+    [undefined, 1000],
+  ]);
   const time = { seconds: dice.below(4_000_000_000) - 2_000_000, nanoseconds: dice.below(1e9) };
   const name = Buffer.from(dice.pick(['user.one', 'user.two', 'trusted.three', 'odd.four']));
   const value = Buffer.alloc(dice.below(300), dice.below(256));
@@ -193,7 +197,7 @@ function dataStep(dice: Prng): Step {
   const mode = randomMode(dice);
   const offset = dice.below(30_000);
   const data = Buffer.alloc(dice.below(9000), dice.below(256));
-  const allocation = dice.pick([0, 1, 3, 0x10, 0x11, 0x08]);
+  const allocation = dice.pick([0, 1, 3, 0x10, 0x11]);
   const whence = dice.pick([3, 4]);
   switch (dice.below(8)) {
     case 0:
@@ -210,16 +214,9 @@ function dataStep(dice: Prng): Step {
       return (side) =>
         onOpen(side, slot, (fd) => side.fs.allocate(fd, allocation, offset, data.length + 1));
     default:
-      return (side) => onOpen(side, slot, (fd) => seekInFile(side, fd, offset, whence));
+      // Where holes are taken to be depends on what happens to be in memory.
+      return (side) => void onOpen(side, slot, (fd) => side.fs.seek(fd, offset, whence));
   }
-}
-
-/** Operations that FUSE cannot pass on, or answers otherwise by the kernel's own decision. */
-function isComparable(results: readonly [unknown, unknown]): boolean {
-  const [onMount, onPlain] = results;
-  const EOPNOTSUPP = -95;
-  // FALLOC_FL_COLLAPSE_RANGE and extended attributes outside of the known namespaces.
-  return onMount !== EOPNOTSUPP || typeof onPlain !== 'number' || onPlain >= 0;
 }
 
 describe('random operations', () => {
@@ -229,12 +226,14 @@ describe('random operations', () => {
     mounted = await mountPassthrough({ record: true, check: true });
     const both = [new Side(mounted.mount), new Side(mounted.plain)] as const;
     sides = both;
-    for (const { fs, root } of both) fs.chmod(root, Buffer.alloc(0), 0o1777);
+    for (const { fs, root } of both) {
+      fs.chmod(root, Buffer.alloc(0), 0o1777);
+      for (const path of ['one', 'one/two', 'three']) fs.mkdir(root, Buffer.from(path), 0o777);
+    }
     for (let step = 0; step < STEPS; step += 1) {
       if (step % 20 === 0) become(dice.pick(USERS));
       const act = must(dice.pick([nameStep, objectStep, dataStep]), 'one of three')(dice);
       const results = [act(both[0]), act(both[1])] as const;
-      if (!isComparable(results)) continue;
       expect(results[0], `step ${step}: ${act}`).toEqual(results[1]);
     }
     become(0);
