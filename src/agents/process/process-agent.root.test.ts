@@ -1,7 +1,8 @@
 /** Real programs, real control groups, real signals. Needs root. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -20,6 +21,7 @@ import { parentDirectories } from '../../adapters/process/cgroup.ts';
 import { isMarked } from '../../adapters/process/containment.ts';
 import { allProcesses, findAlive, isAlive, readProcess } from '../../adapters/process/proc.ts';
 import { createProcessRunner } from '../../adapters/process/process-runner.ts';
+import { findUser } from '../../adapters/process/user.ts';
 import { assert, must } from '../../base/assert.ts';
 import type { Agent, MonitorResult } from '../../ports/agent.ts';
 import type { ProgramRunner } from '../../ports/program-runner.ts';
@@ -30,6 +32,7 @@ import { createProcessAgent } from './process-agent.ts';
 const epoch = 1 as Epoch;
 const never = new AbortController().signal;
 const node = process.execPath;
+const postgres = '/usr/lib/postgresql/15/bin';
 const oldFreezer = '/sys/fs/cgroup/freezer';
 
 let runDir = '';
@@ -87,6 +90,10 @@ function configOf(over: Partial<ProcessConfig>): ProcessConfig {
 
 function sh(script: string, over: Partial<ProcessConfig> = {}): ProcessConfig {
   return configOf({ command: ['sh', '-c', script], ...over });
+}
+
+function byNumber(a: number, b: number): number {
+  return a - b;
 }
 
 async function freePort(): Promise<number> {
@@ -463,6 +470,49 @@ describe('a program in a control group', () => {
       detail: 'ended by itself',
     });
   });
+
+  it.skipIf(!existsSync(postgres))(
+    'may be PostgreSQL, with its own user and children',
+    async () => {
+      const data = join(runDir, 'data');
+      mkdirSync(data, { mode: 0o700 });
+      const user = await findUser('postgres');
+      chownSync(data, user.uid, user.gid);
+      const initialize = [
+        '--reuid=postgres',
+        '--regid=postgres',
+        '--init-groups',
+        `${postgres}/initdb`,
+      ];
+      execFileSync('setpriv', [...initialize, '-N', '-D', data, '-A', 'trust']);
+      const port = await freePort();
+      const command = [`${postgres}/postgres`, '-D', data, '-p', String(port), '-k', ''];
+      const config = configOf({ command, user: 'postgres', readyPort: port, stopSignal: 'SIGINT' });
+      const agent = createProcessAgent('g' as GroupId, config, { runner });
+      expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
+      const main = JSON.parse(readFileSync(join(runDir, 'programs', 'g.p.json'), 'utf8'));
+      const groups = /^Groups:(.*)$/m.exec(
+        readFileSync(`/proc/${main.main.pid}/status`, 'utf8'),
+      )?.[1];
+      const wanted = execFileSync('id', ['-G', 'postgres'], { encoding: 'utf8' });
+      expect(tokens(groups ?? '').toSorted(byNumber)).toEqual(tokens(wanted).toSorted(byNumber));
+      await vi.waitFor(() => {
+        const pids = readFileSync(join(must(cgroup(), 'it has one'), 'cgroup.procs'), 'utf8');
+        expect(tokens(pids).length).toBeGreaterThan(4);
+      });
+      expect(await agent.monitor(never)).toMatchObject({ state: 'online' });
+      expect(await agent.stop(never, 'orderly')).toEqual({
+        outcome: 'ok',
+        detail: 'ended by itself',
+      });
+      expect(existsSync(join(data, 'postmaster.pid'))).toBe(false);
+      expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
+      expect(await agent.stop(never, 'abandon')).toMatchObject({ outcome: 'ok' });
+      expect(existsSync(join(data, 'postmaster.pid'))).toBe(true);
+      expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
+      expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
+    },
+  );
 
   // Tasks in a frozen group of the old hierarchy do not die of SIGKILL, like those in a D state.
   it.skipIf(!existsSync(oldFreezer))('is not called stopped while something is left', async () => {
