@@ -1,0 +1,481 @@
+/** The commands against a fake steering through the real API socket, all in this process. */
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createApiClient } from '../adapters/api-client/api-client.ts';
+import { createClusterKey } from '../adapters/config/cluster-key.ts';
+import { checkConfigFile } from '../adapters/config/load-config.ts';
+import { readClusterKey } from '../adapters/tls-psk.ts';
+import { type Api, createApi } from '../api/create-api.ts';
+import { TakoError } from '../base/tako-error.ts';
+import type { Log } from '../ports/log.ts';
+import type { Steering } from '../ports/steering.ts';
+import type { ClusterStatus } from '../protocol/api.ts';
+import type { TakoEvent } from '../protocol/event.ts';
+import { runCli } from './run-cli.ts';
+import type { CliWorld, LaunchRequest } from './world.ts';
+
+const log: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+const EVENTS = [
+  {
+    id: 7,
+    node: 'n2',
+    time: '2026-11-22T14:03:11.123Z',
+    level: 'warning',
+    kind: 'failover',
+    group: 'ledger',
+    text: 'Taking over from n1: silent on lan, mirror for 1.0 s',
+  },
+  {
+    id: 8,
+    node: 'n2',
+    time: '2026-11-22T14:03:11.400Z',
+    level: 'info',
+    kind: 'online',
+    group: 'ledger',
+    resource: 'program',
+    text: 'Said "\u001B[31mred\u001B[0m"',
+  },
+] as unknown as readonly TakoEvent[];
+
+const STATUS = {
+  cluster: 'trading',
+  node: 'n2',
+  time: '2026-11-22T16:07:00.000Z',
+  summary: 'All groups are online; the copy of ledger/data on n1 is being brought up to date',
+  level: 'warning',
+  nodes: [
+    {
+      id: 'n1',
+      role: 'node',
+      state: 'up',
+      reason: 'heard on 2 links',
+      links: [
+        { link: 'mirror', state: 'up', roundTripMs: 0.31, carrier: true },
+        { link: 'lan', state: 'lost', roundTripMs: undefined, carrier: true },
+      ],
+    },
+    { id: 'n2', role: 'node', state: 'up', reason: 'this node', links: [] },
+    {
+      id: 'w1',
+      role: 'witness',
+      state: 'lost',
+      reason: 'silent on lan for 12 s',
+      links: [{ link: 'lan', state: 'lost', roundTripMs: undefined, carrier: false }],
+    },
+  ],
+  groups: [
+    {
+      id: 'ledger',
+      state: 'online',
+      owner: 'n2',
+      epoch: 7,
+      since: '2026-11-22T14:03:11.400Z',
+      want: 'online',
+      reason: 'Took over from n1, which was lost: silent on lan, mirror for 1.0 s',
+      inSync: { data: ['n2'] },
+      resources: [
+        {
+          id: 'data',
+          agent: 'mirror',
+          state: 'online',
+          detail: '/srv/帳簿 is mounted',
+          restarts: 0,
+          mirror: {
+            role: 'primary',
+            epoch: 7,
+            mounted: true,
+            frozen: undefined,
+            sequence: 4711,
+            peers: [
+              {
+                node: 'n1',
+                state: 'resync',
+                behindBytes: 734_003_200,
+                resync: {
+                  filesDone: 311,
+                  filesTotal: 500,
+                  bytesDone: 1_288_490_188,
+                  bytesTotal: 2_040_109_465,
+                },
+                detail: '',
+              },
+            ],
+          },
+        },
+        {
+          id: 'program',
+          agent: 'process',
+          state: 'online',
+          detail: 'process 4242 accepts on port 8080',
+          restarts: 2,
+          mirror: undefined,
+        },
+        {
+          id: 'address',
+          agent: 'virtual-ip',
+          state: 'online',
+          detail: '10.77.0.100/24 on lan',
+          restarts: 0,
+          mirror: undefined,
+        },
+      ],
+    },
+  ],
+} as unknown as ClusterStatus;
+
+let folder: string;
+let api: Api;
+let calls: unknown[];
+let listeners: Set<(event: TakoEvent) => void>;
+let zone: string | undefined;
+
+const steering: Steering = {
+  status: () => STATUS,
+  move: async (group, to) => {
+    calls.push(['move', group, to]);
+    if (to === 'n1') {
+      throw new TakoError(
+        'copy-stale',
+        'Cannot move "ledger" to "n1": its copy is 700 MiB behind',
+        {
+          next: 'Wait until "tako status" shows it in sync',
+        },
+      );
+    }
+    if (group !== 'ledger') throw new TakoError('no-such-group', `There is no group "${group}"`);
+    return 'Group ledger is online on n2 (epoch 8).';
+  },
+  startGroup: async (group) => `Group ${group} is online.`,
+  stopGroup: async () => {
+    throw new RangeError('unexpected inside');
+  },
+  why: async (group) => ({
+    group,
+    sentence: 'ledger is on n2 since n1 was lost.',
+    events: EVENTS.slice(0, 1),
+  }),
+  events: async (limit) => EVENTS.slice(-limit),
+  follow: (listener) => {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  },
+  reload: async () => {
+    throw new TakoError('config-invalid', 'tako.yaml:3:1: linkz: found the unknown key', {
+      next: 'Correct the file',
+    });
+  },
+};
+
+beforeEach(async () => {
+  zone = process.env['TZ'];
+  process.env['TZ'] = 'UTC';
+  folder = mkdtempSync(join(tmpdir(), 'tako-cli-'));
+  calls = [];
+  listeners = new Set();
+  api = createApi(steering, log);
+  await api.listen(join(folder, 'api.sock'));
+});
+
+afterEach(async () => {
+  await api.close();
+  rmSync(folder, { recursive: true });
+  if (zone === undefined) delete process.env['TZ'];
+  else process.env['TZ'] = zone;
+});
+
+interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function makeWorld(over: Partial<CliWorld> = {}): {
+  world: CliWorld;
+  said: { out: string; err: string };
+} {
+  const said = { out: '', err: '' };
+  const world: CliWorld = {
+    out: (text) => void (said.out += text),
+    err: (text) => void (said.err += text),
+    colours: false,
+    terminal: false,
+    environment: { TAKO_RUN_DIR: folder },
+    interrupted: new AbortController().signal,
+    pause: () => Promise.resolve(),
+    client: async (socketPath) => createApiClient(socketPath),
+    checkConfigFile: async (file) => checkConfigFile(file),
+    createKey: async (file) => createClusterKey(file),
+    launch: () => Promise.resolve(0),
+    ...over,
+  };
+  return { world, said };
+}
+
+async function tako(words: string, over: Partial<CliWorld> = {}): Promise<Outcome> {
+  const { world, said } = makeWorld(over);
+  const code = await runCli(words.split(' '), world);
+  return { code, out: said.out, err: said.err };
+}
+
+describe('tako status', () => {
+  test('is a table that a person likes to read', async () => {
+    const { code, out } = await tako('status');
+    expect(code).toBe(0);
+    expect(out).toMatchInlineSnapshot(`
+      "▲ All groups are online; the copy of ledger/data on n1 is being brought up to date
+
+      Cluster trading, as n2 sees it at 2026-11-22 16:07:00
+
+      GROUP   STATE   OWNER  EPOCH  SINCE
+      ledger  online  n2     7      2 h 3 min
+        Took over from n1, which was lost: silent on lan, mirror for 1.0 s
+
+        RESOURCE  AGENT       STATE   DETAIL
+        data      mirror      online  /srv/帳簿 is mounted
+                                      copies in sync: n2
+                  → n1        resync  ████████████░░░░░░░░ 63 %  1.2 GiB of 1.9 GiB, 311 of 500 files
+        program   process     online  process 4242 accepts on port 8080 (restarted 2 times)
+        address   virtual-ip  online  10.77.0.100/24 on lan
+
+      NODE          STATE  LINKS
+      n1            up     mirror 0.3 ms, lan lost
+      n2            up     (this node)
+      w1 (witness)  lost   lan no carrier           silent on lan for 12 s
+      "
+    `);
+  });
+
+  test('is coloured for a terminal only', async () => {
+    const { out } = await tako('status', { colours: true });
+    expect(out).toContain('\u001B[32monline\u001B[39m');
+    expect(out).toContain('\u001B[1mledger\u001B[22m');
+  });
+
+  test('is the whole truth as JSON', async () => {
+    const { out } = await tako('status --json');
+    expect(JSON.parse(out)).toEqual(JSON.parse(JSON.stringify(STATUS)));
+  });
+
+  test('is repeated by --watch, also while Tako is away', async () => {
+    const interrupt = new AbortController();
+    let rounds = 0;
+    const { code, out } = await tako('status --watch', {
+      terminal: true,
+      interrupted: interrupt.signal,
+      pause: async () => {
+        rounds += 1;
+        if (rounds === 1) await api.close();
+        if (rounds === 2) interrupt.abort();
+      },
+    });
+    expect(code).toBe(0);
+    expect(out).toContain('Cluster trading');
+    expect(out).toContain('Cannot reach Tako');
+  });
+});
+
+describe('tako move, group, why, config reload', () => {
+  test('tell the outcome in one sentence', async () => {
+    expect(await tako('move ledger n2')).toEqual({
+      code: 0,
+      out: 'Group ledger is online on n2 (epoch 8).\n',
+      err: '',
+    });
+    expect(calls).toEqual([['move', 'ledger', 'n2']]);
+    expect(await tako('group start ledger')).toMatchObject({ out: 'Group ledger is online.\n' });
+  });
+
+  test('tell a refusal with its next step', async () => {
+    expect(await tako('move ledger n1')).toEqual({
+      code: 1,
+      out: '',
+      err:
+        'tako: Cannot move "ledger" to "n1": its copy is 700 MiB behind\n' +
+        'Next: Wait until "tako status" shows it in sync\n',
+    });
+    expect(await tako('move nix n2')).toMatchObject({ code: 2 });
+    expect(await tako('config reload')).toMatchObject({ code: 2 });
+  });
+
+  test('tell an unexpected failure without its stack', async () => {
+    expect(await tako('group stop ledger')).toMatchObject({
+      code: 1,
+      err: 'tako: Something unexpected failed: unexpected inside\nNext: See the log\n',
+    });
+  });
+
+  test('explain', async () => {
+    const { out } = await tako('why ledger');
+    expect(out).toMatchInlineSnapshot(`
+      "ledger is on n2 since n1 was lost.
+
+      How it came to that:
+        2026-11-22 14:03:11.123  n2    failover          ledger: Taking over from n1: silent on lan, mirror for 1.0 s
+      "
+    `);
+  });
+});
+
+describe('tako events', () => {
+  test('are one line each, without what would steer the terminal', async () => {
+    const { out } = await tako('events -n 5');
+    expect(out).toMatchInlineSnapshot(`
+      "2026-11-22 14:03:11.123  n2    failover          ledger: Taking over from n1: silent on lan, mirror for 1.0 s
+      2026-11-22 14:03:11.400  n2    online            ledger/program: Said "�[31mred�[0m"
+      "
+    `);
+  });
+
+  test('are JSON lines for programs', async () => {
+    const { out } = await tako('events -n 1 --json');
+    expect(JSON.parse(out)).toEqual(EVENTS[1]);
+  });
+
+  test('follow shows the past once and each new one', async () => {
+    const interrupt = new AbortController();
+    const { world, said } = makeWorld({ interrupted: interrupt.signal });
+    const running = runCli(['events', '--follow'], world);
+    await vi.waitFor(() => expect(said.out.split('\n')).toHaveLength(3));
+    for (const listener of listeners) {
+      listener({ ...(EVENTS[0] as TakoEvent), id: 9, text: 'A new one' });
+    }
+    await vi.waitFor(() => expect(said.out).toContain('A new one'));
+    interrupt.abort();
+    expect(await running).toBe(0);
+    await vi.waitFor(() => expect(listeners.size).toBe(0));
+  });
+
+  test('follow survives a restart of the API and asks for what it missed', async () => {
+    const interrupt = new AbortController();
+    const { world, said } = makeWorld({ interrupted: interrupt.signal });
+    const running = runCli(['events', '--follow', '-n', '1'], world);
+    await vi.waitFor(() => expect(listeners.size).toBe(1));
+    for (const listener of listeners) listener(EVENTS[0] as TakoEvent);
+    await vi.waitFor(() => expect(said.out).toContain('failover'));
+    await api.close();
+    await vi.waitFor(() => expect(said.err).toContain('waiting'), { timeout: 5000 });
+    api = createApi(steering, log);
+    await api.listen(join(folder, 'api.sock'));
+    await vi.waitFor(() => expect(said.err).toContain('connected again'), { timeout: 5000 });
+    // The event after the last one seen, from the log.
+    await vi.waitFor(() => expect(said.out.match(/ledger\/program/gu)).toHaveLength(2));
+    interrupt.abort();
+    expect(await running).toBe(0);
+  });
+});
+
+describe('tako config check', () => {
+  const good = (): string => {
+    const text = readFileSync(new URL('../../examples/two-nodes.yaml', import.meta.url), 'utf8');
+    const file = join(folder, 'tako.yaml');
+    writeFileSync(file, text);
+    return file;
+  };
+
+  test('praises a good file', async () => {
+    const file = good();
+    expect(await tako(`config check ${file}`)).toEqual({
+      code: 0,
+      out: `${file}: good. Cluster trading: 2 nodes (n1, n2), witness w1, 1 group (ledger)\n`,
+      err: '',
+    });
+  });
+
+  test('tells every fault, for people and for programs', async () => {
+    const file = good();
+    writeFileSync(file, readFileSync(file, 'utf8').replace('kind: udp }', 'kind: tcp }'));
+    const forPeople = await tako(`config check ${file}`);
+    expect(forPeople.code).toBe(2);
+    expect(forPeople.err).toContain(
+      `${file}:9:16: links.lan.kind: found "tcp", expected the kind "udp"`,
+    );
+    expect(forPeople.err).toContain('1 fault, 0 warnings');
+    const forPrograms = await tako(`config check ${file} --json`);
+    expect(forPrograms.code).toBe(2);
+    expect(JSON.parse(forPrograms.out)).toMatchObject({
+      ok: false,
+      errors: [{ file, line: 9, column: 16, path: 'links.lan.kind' }],
+      warnings: [],
+    });
+  });
+
+  test('says when there is no such file', async () => {
+    const { code, err } = await tako(`config check ${folder}/nix.yaml`);
+    expect(code).toBe(2);
+    expect(err).toMatch(
+      /^tako: Cannot read the configuration ".*": ENOENT.*\nNext: Check the name/u,
+    );
+  });
+});
+
+describe('tako key new', () => {
+  test('makes a key that Tako accepts, and never replaces one', async () => {
+    const file = join(folder, 'cluster.key');
+    expect(await tako(`key new ${file}`)).toMatchObject({ code: 0 });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const key = readClusterKey(file);
+    expect(key).toHaveLength(32);
+    const again = await tako(`key new ${file}`);
+    expect(again.code).toBe(2);
+    expect(again.err).toContain('the file exists');
+    expect(readClusterKey(file)).toEqual(key);
+  });
+});
+
+describe('tako run and version', () => {
+  test('hands over to the launcher with its exit code', async () => {
+    const requests: LaunchRequest[] = [];
+    const launch = async (request: LaunchRequest): Promise<number> => {
+      requests.push(request);
+      return 7;
+    };
+    expect(
+      await tako('run --config a.yaml --node n1 --run-dir r --state-dir s', { launch }),
+    ).toMatchObject({ code: 7 });
+    await tako('run', { launch, environment: {} });
+    expect(requests).toEqual([
+      { configFile: 'a.yaml', node: 'n1', runDir: 'r', stateDir: 's' },
+      {
+        configFile: '/etc/tako/tako.yaml',
+        node: undefined,
+        runDir: '/run/tako',
+        stateDir: '/var/lib/tako',
+      },
+    ]);
+  });
+
+  test('knows its version', async () => {
+    expect((await tako('version')).out).toMatch(/^tako \d+\.\d+\.\d+ \(Node\.js 24\..*\)\n$/u);
+  });
+});
+
+describe('what goes wrong on the way', () => {
+  test.each([
+    ['statsu', 'unknown command', '(Did you mean status?)'],
+    ['move ledger', "missing required argument 'node'", 'Next: tako --help'],
+    ['status --jsn', "unknown option '--jsn'", '(Did you mean --json?)'],
+    ['events -n many', 'Expected a number from 1 to 10000', 'Next: tako --help'],
+  ])('%s is explained', async (words, first, second) => {
+    const { code, err } = await tako(words);
+    expect(code).toBe(2);
+    expect(err).toContain(first);
+    expect(err).toContain(second);
+  });
+
+  test('nobody at the socket', async () => {
+    await api.close();
+    const { code, err } = await tako('status');
+    expect(code).toBe(3);
+    expect(err).toContain('there is no such socket\nNext: Start it');
+  });
+
+  test('a dead socket', async () => {
+    const dead = join(folder, 'dead');
+    const { code, err } = await tako(`status --run-dir ${dead}`);
+    expect(code).toBe(3);
+    expect(err).toContain(`${dead}/api.sock`);
+  });
+});
