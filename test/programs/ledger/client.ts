@@ -128,7 +128,7 @@ class LedgerClient {
     } else if (command.type === 'report') {
       this.#report(command.id);
     } else {
-      this.#audit(command.id).catch((error: unknown) => {
+      this.#audit(command.id, command.address).catch((error: unknown) => {
         say({ type: 'failed', id: command.id, problem: String(error) });
       });
     }
@@ -167,13 +167,13 @@ class LedgerClient {
   }
 
   /** Reads all records back. Those acknowledged while it reads are not looked at. */
-  async #audit(id: number): Promise<void> {
+  async #audit(id: number, address = this.#options.address): Promise<void> {
     const upTo = this.#next - 1;
     const acknowledged = this.#acknowledged;
     const seen = new Uint8Array(upTo + 1);
     let [stored, altered, duplicates] = [0, 0, 0];
     const path = `/records?client=${this.#options.name}`;
-    await readRecords({ ...this.#options, path }, (number, text) => {
+    await readRecords({ ...this.#options, address, path }, (number, text) => {
       if (number > upTo) return;
       stored += 1;
       if (seen[number] === 1) duplicates += 1;

@@ -54,9 +54,12 @@ export class LedgerDriver {
     return this.#ask('report', 'report');
   }
 
-  /** Reads everything back and compares. Throws when the service does not answer. */
-  audit(): Promise<LedgerAudit> {
-    return this.#ask('audit', 'audit');
+  /**
+   * Reads everything back, through `address` if given, and compares. Throws when the service does
+   * not answer.
+   */
+  audit(address?: string): Promise<LedgerAudit> {
+    return this.#ask('audit', 'audit', { address });
   }
 
   stop(): void {
@@ -66,6 +69,7 @@ export class LedgerDriver {
   async #ask<Type extends LedgerLine['type']>(
     question: LedgerCommand['type'],
     wanted: Type,
+    more: Readonly<Record<string, unknown>> = {},
   ): Promise<Extract<LedgerLine, { type: Type }>> {
     const id = this.#nextId;
     this.#nextId += 1;
@@ -78,7 +82,7 @@ export class LedgerDriver {
         clearTimeout(timer);
         resolve(answer);
       });
-      this.#child.stdin?.write(`${JSON.stringify({ id, type: question })}\n`);
+      this.#child.stdin?.write(`${JSON.stringify({ id, type: question, ...more })}\n`);
     });
     if (line.type === 'failed') throw new Error(`Cannot ${question} the ledger: ${line.problem}`);
     if (line.type !== wanted) throw new Error(`Expected "${wanted}", the client says ${line.type}`);

@@ -1,0 +1,244 @@
+/**
+ * A real Tako cluster on test hosts: n1 and n2, the witness w1, and a client that uses the service.
+ * Everything that scenarios, the live screen, the benchmark and the soak do with Tako goes through
+ * here.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { cpSync, existsSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createApiClient } from '../../src/adapters/api-client/api-client.ts';
+import { must } from '../../src/base/assert.ts';
+import type { ClusterStatus, GroupStatus } from '../../src/protocol/api.ts';
+import type { TakoEvent } from '../../src/protocol/event.ts';
+import type { RunResult } from '../hosts/exec.ts';
+import { type Lab, type LabOptions, createLab } from '../hosts/lab.ts';
+import type { Host } from '../hosts/host.ts';
+import { until } from '../hosts/wait.ts';
+import type { App, AppClient } from './app.ts';
+import { type ConfigChoices, configText } from './config-text.ts';
+
+const TAKO = fileURLToPath(new URL('../../bin/tako', import.meta.url));
+const RUN_DIR = '/run/tako';
+const STATE_DIR = '/var/lib/tako';
+/** A status that takes longer is of no use for watching what happens. */
+const STATUS_TIMEOUT_MS = 1500;
+const SETTLE_TIMEOUT_MS = 60_000;
+/** The service counts as working when its last acknowledgement is no older. */
+const FRESH_MS = 400;
+
+export interface ClusterOptions extends LabOptions {
+  readonly app: App;
+  readonly timing?: ConfigChoices['timing'];
+  readonly restarts?: ConfigChoices['restarts'];
+}
+
+export class Cluster {
+  readonly lab: Lab;
+  readonly app: App;
+  readonly address: string;
+  readonly configFile: string;
+  readonly client: AppClient;
+  readonly #launchers = new Map<string, ChildProcess>();
+
+  private constructor(lab: Lab, app: App, configFile: string) {
+    this.lab = lab;
+    this.app = app;
+    this.address = lab.virtualAddress(0);
+    this.configFile = configFile;
+    this.client = app.connect(lab, this.address);
+  }
+
+  /** Makes the hosts, starts Tako on them; resolves when the service runs and both copies are equal. */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const lab = await createLab(options);
+    try {
+      const keyFile = join(lab.folder, 'cluster.key');
+      const configFile = join(lab.folder, 'tako.yaml');
+      await lab.host('w1').run([TAKO, 'key', 'new', keyFile]);
+      writeFileSync(configFile, configText(lab, options.app, { ...options, keyFile }));
+      await options.app.prepare(lab);
+      const cluster = new Cluster(lab, options.app, configFile);
+      for (const host of cluster.members) cluster.startTako(host.name);
+      await cluster.settled();
+      return cluster;
+    } catch (error) {
+      const kept = keepLogs(lab);
+      lab.destroy();
+      throw new Error(`${error instanceof Error ? error.message : String(error)} (logs: ${kept})`, {
+        cause: error,
+      });
+    }
+  }
+
+  get members(): readonly Host[] {
+    return this.lab.hosts.filter(({ name }) => name !== 'client');
+  }
+
+  get nodes(): readonly Host[] {
+    return this.members.filter(({ name }) => name !== 'w1');
+  }
+
+  other(node: string): Host {
+    return must(
+      this.nodes.find(({ name }) => name !== node),
+      'a lab has two nodes',
+    );
+  }
+
+  startTako(name: string): void {
+    const host = this.lab.host(name);
+    const words = ['--config', this.configFile, '--node', name];
+    const places = ['--run-dir', RUN_DIR, '--state-dir', STATE_DIR];
+    const launcher = host.spawn([TAKO, 'run', ...words, ...places], {
+      logFile: join(host.folder, 'tako.log'),
+    });
+    launcher.unref();
+    this.#launchers.set(name, launcher);
+  }
+
+  /** Power back and Tako started, as a machine does by itself. */
+  async bringBack(name: string): Promise<void> {
+    await this.lab.host(name).powerOn();
+    this.startTako(name);
+  }
+
+  /** SIGKILL to one of a node's daemons: `heart`, `control`, `witness` or `mirror-GROUP.RESOURCE`. */
+  async killDaemon(name: string, daemon: string): Promise<void> {
+    await this.lab.host(name).killByPidFile(`${RUN_DIR}/${daemon}.pid`);
+  }
+
+  /** What the node answers, or undefined when it has no power, is frozen, or Tako does not run. */
+  async status(name: string): Promise<ClusterStatus | undefined> {
+    const host = this.lab.host(name);
+    if (!host.powered) return undefined;
+    const client = createApiClient(host.pathOf(`${RUN_DIR}/api.sock`));
+    return within(client.status().catch(() => undefined));
+  }
+
+  async events(name: string, limit: number): Promise<readonly TakoEvent[]> {
+    const host = this.lab.host(name);
+    if (!host.powered) return [];
+    const client = createApiClient(host.pathOf(`${RUN_DIR}/api.sock`));
+    return (await within(client.events(limit).catch(() => undefined))) ?? [];
+  }
+
+  /** The group as the node sees it that knows the latest epoch. */
+  async group(): Promise<GroupStatus | undefined> {
+    const seen = await Promise.all(this.nodes.map(({ name }) => this.groupSeenBy(name)));
+    return seen
+      .filter((group) => group !== undefined)
+      .toSorted((a, b) => (b.epoch ?? 0) - (a.epoch ?? 0))[0];
+  }
+
+  async groupSeenBy(name: string): Promise<GroupStatus | undefined> {
+    const status = await this.status(name);
+    return status?.groups.find(({ id }) => id === this.app.name);
+  }
+
+  async owner(): Promise<string> {
+    return until('the group has an owner', async () => (await this.group())?.owner, {
+      timeoutMs: SETTLE_TIMEOUT_MS,
+    });
+  }
+
+  /** Waits until the group is online and served, every member is up, and both copies are equal. */
+  async settled(timeoutMs = SETTLE_TIMEOUT_MS): Promise<GroupStatus> {
+    let lacks = 'nobody answers';
+    const group = await until(
+      'the cluster is whole again',
+      async () => {
+        const found = await this.#lacks();
+        if (typeof found !== 'string') return found;
+        lacks = found;
+        return undefined;
+      },
+      { timeoutMs, pollMs: 100 },
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}: ${lacks}`, { cause: error });
+    });
+    return group;
+  }
+
+  /** The group when all is well, otherwise what is not. */
+  async #lacks(): Promise<GroupStatus | string> {
+    const owner = (await this.group())?.owner;
+    if (owner === undefined) return 'the group has no owner';
+    const status = await this.status(owner);
+    const group = status?.groups.find(({ id }) => id === this.app.name);
+    if (status === undefined || group === undefined) return `owner ${owner} does not answer`;
+    if (group.owner !== owner) return `${owner} says that ${group.owner} is the owner`;
+    if (group.state !== 'online') return `the group is ${group.state}: ${group.reason}`;
+    const ill = group.resources.find(({ state }) => state !== 'online');
+    if (ill !== undefined) return `resource ${ill.id} is ${ill.state}: ${ill.detail}`;
+    const away = status.nodes.find(({ state }) => state !== 'up');
+    if (away !== undefined) return `${away.id} is ${away.state}: ${away.reason}`;
+    for (const [mirror, inSync] of Object.entries(group.inSync)) {
+      if (inSync.length < this.nodes.length) return `${mirror} is in sync on ${inSync.join()} only`;
+    }
+    const { stats } = this.client;
+    const age = stats?.lastAckAt === undefined ? Infinity : stats.at - stats.lastAckAt;
+    if (age > FRESH_MS) return `the service does not acknowledge (for ${Math.round(age)} ms)`;
+    return group;
+  }
+
+  /** Waits until the service acknowledges through another server than `instance`. */
+  async servedByOther(instance: string | undefined, timeoutMs: number): Promise<void> {
+    await until(
+      'another server acknowledges',
+      () => this.client.stats?.instance !== instance && this.client.stats !== undefined,
+      { timeoutMs },
+    );
+  }
+
+  /** The command line tool on a node, as an administrator uses it. */
+  tako(name: string, ...words: readonly string[]): Promise<RunResult> {
+    return this.lab.host(name).run([TAKO, ...words], { allowFailure: true, timeoutMs: 90_000 });
+  }
+
+  /** Copies what explains the lab's recent past to a folder that outlives it; names that. */
+  keepLogs(): string {
+    return keepLogs(this.lab);
+  }
+
+  destroy(): void {
+    this.client.stop();
+    this.lab.destroy();
+  }
+}
+
+function keepLogs(lab: Lab): string {
+  const folder = join(dirname(lab.folder), `tako-logs-${lab.id}-${Date.now().toString(36)}`);
+  mkdirSync(folder, { recursive: true });
+  for (const host of lab.hosts) {
+    if (host.powered) copyRunDir(host, join(folder, host.name));
+    for (const name of ['tako.log', 'log', 'state']) {
+      const from = join(host.folder, name);
+      if (existsSync(from)) cpSync(from, join(folder, host.name, name), { recursive: true });
+    }
+  }
+  const config = join(lab.folder, 'tako.yaml');
+  if (existsSync(config)) cpSync(config, join(folder, 'tako.yaml'));
+  return folder;
+}
+
+/** Logs, lease marks and the like are in memory, and gone with the host. */
+function copyRunDir(host: Host, to: string): void {
+  mkdirSync(to, { recursive: true });
+  const from = host.pathOf(RUN_DIR);
+  if (!existsSync(from)) return;
+  const filter = (path: string): boolean => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat?.isFile() === true || stat?.isDirectory() === true;
+  };
+  cpSync(from, join(to, 'run'), { recursive: true, filter });
+}
+
+function within<T>(promise: Promise<T>): Promise<T | undefined> {
+  return Promise.race([
+    promise,
+    new Promise<undefined>((resolve) => {
+      setTimeout(() => resolve(undefined), STATUS_TIMEOUT_MS).unref();
+    }),
+  ]);
+}
