@@ -61,7 +61,7 @@ export interface PeerContext {
   readonly tracker: AckTracker;
   readonly held: HeldReplies;
   readonly hello: () => MirrorControl;
-  readonly streamFacts: () => Omit<PrimaryStream, 'sendableFrom' | 'last'>;
+  readonly streamFacts: () => Omit<PrimaryStream, 'first' | 'sendableFrom' | 'last'>;
   /** A number that no entry in the ring has as its target. */
   readonly newTarget: () => number;
   readonly startResync: (
@@ -187,7 +187,12 @@ export class PrimaryPeer {
   }
 
   timePassed(now: Instant): void {
-    if (this.joined) this.#tell(this.#silence.timePassed(now));
+    if (this.joined) return this.#tell(this.#silence.timePassed(now));
+    // Nobody waits for its acknowledgements, so nobody may wait for the space that it takes.
+    const { stream, secondaryLostMs } = this.#with;
+    if (!this.#streaming || !stream.crowded) return;
+    if (this.#silence.silentFor(now) < secondaryLostMs) return;
+    this.#connection?.close('it does not answer while the stream needs its space');
   }
 
   /** What a control process that has just connected needs to hear. */
@@ -367,7 +372,12 @@ export class PrimaryPeer {
     const { stream } = this.#with;
     stream.scan();
     const facts = this.#with.streamFacts();
-    const known = { ...facts, sendableFrom: stream.sendableFrom, last: stream.last };
+    const known = {
+      ...facts,
+      first: stream.first,
+      sendableFrom: stream.sendableFrom,
+      last: stream.last,
+    };
     const decision = decideStart(known, hello as CopyHello, this.#resyncing);
     this.#with.log.info('stream to a copy begins', {
       peer: this.node,
@@ -383,7 +393,7 @@ export class PrimaryPeer {
       case 'resume':
         return this.#stream('resume', decision.from);
       case 'follow':
-        return this.#stream('follow', 0);
+        return this.#stream('follow', decision.from);
       case 'resync':
         if (!this.joined) return this.#stream('resync', stream.last);
         this.#fail(`its copy must be brought up to date first: ${decision.reason}`);
@@ -402,7 +412,7 @@ export class PrimaryPeer {
     this.#cursor = position;
     this.#neededFrom = position;
     this.#sent = [];
-    this.#connection?.control({ type: 'start', mode, from });
+    this.#connection?.control({ type: 'start', mode, from, first: stream.first });
     this.#resyncing = mode === 'resync';
     if (this.#resyncing) this.#startResync();
     else if (!this.joined) this.#join(stream.last);

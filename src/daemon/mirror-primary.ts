@@ -3,7 +3,7 @@
  * One object per `serve`; nothing of it is used again, so that a worker that hangs in the store
  * cannot disturb the next epoch.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { GATE_BYTES, GATE_OPEN_WORD } from '../adapters/mirror/stream/capture-sink.ts';
@@ -32,6 +32,7 @@ const TICK_MS = 50;
 const MOUNT_MS_MAX = 10_000;
 const SESSION_END_MS_MAX = 5000;
 const TARGETS = 255;
+const FIRST_LIMIT = 2 ** 47;
 
 export interface PrimaryOptions {
   readonly epoch: Epoch;
@@ -57,7 +58,11 @@ export class MirrorPrimary {
   readonly #deps: PrimaryDeps;
   readonly #session = randomBytes(8).toString('hex');
   readonly #startedFrom: CopyState;
-  readonly #ring = SharedRing.create(RING_BYTES);
+  /**
+   * Numbers start anywhere, so that two runs of one epoch (a drain whose switchover came to nothing)
+   * never end at the same position with different contents.
+   */
+  readonly #ring = SharedRing.create(RING_BYTES, randomInt(FIRST_LIMIT));
   readonly #heldRing = SharedRing.create(HELD_RING_BYTES);
   readonly #gate = new Int32Array(new SharedArrayBuffer(GATE_BYTES));
   readonly #tracker: AckTracker;
@@ -130,7 +135,12 @@ export class MirrorPrimary {
   }
 
   get sequence(): number {
-    return this.#stream.last;
+    return this.#stream.last - this.#stream.first;
+  }
+
+  /** Aborted, by a command or by itself. */
+  get over(): boolean {
+    return this.#aborted;
   }
 
   /** Connects to the copies, and resolves when the mount answers. */

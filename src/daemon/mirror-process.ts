@@ -175,8 +175,11 @@ export class MirrorProcess {
       }
       return present.serveAgain(inSync);
     }
-    const newest = Math.max(this.#secondary?.sealed ?? 0, this.#lastEpoch);
-    if (epoch < newest) throw refused(`Cannot serve epoch ${epoch}: epoch ${newest} was seen`);
+    const others = Math.max(this.#secondary?.sealed ?? 0, this.#secondary?.epoch ?? 0);
+    if (epoch < this.#lastEpoch || epoch <= others) {
+      const newest = Math.max(this.#lastEpoch, others);
+      throw refused(`Cannot serve epoch ${epoch}: epoch ${newest} of another primary was seen`);
+    }
     const { fd, copy } = this.#open();
     const worth = copy.note.read();
     if (worth.state === 'dirty' && worth.partial === true) {
@@ -204,7 +207,7 @@ export class MirrorProcess {
     );
     this.#lastEpoch = epoch;
     this.#primary = primary;
-    this.#ending = primary.ended.then((problem) => this.#primaryEnded(primary, problem));
+    this.#ending = primary.ended.then(() => this.#primaryEnded(primary));
     try {
       await primary.begin();
     } catch (error) {
@@ -215,9 +218,9 @@ export class MirrorProcess {
   }
 
   /** The capture worker is used up: have the next one ready. */
-  #primaryEnded(primary: MirrorPrimary, problem: string | undefined): void {
+  #primaryEnded(primary: MirrorPrimary): void {
     this.#capture = new CaptureWorker();
-    if (problem === undefined || this.#primary !== primary) return;
+    if (!primary.over || this.#primary !== primary) return;
     this.#primary = undefined;
     this.#deps.changed();
   }

@@ -49,6 +49,7 @@ interface Session {
   readonly epoch: Epoch;
   readonly id: string;
   readonly position: StablePosition;
+  readonly first: number;
   /** A resync whose barrier has not come: no sync is answered, and nothing counts as stable. */
   torn: boolean;
   failed: string | undefined;
@@ -82,7 +83,8 @@ export class MirrorSecondary {
   }
 
   get sequence(): number {
-    return this.#session?.position.ack.applied ?? 0;
+    const session = this.#session;
+    return session === undefined ? 0 : session.position.ack.applied - session.first;
   }
 
   get sealed(): Epoch | undefined {
@@ -271,6 +273,7 @@ export class MirrorSecondary {
       epoch: hello.epoch,
       id: hello.session,
       position: new StablePosition(start.from),
+      first: start.first,
       torn: start.mode === 'resync',
       failed: undefined,
     };

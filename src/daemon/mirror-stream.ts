@@ -12,6 +12,7 @@ import { decodeHeader } from '../protocol/mirror-frames.ts';
 const BATCH_BYTES = 256 * 1024;
 /** Entries that no copy needs stay until this part of the ring is in use, for a copy that returns. */
 const HISTORY_PART = 0.5;
+const CROWDED_PART = 0.75;
 
 export interface Batch {
   /** Frames for this copy, copied out of the ring; undefined when all were for others. */
@@ -28,15 +29,20 @@ export interface StreamEvents {
 
 export class StreamReader {
   readonly ring: SharedRing;
+  /** The number before that of the first entry. */
+  readonly first: number;
   readonly #events: StreamEvents;
   #scanned = 0;
-  #last = 0;
+  #last: number;
   #tail = 0;
-  #sendableFrom = 0;
+  #sendableFrom: number;
 
   constructor(ring: SharedRing, events: StreamEvents) {
     this.ring = ring;
     this.#events = events;
+    this.first = ring.last;
+    this.#last = this.first;
+    this.#sendableFrom = this.first;
   }
 
   /** Number of the last entry that was seen. */
@@ -52,6 +58,11 @@ export class StreamReader {
   /** Position behind the last entry that was seen. */
   get end(): number {
     return this.#scanned;
+  }
+
+  /** So little room is left that appenders may be waiting. */
+  get crowded(): boolean {
+    return this.ring.headFrom(this.#scanned) - this.#tail > this.ring.capacity * CROWDED_PART;
   }
 
   /** Looks at what is new. */
@@ -108,6 +119,7 @@ export class StreamReader {
   /** Frees entries before `needed`, the lowest position that some copy needs, if any does. */
   free(needed: number | undefined): void {
     const history = this.ring.capacity * HISTORY_PART;
+    this.ring.had(needed ?? this.#scanned);
     const limit = Math.min(needed ?? this.#scanned, this.#scanned);
     if (this.#scanned - this.#tail <= history) return;
     // Some more than needed, so that this is not done for each entry.

@@ -37,6 +37,7 @@ const control = fc.oneof(
     type: fc.constant('start' as const),
     mode: fc.constantFrom('resume', 'follow', 'resync'),
     from: count,
+    first: count,
   }),
   fc.record({ type: fc.constant('failed' as const), reason: text }),
   fc.record({

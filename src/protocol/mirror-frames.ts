@@ -173,6 +173,8 @@ export type MirrorControl =
       readonly type: 'start';
       readonly mode: 'resume' | 'follow' | 'resync';
       readonly from: number;
+      /** The number before that of the session's first entry. */
+      readonly first: number;
     }
   | { readonly type: 'refused'; readonly why: RefusalCode; readonly message: string }
   /** The copy cannot follow any more. */
@@ -239,6 +241,7 @@ function checkControl(value: unknown): MirrorControl {
         type: 'start',
         mode: oneOf(message['mode'], ['resume', 'follow', 'resync']),
         from: countOf(message['from']),
+        first: countOf(message['first']),
       };
     case 'refused':
       return {

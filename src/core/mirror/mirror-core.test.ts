@@ -13,6 +13,7 @@ const stream = {
   epoch: epoch(7),
   session: 's7',
   startedFrom: clean(6, 40),
+  first: 3,
   sendableFrom: 10,
   last: 20,
 };
@@ -38,12 +39,15 @@ describe('how a stream begins', () => {
 
   test('equal notes follow from the start, as long as the start is there', () => {
     const equal = { epoch: epoch(6), session: 's6', applied: 40, copy: clean(6, 40) };
-    expect(decideStart({ ...stream, sendableFrom: 0 }, equal, false)).toEqual({ type: 'follow' });
+    expect(decideStart({ ...stream, sendableFrom: 3 }, equal, false)).toEqual({
+      type: 'follow',
+      from: 3,
+    });
     expect(decideStart(stream, equal, false).type).toBe('resync');
   });
 
   test('any other copy is brought up to date, an unknown directory is not touched', () => {
-    const from = { ...stream, sendableFrom: 0 };
+    const from = { ...stream, sendableFrom: 3 };
     for (const copy of [
       clean(6, 39),
       clean(5, 40),

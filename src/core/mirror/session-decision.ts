@@ -11,6 +11,8 @@ export interface PrimaryStream {
   readonly session: string;
   /** The note of its own copy when it began to serve this epoch. */
   readonly startedFrom: CopyWorth;
+  /** The number before that of its first entry. */
+  readonly first: number;
   /** Every entry behind this one is still there to be sent. */
   readonly sendableFrom: number;
   /** Last entry so far. */
@@ -26,7 +28,7 @@ export interface CopyHello {
 
 export type StartDecision =
   | { readonly type: 'resume'; readonly from: number }
-  | { readonly type: 'follow' }
+  | { readonly type: 'follow'; readonly from: number }
   | { readonly type: 'resync'; readonly reason: string }
   | { readonly type: 'refuse'; readonly reason: string };
 
@@ -53,7 +55,7 @@ export function decideStart(
     return { type: 'resync', reason: 'it was away for too long' };
   }
   if (equalAtStart(stream.startedFrom, hello.copy)) {
-    if (stream.sendableFrom === 0) return { type: 'follow' };
+    if (stream.sendableFrom === stream.first) return { type: 'follow', from: stream.first };
     return { type: 'resync', reason: 'it came too late to follow from the start' };
   }
   return { type: 'resync', reason: whyDifferent(hello.copy) };

@@ -24,6 +24,10 @@ export class Silence {
     return this.#reported;
   }
 
+  silentFor(now: Instant): number {
+    return Math.max(0, now - this.#heardAt);
+  }
+
   /** Something came from it on an established stream. */
   heard(now: Instant): SilenceReport | undefined {
     this.#heardAt = now;
@@ -52,6 +56,6 @@ export class Silence {
   #report(now: Instant, reason: string): SilenceReport | undefined {
     if (this.#reported) return undefined;
     this.#reported = true;
-    return { type: 'silent', silentMs: Math.max(0, Math.round(now - this.#heardAt)), reason };
+    return { type: 'silent', silentMs: Math.round(this.silentFor(now)), reason };
   }
 }

@@ -4,6 +4,9 @@ import type { ResyncEntry, ResyncStream } from '../../../ports/resync.ts';
 import { EntryWriter } from './entry-writer.ts';
 import type { SharedRing } from './shared-ring.ts';
 
+/** A resync runs ahead of its copy by this part of the ring at most. */
+const AHEAD_PART = 8;
+
 export interface ResyncStreamOptions {
   readonly ring: SharedRing;
   /** Names the run; never {@link EVERY_COPY}. */
@@ -25,6 +28,8 @@ export class RingResyncStream implements ResyncStream {
   }
 
   enter(): void {
+    // The resync leaves most of the ring to the live changes, which would wait behind it.
+    this.#ring.waitForReaders(this.#ring.capacity / AHEAD_PART, this.#cancelled);
     this.#ring.lock();
   }
 

@@ -5,7 +5,7 @@
  * header with the length of the payload at byte 16, the whole padded to a multiple of 8, so that
  * the reader can send what lies here as it is.
  *
- *     words  0 lock   1 head   2 tail   3 bell   4 closed   5 reader waits   6 space   7 unused
+ *     words  0 lock   1 head   2 tail   3 bell   4 closed   5 reader waits   6 space   7 needed
  *     byte  32 f64 number of the last record          64 ... the records
  *
  * Head and tail count units of 8 bytes and wrap at 2^32; their difference is what is in use. A
@@ -24,6 +24,7 @@ const BELL = 3;
 const CLOSED = 4;
 const LISTENING = 5;
 const SPACE = 6;
+const NEEDED = 7;
 const LAST_AT = 32;
 const HEADER_BYTES = 64;
 const UNIT = 8;
@@ -55,9 +56,12 @@ export class SharedRing {
     this.#view = new DataView(memory, HEADER_BYTES);
   }
 
-  static create(capacity: number): SharedRing {
+  /** The first record will be number `last + 1`. */
+  static create(capacity: number, last = 0): SharedRing {
     assert(capacity % UNIT === 0 && capacity >= 1024, 'a ring has a whole number of units');
-    return new SharedRing(new SharedArrayBuffer(HEADER_BYTES + capacity));
+    const ring = new SharedRing(new SharedArrayBuffer(HEADER_BYTES + capacity));
+    ring.#last[0] = last;
+    return ring;
   }
 
   static attach(memory: SharedArrayBuffer): SharedRing {
@@ -78,6 +82,17 @@ export class SharedRing {
     const before = Atomics.exchange(this.#words, LOCK, FREE);
     assert(before !== FREE, 'only a lock that is held is released');
     if (before === CONTENDED) Atomics.notify(this.#words, LOCK, 1);
+  }
+
+  /** Before {@link lock}: waits until the readers are less than `bytes` behind, or `gaveUp`. */
+  waitForReaders(bytes: number, gaveUp: () => boolean): void {
+    const words = this.#words;
+    while (!this.closed && !gaveUp()) {
+      const space = Atomics.load(words, SPACE);
+      const behind = (Atomics.load(words, HEAD) - Atomics.load(words, NEEDED)) >>> 0;
+      if (behind * UNIT < bytes) return;
+      Atomics.wait(words, SPACE, space, WAIT_MS);
+    }
   }
 
   get closed(): boolean {
@@ -174,6 +189,12 @@ export class SharedRing {
     const bytes = FRAME_HEADER_BYTES + Math.ceil(payload / UNIT) * UNIT;
     assert(at + bytes <= head && offset + bytes <= this.capacity, 'records in the ring are whole');
     return { bytes: this.#bytes.subarray(offset, offset + bytes), next: at + bytes };
+  }
+
+  /** What every reader has had; it may be kept nevertheless. */
+  had(position: number): void {
+    const needed = ((position / UNIT) % 2 ** 32) | 0;
+    if (Atomics.exchange(this.#words, NEEDED, needed) !== needed) this.wakeAppenders();
   }
 
   /** Gives everything before `position` back to the appenders. */
