@@ -34,6 +34,11 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+/** With time enough for a machine that is busy with other things. */
+function eventually(check: () => unknown): Promise<unknown> {
+  return vi.waitFor(check, { timeout: 15_000, interval: 5 });
+}
+
 async function serve(onMessage: (message: Note, peer: LinePeer<Note>) => void) {
   const server = await serveLines<Note, Note>({ path, log, onMessage });
   cleanups.push(() => server.close());
@@ -67,14 +72,14 @@ describe('line sockets', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     const got: number[][] = [[], []];
     const clients = [0, 1].map((i) => connect((m) => got[i]?.push(m.n)));
-    await vi.waitFor(() => expect(server.peers.size).toBe(2));
+    await eventually(() => expect(server.peers.size).toBe(2));
     for (let n = 0; n < 100; n += 1) {
       for (const client of clients) expect(client.send({ n, text: 'Zażółć\n線' })).toBe(true);
     }
     const all = Array.from({ length: 100 }, (_, i) => i + 1);
-    await vi.waitFor(() => expect(got).toEqual([all, all]));
+    await eventually(() => expect(got).toEqual([all, all]));
     server.broadcast({ n: -1 });
-    await vi.waitFor(() => expect(got.map((g) => g.at(-1))).toEqual([-1, -1]));
+    await eventually(() => expect(got.map((g) => g.at(-1))).toEqual([-1, -1]));
   });
 
   it('connects again by itself when the server comes back, and tells', async () => {
@@ -90,13 +95,13 @@ describe('line sockets', () => {
     expect(client.connected).toBe(false);
     expect(client.send({ n: 1 })).toBe(false);
     const first = await serve(() => undefined);
-    await vi.waitFor(() => expect(told).toEqual(['open']));
+    await eventually(() => expect(told).toEqual(['open']));
     await first.close();
-    await vi.waitFor(() => expect(told).toEqual(['open', 'close']));
+    await eventually(() => expect(told).toEqual(['open', 'close']));
     await serve(() => undefined);
-    await vi.waitFor(() => expect(told).toEqual(['open', 'close', 'open']));
+    await eventually(() => expect(told).toEqual(['open', 'close', 'open']));
     client.close();
-    await vi.waitFor(() => expect(told.at(-1)).toBe('close'));
+    await eventually(() => expect(told.at(-1)).toBe('close'));
   });
 
   it('replaces a stale socket file, but neither a live server nor another file', async () => {
@@ -125,15 +130,15 @@ describe('line sockets', () => {
     const got: number[] = [];
     const server = await serve((message) => got.push(message.n));
     const good = connect();
-    await vi.waitFor(() => expect(good.connected).toBe(true));
+    await eventually(() => expect(good.connected).toBe(true));
     const bad = await raw();
     bad.write(bytes);
     await closed(bad);
     expect(got).toEqual([1]);
     expect(lines.join('\n')).toContain(why);
-    await vi.waitFor(() => expect(server.peers.size).toBe(1));
+    await eventually(() => expect(server.peers.size).toBe(1));
     good.send({ n: 9 });
-    await vi.waitFor(() => expect(got).toEqual([1, 9]));
+    await eventually(() => expect(got).toEqual([1, 9]));
   });
 
   it('takes a line that arrives byte by byte, and one of the greatest length', async () => {
@@ -144,17 +149,17 @@ describe('line sockets', () => {
     for (const byte of Buffer.from('{"n":1,"text":"線"}\n')) {
       await new Promise((resolve) => socket.write(Uint8Array.of(byte), resolve));
     }
-    await vi.waitFor(() => expect(got).toEqual([{ n: 1, text: '線' }]));
+    await eventually(() => expect(got).toEqual([{ n: 1, text: '線' }]));
     const frame = JSON.stringify({ n: 2, text: '' }).length;
     socket.write(`${JSON.stringify({ n: 2, text: 'y'.repeat(LINE_BYTES_MAX - frame) })}\n`);
-    await vi.waitFor(() => expect(got.at(-1)?.n).toBe(2));
+    await eventually(() => expect(got.at(-1)?.n).toBe(2));
   });
 
   it('drops a client that does not read, and refuses a message that is too long', async () => {
     const server = await serve(() => undefined);
     const lazy = await raw();
     lazy.pause();
-    await vi.waitFor(() => expect(server.peers.size).toBe(1));
+    await eventually(() => expect(server.peers.size).toBe(1));
     const [peer] = [...server.peers];
     expect(peer?.send({ n: 0, text: 'z'.repeat(LINE_BYTES_MAX) })).toBe(false);
     expect(lines.join('\n')).toContain('too long');
@@ -162,7 +167,7 @@ describe('line sockets', () => {
     while (sent < 100 && peer?.send({ n: sent, text: 'z'.repeat(900_000) }) === true) sent += 1;
     expect(sent).toBeGreaterThan(10);
     expect(sent).toBeLessThan(40);
-    await vi.waitFor(() => expect(server.peers.size).toBe(0));
+    await eventually(() => expect(server.peers.size).toBe(0));
     expect(lines.join('\n')).toContain('does not read');
     expect(peer?.send({ n: 1 })).toBe(false);
   });

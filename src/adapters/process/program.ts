@@ -94,7 +94,7 @@ export class SupervisedProgram implements Program {
     const marker = `${markerPrefix(this.#options)}${unique}`;
     const group = `${cgroupPrefix(this.#options)}${unique}`;
     const cgroup = this.#options.cgroups ? makeCgroup(group, log) : undefined;
-    if (cgroup === undefined) log.debug('no control group, /proc is searched instead', { name });
+    if (cgroup === undefined) log.warn('no control group, /proc is searched instead', { name });
     const outputFrom = outputSize(outputPath);
     const record: ProgramRecord = { format: 1, marker, cgroup, main: undefined, outputFrom };
     const containment = this.#contain(record);

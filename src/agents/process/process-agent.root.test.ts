@@ -47,7 +47,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
   for (const { pid } of ownProcesses()) process.kill(pid, 'SIGKILL');
-  await vi.waitFor(() => assert(ownProcesses().length === 0, 'no process of the test is left'));
+  await eventually(() => assert(ownProcesses().length === 0, 'no process of the test is left'));
   const left = createProcessRunner({ runDir, log: createLog({ name: 'test', level: 'silent' }) });
   const program = left.program('g.p');
   program.killAll();
@@ -67,6 +67,11 @@ function marker(): string {
 
 function ownProcesses() {
   return allProcesses().filter((info) => isAlive(info) && isMarked(info.pid, marker()));
+}
+
+/** With time enough for a machine that is busy with other things. */
+function eventually(check: () => unknown): Promise<unknown> {
+  return vi.waitFor(check, { timeout: 15_000, interval: 5 });
 }
 
 function configOf(over: Partial<ProcessConfig>): ProcessConfig {
@@ -161,7 +166,7 @@ describe.each([
       outcome: 'ok',
       detail: 'ended by itself',
     });
-    expect(performance.now() - before).toBeLessThan(500);
+    expect(performance.now() - before).toBeLessThan(1500);
     expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
     expect(readdirSync(join(runDir, 'programs'))).toEqual([]);
     expect(existsSync(group ?? '/nowhere')).toBe(false);
@@ -171,7 +176,7 @@ describe.each([
   it('tells at once how it ended', async () => {
     make(sh('sleep 0.3; echo out of cheese >&2; exit 7'));
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
-    await vi.waitFor(() => expect(changes.length).toBe(1));
+    await eventually(() => expect(changes.length).toBe(1));
     expect(changes[0]).toEqual({
       state: 'failed',
       detail: 'ended: exit code 7; it wrote: out of cheese',
@@ -180,8 +185,8 @@ describe.each([
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     process.kill(mainPid(), 'SIGKILL');
     const at = performance.now();
-    await vi.waitFor(() => expect(changes.length).toBe(2), { interval: 5 });
-    expect(performance.now() - at).toBeLessThan(100);
+    await eventually(() => expect(changes.length).toBe(2));
+    expect(performance.now() - at).toBeLessThan(500);
     expect(changes[1]?.detail).toContain('killed by SIGKILL');
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(changes.length).toBe(2);
@@ -215,7 +220,7 @@ describe.each([
     const outcome = await agent.stop(never, 'orderly');
     expect(outcome).toEqual({ outcome: 'ok', detail: 'killed, SIGTERM did not end it' });
     expect(performance.now() - before).toBeGreaterThan(230);
-    expect(performance.now() - before).toBeLessThan(600);
+    expect(performance.now() - before).toBeLessThan(1500);
     const log = createLog({ name: 'test', level: 'error' });
     make({ ...stubborn, stopTimeoutMs: 60_000 }, createProcessRunner({ runDir, cgroups, log }));
     await agent.start(epoch, never);
@@ -246,8 +251,8 @@ describe.each([
       ),
     );
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
-    await vi.waitFor(() => expect(output()).toContain('started'));
-    await vi.waitFor(() => expect(ownProcesses().length).toBeGreaterThan(8));
+    await eventually(() => expect(output()).toContain('started'));
+    await eventually(() => expect(ownProcesses().length).toBeGreaterThan(8));
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(ownProcesses()).toEqual([]);
   });
@@ -255,10 +260,10 @@ describe.each([
   it('clears away what a dead main process left before it starts again', async () => {
     make(sh('(setsid sleep 1008 & echo $! $$); exec sleep 1009'));
     await agent.start(epoch, never);
-    await vi.waitFor(() => expect(tokens(output()).length).toBe(2));
+    await eventually(() => expect(tokens(output()).length).toBe(2));
     const [orphan = 0] = tokens(output());
     process.kill(mainPid(), 'SIGKILL');
-    await vi.waitFor(() => expect(changes.length).toBe(1));
+    await eventually(() => expect(changes.length).toBe(1));
     expect(runner.program('g.p').state()).toMatchObject({ type: 'ended', left: [orphan] });
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     expect(readProcess(orphan)?.state ?? 'Z').toBe('Z');
@@ -277,7 +282,7 @@ describe.each([
     });
     expect(await agent.monitor(never)).toMatchObject({ state: 'online' });
     process.kill(mainPid(), 'SIGUSR2');
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { state, detail } = await agent.monitor(never);
       expect([state, detail]).toEqual([expect.stringMatching('failed'), expect.any(String)]);
     });
@@ -299,12 +304,12 @@ describe.each([
     make(configOf({ readyPort: port }));
     const cancel = new AbortController();
     const starting = agent.start(epoch, cancel.signal);
-    await vi.waitFor(() => expect(mainPid()).toBeGreaterThan(0));
+    await eventually(() => expect(mainPid()).toBeGreaterThan(0));
     cancel.abort();
     expect(await starting).toMatchObject({ outcome: 'unknown' });
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     const again = agent.start(epoch, never);
-    await vi.waitFor(() => expect(mainPid()).toBeGreaterThan(0));
+    await eventually(() => expect(mainPid()).toBeGreaterThan(0));
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(await again).toMatchObject({ outcome: 'unknown' });
     expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
@@ -322,7 +327,7 @@ describe.each([
       ),
     );
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
-    await vi.waitFor(() => expect(output()).toContain('x\n'));
+    await eventually(() => expect(output()).toContain('x\n'));
     expect(output().split('\n').slice(0, 5)).toEqual([
       '1',
       '1',
@@ -341,8 +346,8 @@ describe.each([
     );
     await agent.start(epoch, never);
     const file = join(runDir, 'log', 'g.p.log');
-    await vi.waitFor(() => expect(existsSync(`${file}.1`)).toBe(true), 5000);
-    await vi.waitFor(() => expect(statSync(file).size).toBeLessThan(5_000_000));
+    await eventually(() => expect(existsSync(`${file}.1`)).toBe(true));
+    await eventually(() => expect(statSync(file).size).toBeLessThan(5_000_000));
     expect(await agent.monitor(never)).toMatchObject({ state: 'online' });
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
   });
@@ -382,8 +387,8 @@ describe.each([
     expect(mainPid()).toBe(pid);
     process.kill(pid, 'SIGKILL');
     const killedAt = performance.now();
-    await vi.waitFor(() => expect(changes.length).toBe(1), { interval: 5 });
-    expect(performance.now() - killedAt).toBeLessThan(150);
+    await eventually(() => expect(changes.length).toBe(1));
+    expect(performance.now() - killedAt).toBeLessThan(500);
     expect(changes[0]?.detail).toContain('not known');
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     await launchAndKill();
@@ -463,7 +468,7 @@ describe('a program in a control group', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(output()).toBe(frozen);
     await program.thaw();
-    await vi.waitFor(() => expect(output().length).toBeGreaterThan(frozen.length));
+    await eventually(() => expect(output().length).toBeGreaterThan(frozen.length));
     await program.freeze();
     expect(await agent.stop(never, 'orderly')).toEqual({
       outcome: 'ok',
@@ -496,7 +501,7 @@ describe('a program in a control group', () => {
       )?.[1];
       const wanted = execFileSync('id', ['-G', 'postgres'], { encoding: 'utf8' });
       expect(tokens(groups ?? '').toSorted(byNumber)).toEqual(tokens(wanted).toSorted(byNumber));
-      await vi.waitFor(() => {
+      await eventually(() => {
         const pids = readFileSync(join(must(cgroup(), 'it has one'), 'cgroup.procs'), 'utf8');
         expect(tokens(pids).length).toBeGreaterThan(4);
       });
@@ -532,7 +537,7 @@ describe('a program in a control group', () => {
       expect(existsSync(must(cgroup(), 'it has one'))).toBe(true);
     } finally {
       writeFileSync(join(freezer, 'freezer.state'), 'THAWED');
-      await vi.waitFor(() => rmdirSync(freezer));
+      await eventually(() => rmdirSync(freezer));
     }
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
   });
@@ -541,7 +546,7 @@ describe('a program in a control group', () => {
     const config = sh('exec env -i sh -c "setsid sleep 1015 & exec sleep 1016"');
     const agent = createProcessAgent('g' as GroupId, config, { runner });
     await agent.start(epoch, never);
-    await vi.waitFor(() => {
+    await eventually(() => {
       const state = runner.program('g.p').state();
       expect(state.type).toBe('running');
       const pids = readFileSync(join(must(cgroup(), 'it has one'), 'cgroup.procs'), 'utf8');
