@@ -30,6 +30,7 @@ export interface TestRunOptions {
 }
 
 const VITEST = inPackage('vitest/vitest.mjs');
+const FAILURES = join(ROOT, 'tools/lib/failure-reporter.ts');
 
 interface Report {
   readonly testResults: readonly {
@@ -51,6 +52,7 @@ export async function runTests(project: Project, options: TestRunOptions): Promi
         '--project',
         project,
         '--reporter=default',
+        ...(options.output === 'show' ? [`--reporter=${FAILURES}`] : []),
         '--reporter=json',
         `--outputFile.json=${file}`,
         ...(options.filters ?? []),
