@@ -111,11 +111,23 @@ export class Supervisor {
   /** Watches no longer; what runs goes on. */
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
-    for (const child of this.#children.values()) clearTimeout(child.restart);
+    for (const child of this.#children.values()) {
+      child.stopping = true;
+      clearTimeout(child.restart);
+    }
     this.#children.clear();
   }
 
+  /** Whatever fails here (no memory, no space for a log) must not be the end of the heart. */
   #start(child: Child): void {
+    try {
+      this.#spawn(child);
+    } catch (error) {
+      this.#ended(child, child.handle, `cannot be started: ${messageOf(error)}`);
+    }
+  }
+
+  #spawn(child: Child): void {
     const { spec } = child;
     child.startedAt = this.#options.clock.now();
     trimLog(child.logFile);
@@ -130,12 +142,21 @@ export class Supervisor {
         this.#ended(child, handle, name === null ? `exit code ${code}` : `signal ${name}`),
       );
       child.running = handle.pid === undefined ? undefined : identify(handle.pid);
-      if (child.running !== undefined) {
-        writePidFile(child.pidFile, child.running);
-        this.#options.log.info('child started', { child: spec.name, pid: child.running.pid });
-      }
+      if (child.running !== undefined) this.#note(child, child.running, handle);
     } finally {
       closeSync(output);
+    }
+  }
+
+  /** A child that the next heart could not find would run twice: without a pid file it ends. */
+  #note(child: Child, running: ProcessIdentity, handle: ChildProcess): void {
+    const { log } = this.#options;
+    try {
+      writePidFile(child.pidFile, running);
+      log.info('child started', { child: child.spec.name, pid: running.pid });
+    } catch (error) {
+      log.error('pid file not written', { path: child.pidFile, error: messageOf(error) });
+      handle.kill('SIGKILL');
     }
   }
 
@@ -168,7 +189,13 @@ export class Supervisor {
   }
 
   #trimLogs(): void {
-    for (const child of this.#children.values()) trimLog(child.logFile);
+    for (const { logFile } of this.#children.values()) {
+      try {
+        trimLog(logFile);
+      } catch (error) {
+        this.#options.log.warn('log not trimmed', { logFile, error: messageOf(error) });
+      }
+    }
   }
 
   async #end(child: Child, name: NodeJS.Signals, limitMs: number): Promise<void> {
