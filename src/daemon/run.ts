@@ -5,7 +5,6 @@
  * SIGTERM, SIGINT: stop everything cleanly and wait for it. SIGHUP: read the configuration again.
  * When the launcher itself is killed, the heart goes on; the next launcher adopts it.
  */
-import { spawnSync } from 'node:child_process';
 import { extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApiClient } from '../adapters/api-client/api-client.ts';
@@ -25,9 +24,6 @@ import {
 import { chooseConfig } from './launcher/choose-config.ts';
 import { Keeper } from './launcher/keeper.ts';
 import { createSay, type Say } from './launcher/say.ts';
-
-/** Behind the kernel's own urgent threads, before everything that people run. */
-const REAL_TIME_PRIORITY = '20';
 
 export interface LaunchOptions {
   readonly configFile: string;
@@ -75,7 +71,9 @@ async function keep(
   say: Say,
 ): Promise<number> {
   const name = self.role === 'witness' ? 'witness' : 'heart';
-  const command = commandFor(options.program ?? daemonPath(name), setup.runDir, say);
+  const program = options.program ?? daemonPath(name);
+  // One thread: V8's helpers would compete with it. Real-time priority it takes by itself.
+  const command = [process.execPath, '--single-threaded', program, setupPath(setup.runDir)];
   const keeper = new Keeper({
     name,
     command: () => command,
@@ -135,23 +133,6 @@ async function reloadConfig(
     const next = error.next === undefined ? '' : `\nNext: ${error.next}`;
     say('error', `Keeping the running configuration: ${messageOf(error)}${next}`);
   }
-}
-
-/** With real-time priority when the machine allows it, else without, saying so. */
-function commandFor(program: string, runDir: string, say: Say): readonly string[] {
-  // One thread: V8's helpers would run at the same real-time priority and compete.
-  const plain = [process.execPath, '--single-threaded', program, setupPath(runDir)];
-  // What the heart starts must not inherit the priority: a busy program would starve the machine.
-  const realTime = ['chrt', '--reset-on-fork', '--fifo', REAL_TIME_PRIORITY];
-  const trial = spawnSync(realTime[0] ?? '', [...realTime.slice(1), 'true'], { encoding: 'utf8' });
-  if (trial.status === 0) return [...realTime, ...plain];
-  const reason = trial.error?.message ?? trial.stderr.trim();
-  say(
-    'warning',
-    `Real-time priority is not to be had (${reason}): under heavy load heartbeats may come late ` +
-      'and groups may be suspended for a moment.',
-  );
-  return plain;
 }
 
 /** Sources in development, built code in a release: the same extension as this very file. */

@@ -127,14 +127,6 @@ describe('a start', () => {
     expect(output()).toContain('Tako has stopped.');
   });
 
-  test('gives the heart real-time priority', async () => {
-    startLauncher();
-    await started(1);
-    const words = readFileSync(`/proc/${starts()[0]}/stat`, 'utf8').split(') ')[1]?.split(' ');
-    // proc(5): fields 40 and 41, counted from the third here.
-    expect([words?.[37], words?.[38]]).toEqual(['20', '1']);
-  });
-
   test('is refused beside another with the same run directory', async () => {
     startLauncher();
     await started(1);
