@@ -116,7 +116,8 @@ export class GroupCore {
   #handTo: NodeId | undefined;
   #request: Request | undefined;
   #leaving = false;
-  #said = '';
+  /** What the last lasting trouble that was told was about, to tell it once. */
+  #saidAbout = '';
   #out: Effect[] = [];
 
   constructor(options: GroupCoreOptions) {
@@ -599,6 +600,7 @@ export class GroupCore {
     const before = this.#record;
     if (record !== undefined && (before === undefined || record.epoch >= before.epoch)) {
       this.#record = record;
+      this.#copiesChanged(before, record);
     }
     switch (proposal.purpose) {
       case 'learn':
@@ -704,13 +706,26 @@ export class GroupCore {
     }
     const { type, mirror, peer } = change;
     this.#copies.settled(mirror, peer);
-    this.#order(mirror, { type, peer });
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
     const text = `the copy of "${mirror}" on ${peer} ${what}; in sync: ${nodes}`;
     const kind = type === 'admit' ? 'copy-admitted' : 'copy-expelled';
     this.#say(type === 'admit' ? 'info' : 'warning', kind, text, mirror);
     this.#announce(outcome.record, this.#reason);
+  }
+
+  /**
+   * The owner's mirrors follow the record, by whichever vote it changed: one whose outcome was
+   * unclear may have been completed by a later one.
+   */
+  #copiesChanged(before: OwnershipRecord | undefined, after: OwnershipRecord): void {
+    if (this.epochOwned === undefined || before?.epoch !== after.epoch) return;
+    for (const mirror of this.#mirrors) {
+      const was = before.inSync[mirror] ?? [];
+      const is = after.inSync[mirror] ?? [];
+      for (const peer of was) if (!is.includes(peer)) this.#order(mirror, { type: 'expel', peer });
+      for (const peer of is) if (!was.includes(peer)) this.#order(mirror, { type: 'admit', peer });
+    }
   }
 
   #settledWant(outcome: ProposalOutcome, now: Instant): void {
@@ -958,7 +973,10 @@ export class GroupCore {
       `${this.#lostReason(record.owner)}, but the copy of "${stale.join('", "')}" on ` +
       `${this.#o.me} is not in sync; waiting for ${ready}`;
     const next = `next: bring ${record.owner} back; its copy has everything`;
-    this.#sayOnce('error', 'copy-stale', `not taking over: ${this.#reason}; ${next}`);
+    const about = `copy-stale ${record.owner}@${record.epoch}`;
+    if (this.#saidAbout === about) return;
+    this.#saidAbout = about;
+    this.#say('error', 'copy-stale', `not taking over: ${this.#reason}; ${next}`);
   }
 
   // Effects.
@@ -981,12 +999,7 @@ export class GroupCore {
   }
 
   #say(level: EventLevel, kind: string, text: string, resource?: ResourceId): void {
-    this.#said = text;
     this.#emit({ type: 'event', draft: { level, kind, group: this.#id, resource, text } });
-  }
-
-  #sayOnce(level: EventLevel, kind: string, text: string): void {
-    if (this.#said !== text) this.#say(level, kind, text);
   }
 
   #reply(id: number, code: Extract<Effect, { type: 'reply' }>['code'], text: string): void {
