@@ -5,13 +5,17 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { mountAt } from '../adapters/system/mount-info.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import { Rig, type RigNode } from '../../test/mirror/rig.ts';
+import { TcpProxy } from '../../test/mirror/tcp-proxy.ts';
 
 let rig: Rig;
+let proxy: TcpProxy | undefined;
 const children = new Set<ReturnType<typeof spawn>>();
 
 afterEach(async () => {
   for (const child of children) child.kill('SIGKILL');
   children.clear();
+  proxy?.close();
+  proxy = undefined;
   await rig.close();
 });
 
@@ -21,8 +25,12 @@ const epoch = (value: number): Epoch => value as Epoch;
 async function pair(
   basePort: number,
   mode: 'durable' | 'every-write' = 'durable',
-): Promise<RigNode[]> {
+): Promise<[RigNode, RigNode]> {
   rig = new Rig({ nodes: 2, basePort, mode });
+  return begin();
+}
+
+async function begin(): Promise<[RigNode, RigNode]> {
   const [a, b] = [rig.node(0), rig.node(1)];
   await Promise.all([a.start(), b.start()]);
   a.grantLease(1);
@@ -30,6 +38,17 @@ async function pair(
   await b.ok({ type: 'follow', epoch: epoch(1), primary: a.id });
   await catchUp(a, b);
   return [a, b];
+}
+
+async function proxiedPair(
+  basePort: number,
+  secondaryLostMs = 400,
+): Promise<[RigNode, RigNode, TcpProxy]> {
+  rig = new Rig({ nodes: 2, basePort, proxied: true, secondaryLostMs });
+  const port = basePort + 10;
+  proxy = new TcpProxy({ host: '127.0.2.2', port }, { host: '127.0.1.2', port });
+  const [a, b] = await begin();
+  return [a, b, proxy];
 }
 
 async function catchUp(a: RigNode, b: RigNode): Promise<void> {
@@ -69,7 +88,7 @@ const HELD_MS = 700;
 
 describe('two mirrors', () => {
   test('what is written on the primary is on the secondary', async () => {
-    const [a, b] = (await pair(41100)) as [RigNode, RigNode];
+    const [a, b] = await pair(41100);
     mkdirSync(`${a.path}/dir`);
     writeFileSync(`${a.path}/dir/file`, Buffer.alloc(3_000_000, 'tako'), { flush: true });
     execFileSync('ln', ['-s', 'file', `${a.path}/dir/link`]);
@@ -80,7 +99,7 @@ describe('two mirrors', () => {
   });
 
   test('an fsync waits for the secondary until it is expelled', async () => {
-    const [a, b] = (await pair(41120)) as [RigNode, RigNode];
+    const [a, b] = await pair(41120);
     b.signal('SIGSTOP');
     const writer = write(`${a.path}/f`, 'waits');
     await a.until(() => a.heard('peerSilent').length > 0, 'the silence is reported');
@@ -96,7 +115,7 @@ describe('two mirrors', () => {
   });
 
   test('a secondary that was frozen for a moment goes on without resync', async () => {
-    const [a, b] = (await pair(41140)) as [RigNode, RigNode];
+    const [a, b] = await pair(41140);
     b.signal('SIGSTOP');
     const writer = write(`${a.path}/f`, 'waits');
     await a.until(() => a.heard('peerSilent').length > 0, 'the silence is reported');
@@ -108,7 +127,7 @@ describe('two mirrors', () => {
   });
 
   test('without a fresh lease no write is acknowledged', async () => {
-    const [a] = (await pair(41160)) as [RigNode, RigNode];
+    const [a] = await pair(41160);
     a.expireLease();
     a.writeLease(1, 1);
     // The mirror trusts the mark that it read last; the granted one lasts. A new epoch would not.
@@ -127,7 +146,7 @@ describe('two mirrors', () => {
   });
 
   test('a killed secondary is brought up to date while the primary serves', async () => {
-    const [a, b] = (await pair(41180)) as [RigNode, RigNode];
+    const [a, b] = await pair(41180);
     writeFileSync(`${a.path}/before`, 'before', { flush: true });
     await b.kill();
     const writer = write(`${a.path}/meanwhile`, 'meanwhile');
@@ -146,7 +165,7 @@ describe('two mirrors', () => {
   });
 
   test('a switchover and back needs no resync', async () => {
-    const [a, b] = (await pair(41200)) as [RigNode, RigNode];
+    const [a, b] = await pair(41200);
     writeFileSync(`${a.path}/one`, '1', { flush: true });
     await a.ok({ type: 'drain' });
     expect(mountAt(a.path)).toBeUndefined();
@@ -167,7 +186,7 @@ describe('two mirrors', () => {
   });
 
   test('a takeover: sealed, then serving, the old primary refused', async () => {
-    const [a, b] = (await pair(41220)) as [RigNode, RigNode];
+    const [a, b] = await pair(41220);
     await write(`${a.path}/acknowledged`, 'yes').done;
     await b.ok({ type: 'seal', epoch: epoch(1) });
     expect(b.status.role).toBe('sealed');
@@ -190,7 +209,7 @@ describe('two mirrors', () => {
   });
 
   test('a seal that came to nothing is undone', async () => {
-    const [a, b] = (await pair(41240)) as [RigNode, RigNode];
+    const [a, b] = await pair(41240);
     await b.ok({ type: 'seal', epoch: epoch(1) });
     const writer = write(`${a.path}/f`, 'x');
     await a.until(() => a.heard('peerSilent').length > 0, 'the primary notices');
@@ -201,7 +220,7 @@ describe('two mirrors', () => {
   });
 
   test('in mode every-write each write waits for the copy', async () => {
-    const [a, b] = (await pair(41260, 'every-write')) as [RigNode, RigNode];
+    const [a, b] = await pair(41260, 'every-write');
     b.signal('SIGSTOP');
     const writer = write(`${a.path}/f`, 'waits', false);
     await delay(HELD_MS);
@@ -212,7 +231,7 @@ describe('two mirrors', () => {
   });
 
   test('a mount in use is not drained and goes on', async () => {
-    const [a] = (await pair(41280)) as [RigNode, RigNode];
+    const [a] = await pair(41280);
     const user = spawn('sleep', ['60'], { cwd: a.path });
     children.add(user);
     await new Promise((resolve) => user.once('spawn', resolve));
@@ -225,7 +244,105 @@ describe('two mirrors', () => {
   });
 });
 
+describe('positions and connections', () => {
+  test('a drain whose switchover came to nothing: the same epoch is served again', async () => {
+    const [a, b] = await pair(41400);
+    await a.ok({ type: 'drain' });
+    const first = JSON.parse(a.note());
+    await a.ok({ type: 'serve', epoch: epoch(1), inSync: [a.id, b.id] });
+    expect(await write(`${a.path}/again`, 'x').done).toBe(0);
+    await a.ok({ type: 'drain' });
+    expect(JSON.parse(a.note()).sequence).not.toBe(first.sequence);
+    expect(JSON.parse(a.note())).toEqual(JSON.parse(b.note()));
+    expect(a.logs.join('')).not.toMatch(/"type":"resync".*"type":"resync"/su);
+  });
+
+  test('a drain waits for a dead copy until it is expelled', async () => {
+    const [a, b] = await pair(41420);
+    await b.kill();
+    const drained = a.command({ type: 'drain' });
+    await a.until(() => a.heard('peerSilent').length > 0, 'the loss is reported');
+    await a.ok({ type: 'expel', peer: b.id });
+    expect(await drained).toMatchObject({ ok: true });
+    expect(JSON.parse(a.note()).state).toBe('clean');
+    expect(JSON.parse(b.note()).state).toBe('dirty');
+  });
+
+  test('an abort ends a drain that waits', async () => {
+    const [a, b] = await pair(41440);
+    b.signal('SIGSTOP');
+    const drained = a.command({ type: 'drain' });
+    await a.until(() => a.status.frozen?.includes('drained') === true, 'it is draining');
+    await a.ok({ type: 'abort' });
+    expect(await drained).toMatchObject({ ok: false });
+    expect(JSON.parse(a.note()).state).toBe('dirty');
+    b.signal('SIGCONT');
+  });
+
+  test('a copy that was in sync and lost its state is voted out before its resync', async () => {
+    const [a, b] = await pair(41460);
+    await b.kill();
+    await b.start();
+    await b.ok({ type: 'follow', epoch: epoch(1), primary: a.id });
+    await a.until(() => a.heard('peerFailed').length > 0, 'the primary says so');
+    a.news.length = 0;
+    await a.ok({ type: 'expel', peer: b.id });
+    await catchUp(a, b);
+  });
+
+  test('a lost connection is made again without resync', async () => {
+    const [a, b, proxy] = await proxiedPair(41480);
+    const writer = write(`${a.path}/before`, 'x');
+    proxy.cut();
+    expect(await writer.done).toBe(0);
+    expect(await write(`${a.path}/f`, 'x').done).toBe(0);
+    await a.until(() => a.logs.join('').includes('"type":"resume"'), 'the stream goes on');
+    execFileSync('diff', ['-r', a.path, b.path]);
+    expect(a.heard('peerFailed')).toHaveLength(0);
+  });
+
+  test('a link that swallows everything: the next one goes on, and nothing is reported', async () => {
+    const [a, b, proxy] = await proxiedPair(41540, 5000);
+    expect(a.status.peers[0]?.detail).toBe('over mirror');
+    proxy.swallow(true);
+    const before = performance.now();
+    expect(await write(`${a.path}/f`, 'x').done).toBe(0);
+    process.stdout.write(
+      `other link: written after ${(performance.now() - before).toFixed(0)} ms\n`,
+    );
+    expect(readFileSync(`${b.path}/f`, 'utf8')).toBe('x');
+    await a.until(() => a.status.peers[0]?.detail === 'over lan', 'the other link is in use');
+    expect(a.heard('peerSilent')).toHaveLength(0);
+  });
+});
+
 describe('a mirror alone', () => {
+  test('a mount that somebody took away is reported, and can be served again', async () => {
+    rig = new Rig({ nodes: 1, basePort: 41500 });
+    const a = rig.node(0);
+    await a.start();
+    a.grantLease(1);
+    await a.ok({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
+    execFileSync('umount', [a.path]);
+    await a.until(() => a.heard('failed').length > 0, 'it is reported');
+    await a.until(() => a.status.role === 'idle', 'it no longer serves');
+    await a.ok({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
+    writeFileSync(`${a.path}/f`, 'x', { flush: true });
+  });
+
+  test('a foreign file system over the path is not touched', async () => {
+    rig = new Rig({ nodes: 1, basePort: 41520 });
+    const a = rig.node(0);
+    await a.start();
+    a.grantLease(1);
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', a.path]);
+    const refused = await a.command({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
+    expect(refused).toMatchObject({ ok: false, code: 'mirror-path' });
+    expect(mountAt(a.path)?.type).toBe('tmpfs');
+    execFileSync('umount', [a.path]);
+    await a.ok({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
+  });
+
   test('a killed process leaves a dead mount, which the next one removes', async () => {
     rig = new Rig({ nodes: 1, basePort: 41300 });
     const a = rig.node(0);

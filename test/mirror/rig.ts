@@ -30,6 +30,8 @@ export interface RigOptions {
   readonly mode?: 'durable' | 'every-write';
   readonly basePort: number;
   readonly secondaryLostMs?: number;
+  /** The first node reaches the others on the first link at 127.0.2.N, where a proxy may listen. */
+  readonly proxied?: boolean;
 }
 
 export class Rig {
@@ -39,7 +41,10 @@ export class Rig {
   constructor(options: RigOptions) {
     const config = makeConfig(options, this.base);
     writeFileSync(config.keyFile, `${'5a'.repeat(32)}\n`, { mode: 0o600 });
-    this.nodes = config.nodes.map(({ id }, at) => new RigNode(this.base, config, { id, at }));
+    this.nodes = config.nodes.map(({ id }, at) => {
+      const seen = options.proxied === true && at === 0 ? throughProxy(config) : config;
+      return new RigNode(this.base, seen, id);
+    });
   }
 
   node(at: number): RigNode {
@@ -66,7 +71,7 @@ export class RigNode {
   #lastId = 0;
   #lease: NodeJS.Timeout | undefined;
 
-  constructor(base: string, config: Config, { id, at }: { id: NodeId; at: number }) {
+  constructor(base: string, config: Config, id: NodeId) {
     this.id = id;
     const own = join(base, id);
     this.path = join(base, id, 'data');
@@ -82,7 +87,6 @@ export class RigNode {
       config: withPath(config, this.path),
     };
     writeFileSync(this.#setupFile, JSON.stringify(setup));
-    void at;
   }
 
   get pid(): number {
@@ -270,4 +274,13 @@ function withPath(config: Config, path: string): Config {
     ),
   }));
   return { ...config, groups };
+}
+
+function throughProxy(config: Config): Config {
+  const nodes = config.nodes.map((node, at) => {
+    if (at === 0) return node;
+    const addresses = { ...node.addresses, ['mirror' as LinkId]: `127.0.2.${at + 1}` };
+    return { ...node, addresses };
+  });
+  return { ...config, nodes };
 }
