@@ -4,7 +4,7 @@
  * process and unmounts then.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, chmodSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,10 @@ import { must } from '../../src/base/assert.ts';
 import type { PassthroughReport } from './passthrough.ts';
 
 const PROGRAM = fileURLToPath(new URL('passthrough.ts', import.meta.url));
-const GUARD = 'cat >/dev/null; umount -l "$0/mount" 2>/dev/null; rm -rf "$0"';
+/** Forced first: what a failed test left open must not keep the server alive. */
+const GUARD = `cat >/dev/null
+for how in -f -l; do umount $how "$0/mount" 2>/dev/null; done
+rm -rf "$0"`;
 
 export interface Mounted {
   /** Served by FUSE. */
