@@ -29,7 +29,7 @@ const instance = Math.floor(Math.random() * 2 ** 32)
   .padStart(8, '0');
 // Per client its last record: in the file, or on its way there (`waiters` is then a list).
 const lasts = new Map();
-let batch = [];
+const batch = [];
 let size = 0;
 let opening = 0;
 let busy = false;

@@ -51,7 +51,10 @@ export interface LedgerAudit {
 }
 
 export type LedgerCommand = { readonly id: number } & (
-  { readonly type: 'mark' } | { readonly type: 'report' } | { readonly type: 'audit' }
+  | { readonly type: 'mark' }
+  | { readonly type: 'report' }
+  /** Through another address than the one that the records are posted to, if given. */
+  | { readonly type: 'audit'; readonly address?: string | undefined }
 );
 
 export type LedgerLine =
