@@ -30,6 +30,9 @@ const DATA_BYTES_MAX = 1024 * 1024;
 export interface TreeEntry {
   /** Its name in its directory; empty where the frame gives the path. */
   readonly name: Uint8Array;
+  /** Its inode number and number of links on the source. */
+  readonly ino: number;
+  readonly links: number;
   /** With the type bits. */
   readonly mode: number;
   readonly uid: number;
@@ -41,8 +44,6 @@ export interface TreeEntry {
   /** Of a symbolic link, otherwise empty. */
   readonly target: Uint8Array;
   readonly xattrs: readonly { readonly name: Uint8Array; readonly value: Uint8Array }[];
-  /** Another path, entered before, that is the same inode at this position of the stream. */
-  readonly linkTo: Path | undefined;
 }
 
 export type ResyncFrame =
@@ -122,7 +123,7 @@ const ANSWER = { compare: 1, again: 2, settled: 3 } as const;
 
 /** An upper bound for what `entry` takes in a frame. */
 export function treeEntryBytes(entry: TreeEntry): number {
-  let bytes = 128 + entry.name.length + entry.target.length + (entry.linkTo?.length ?? 0);
+  let bytes = 128 + entry.name.length + entry.target.length;
   for (const xattr of entry.xattrs) bytes += 8 + xattr.name.length + xattr.value.length;
   return bytes;
 }
@@ -284,6 +285,8 @@ function readOptional(r: ByteReader): TreeEntry | undefined {
 
 function writeEntry(w: ByteWriter, entry: TreeEntry): void {
   w.bytes(entry.name);
+  w.number(entry.ino);
+  w.u32(entry.links);
   for (const value of [entry.mode, entry.uid, entry.gid]) w.u32(value);
   w.number(entry.device);
   w.number(entry.size);
@@ -297,12 +300,11 @@ function writeEntry(w: ByteWriter, entry: TreeEntry): void {
     w.bytes(xattr.name);
     w.bytes(xattr.value);
   }
-  w.u8(entry.linkTo === undefined ? 0 : 1);
-  if (entry.linkTo !== undefined) w.bytes(entry.linkTo);
 }
 
 function readEntry(r: ByteReader): TreeEntry {
   const name = r.bytes(PATH_BYTES_MAX);
+  const [ino, links] = [r.number(), r.u32()];
   const [mode, uid, gid] = [r.u32(), r.u32(), r.u32()];
   const device = r.number();
   const size = r.number();
@@ -313,6 +315,5 @@ function readEntry(r: ByteReader): TreeEntry {
     name: r.bytes(XATTR_BYTES_MAX),
     value: r.bytes(XATTR_BYTES_MAX),
   }));
-  const linkTo = r.flag() ? r.bytes(PATH_BYTES_MAX) : undefined;
-  return { name, mode, uid, gid, device, size, accessed, modified, target, xattrs, linkTo };
+  return { name, ino, links, mode, uid, gid, device, size, accessed, modified, target, xattrs };
 }

@@ -45,6 +45,11 @@ export class PendingPaths {
     this.#queued.delete(key);
   }
 
+  /** To be compared in this round, from here on. */
+  begin(key: PathKey): void {
+    if (!coveredBy(this.#working, key)) this.#working.add(key);
+  }
+
   /** The path alone, not one below it, was compared in this round. */
   done(key: PathKey): void {
     if (key !== ROOT_KEY) this.#working.delete(key);

@@ -4,8 +4,15 @@ import type { DirectoryEntry } from '../../../ports/file-system.ts';
 import { type PathKey, childOf, pathOf } from './paths.ts';
 import { type CallFailure, ENOENT, S_IFDIR, type Store, newFileStat, typeOf } from './store.ts';
 
-/** Undefined when nothing has that path now, also when nothing had it before. */
-export function removeTree(store: Store, key: PathKey): CallFailure | undefined {
+/**
+ * Undefined when nothing has that path now, also when nothing had it before. Calls `unlinked` for
+ * each name that is removed and is no directory.
+ */
+export function removeTree(
+  store: Store,
+  key: PathKey,
+  unlinked: (key: PathKey) => void,
+): CallFailure | undefined {
   const { fs, root } = store;
   const path = pathOf(key);
   const stat = newFileStat();
@@ -16,11 +23,12 @@ export function removeTree(store: Store, key: PathKey): CallFailure | undefined 
     const entries = listDirectory(store, key);
     if ('errno' in entries) return entries;
     for (const entry of entries) {
-      const failure = removeTree(store, childOf(key, entry.name));
+      const failure = removeTree(store, childOf(key, entry.name), unlinked);
       if (failure !== undefined) return failure;
     }
   }
   const removed = isDirectory ? fs.rmdir(root, path) : fs.unlink(root, path);
+  if (removed >= 0 && !isDirectory) unlinked(key);
   return removed < 0 ? { call: isDirectory ? 'rmdir' : 'unlink', errno: -removed } : undefined;
 }
 

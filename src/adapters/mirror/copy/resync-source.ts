@@ -6,7 +6,7 @@
  *     round   nothing left: the copy says which paths to look at again; none: the barrier
  *
  * The walk stops while the copy has many files to answer for, so memory is bounded by the pending
- * directories, one listing, and the names of hard-linked files.
+ * directories and one listing.
  */
 import type {
   ResyncProgress,
@@ -146,8 +146,7 @@ export class StoreResyncSource implements ResyncSource {
     if (this.#awaited < (this.#options.windowFiles ?? WINDOW_FILES)) {
       const visit = this.#visits.pop();
       if (visit !== undefined) {
-        if (visit.what === 'path') this.#visitPath(visit.key);
-        else this.#visitDirectory(visit.key);
+        this.#visit(visit);
         this.#reportProgress(false);
         return true;
       }
@@ -226,8 +225,9 @@ export class StoreResyncSource implements ResyncSource {
     return false;
   }
 
-  #visitPath(key: PathKey): void {
-    this.#locked(() => this.#enterPath(key));
+  #visit(visit: Visit): void {
+    if (visit.what === 'directory') this.#visitDirectory(visit.key);
+    else this.#locked(() => this.#enterPath(visit.key));
   }
 
   /** Under the lock: what is at `key` now. */

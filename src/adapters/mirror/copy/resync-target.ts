@@ -39,7 +39,9 @@ import {
   S_IFREG,
   type Store,
   errnoName,
+  failureOf,
   isMisfit,
+  isPathError,
   newFileStat,
   typeOf,
   writeFully,
@@ -56,6 +58,7 @@ const RENAME_NOREPLACE = 1;
 /** FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE. */
 const COLLAPSE_OR_INSERT = 0x08 | 0x20;
 
+type Rename = Extract<TreeChange, { type: 'rename' }>;
 type Of<T extends ResyncFrame['type']> = Extract<ResyncFrame, { type: T }>;
 
 export interface ResyncTargetDeps {
@@ -84,11 +87,13 @@ export class ResyncTarget {
   #digests: DigestQueue | undefined;
   #listing: Listing | undefined;
   #settled = false;
+  /** A name went away before its file was compared; see `#noteLost`. */
+  #linksDoubtful = false;
 
   constructor(deps: ResyncTargetDeps) {
     this.#deps = deps;
     this.#pending = new PendingPaths(deps.pendingMax);
-    this.#fixer = new TreeFixer(deps.store, deps.files, (key) => this.#pending.mark(key));
+    this.#fixer = new TreeFixer(deps.store, deps.files);
   }
 
   /** The copy equals the source at this position. */
@@ -119,18 +124,20 @@ export class ResyncTarget {
   live(change: TreeChange, failure: CallFailure | undefined): void {
     const key = keyOf(change.path);
     const other = otherPath(change);
+    this.#noteLost(change);
     if (failure !== undefined) {
       if (change.type === 'rename') this.#forceRename(change);
       this.#pending.mark(key);
       if (other !== undefined) this.#pending.mark(other);
       return;
     }
-    if (change.type === 'link') {
-      this.#fixer.linked(key);
-      if (other !== undefined && this.#pending.touches(other, false)) this.#pending.mark(key);
-    } else if (change.type === 'rename' && other !== undefined) {
-      this.#renamed(other, key, (change.flags & RENAME_EXCHANGE) !== 0);
+    if (change.type === 'link' && other !== undefined) {
+      this.#fixer.linked(other, key);
+      if (this.#pending.touches(other, false)) this.#pending.mark(key);
+    } else if (change.type === 'rename') {
+      this.#renamed(change);
     } else if (change.type === 'unlink' || change.type === 'rmdir') {
+      this.#fixer.links.remove(key);
       this.#pending.gone(key);
     } else if (change.type === 'allocate' && (change.mode & COLLAPSE_OR_INSERT) !== 0) {
       // It moves bytes, so what was compared may not be where it was.
@@ -139,21 +146,40 @@ export class ResyncTarget {
   }
 
   /**
-   * A rename did not fit. What the copy has under these names is nobody's there any more, but its
-   * inodes may have other names that were compared. So that a write to what the source has there
-   * now cannot reach those, nothing may stay: the old name is moved if it can be, or removed.
+   * Two names that are one file on the source may be two here until both were looked at. A change
+   * through the one that was not then misses the other. Comparing the first sets that right, unless
+   * the name goes away before; then all files with several names are to be compared once more.
    */
-  #forceRename(change: Extract<TreeChange, { type: 'rename' }>): void {
+  #noteLost(change: TreeChange): void {
+    if (change.type !== 'unlink' && change.type !== 'rename') return;
+    if (this.#pending.touches(keyOf(change.path), false)) this.#linksDoubtful = true;
+  }
+
+  /**
+   * A rename did not fit. What the copy has under the new name is nobody's there any more, but its
+   * inodes may have other names that were compared; a write to what the source has there now must
+   * not reach those. And what the old name has may be linked elsewhere, so it must not get lost.
+   * So the way is made free, and it is tried again; then it can only fail for want of the old name.
+   */
+  #forceRename(change: Rename): void {
     const [from, to] = [keyOf(change.from), keyOf(change.path)];
+    const exchange = (change.flags & RENAME_EXCHANGE) !== 0;
+    const made = (key: PathKey): void => this.#pending.mark(key);
+    const blocked =
+      this.#fixer.makeWayTo(to, made) ??
+      (exchange ? this.#fixer.makeWayTo(from, made) : this.#fixer.remove(to));
+    if (blocked !== undefined) return this.#fail(to, 'rename', blocked);
     const { fs, root } = this.#deps.store;
-    if ((change.flags & RENAME_EXCHANGE) !== 0) {
-      // One of them is missing; the other goes where it is on the source.
-      if (fs.rename(root, change.from, change.path, RENAME_NOREPLACE) >= 0) return;
-      if (fs.rename(root, change.path, change.from, RENAME_NOREPLACE) >= 0) return;
-    } else if (this.#removed(to) && fs.rename(root, change.from, change.path, 0) >= 0) {
-      return;
+    const flags = RENAME_NOREPLACE;
+    let result = fs.rename(root, change.from, change.path, flags);
+    if (result >= 0) this.#fixer.links.move(from, to, this.#isDirectory(to));
+    if (result < 0 && exchange) {
+      // The other one is missing.
+      result = fs.rename(root, change.path, change.from, flags);
+      if (result >= 0) this.#fixer.links.move(to, from, this.#isDirectory(from));
     }
-    if (this.#removed(to)) this.#removed(from);
+    const failure = failureOf('rename', result);
+    if (failure !== undefined && !isPathError(failure.errno)) this.#fail(to, 'rename', failure);
   }
 
   #removed(key: PathKey): boolean {
@@ -166,11 +192,24 @@ export class ResyncTarget {
    * A name that was not (wholly) compared keeps that with its new name. The old name too: between
    * two names of one inode rename(2) does nothing, and they may be one here and two there.
    */
-  #renamed(from: PathKey, to: PathKey, exchanged: boolean): void {
-    const fromTouched = this.#pending.touches(from, this.#isDirectory(to));
-    const toTouched = exchanged && this.#pending.touches(to, this.#isDirectory(from));
+  #renamed(change: Rename): void {
+    const [from, to] = [keyOf(change.from), keyOf(change.path)];
+    const isDirectory = this.#isDirectory(to);
+    const fromTouched = this.#pending.touches(from, isDirectory);
+    let toTouched = false;
+    if ((change.flags & RENAME_EXCHANGE) !== 0) {
+      toTouched = this.#pending.touches(to, this.#isDirectory(from));
+      this.#fixer.links.exchange(from, to);
+    } else if (!this.#exists(from)) {
+      this.#fixer.links.move(from, to, isDirectory);
+    }
     if (fromTouched) this.#pending.mark(to);
     if (fromTouched || toTouched) this.#pending.mark(from);
+  }
+
+  #exists(key: PathKey): boolean {
+    const { fs, root } = this.#deps.store;
+    return fs.stat(root, pathOf(key), newFileStat()) >= 0;
   }
 
   #isDirectory(key: PathKey): boolean {
@@ -258,6 +297,7 @@ export class ResyncTarget {
 
   #path(digests: DigestQueue, key: PathKey, entry: TreeEntry | undefined): void {
     if (entry !== undefined) {
+      this.#pending.begin(key);
       this.#entry(digests, { key, entry, usable: true });
       return;
     }
@@ -315,6 +355,10 @@ export class ResyncTarget {
   }
 
   #round(number: number): void {
+    if (this.#linksDoubtful) {
+      for (const key of this.#fixer.links.oneOfEach()) this.#pending.mark(key);
+    }
+    this.#linksDoubtful = false;
     const paths = this.#pending.nextRound();
     if (paths.length === 0) {
       this.#settled = true;

@@ -1,28 +1,17 @@
 /** Source side: reads what a path is into a `TreeEntry`. Under the lock of the stream. */
 import type { TreeEntry } from '../../../protocol/resync.ts';
 import { readXattrs } from './inode-attributes.ts';
-import { LinkGroups } from './link-groups.ts';
 import { type PathKey, pathOf } from './paths.ts';
-import {
-  type CallFailure,
-  EXDEV,
-  S_IFDIR,
-  S_IFLNK,
-  type Store,
-  newFileStat,
-  typeOf,
-} from './store.ts';
+import { type CallFailure, EXDEV, S_IFLNK, type Store, newFileStat, typeOf } from './store.ts';
 
 const NOTHING = new Uint8Array(0);
 
 export class SourceEntries {
   readonly #store: Store;
-  readonly #groups: LinkGroups;
   readonly #volume: number | undefined;
 
   constructor(store: Store) {
     this.#store = store;
-    this.#groups = new LinkGroups(store);
     const stat = newFileStat();
     store.fs.statFd(store.root, stat);
     this.#volume = stat.volume;
@@ -42,10 +31,10 @@ export class SourceEntries {
     if (typeof target === 'number') return { call: 'readlink', errno: -target };
     const xattrs = readXattrs(this.#store, key);
     if ('errno' in xattrs) return xattrs;
-    const shared = type !== S_IFDIR && stat.nlink > 1;
-    const other = shared ? this.#groups.enter(key, stat.ino) : undefined;
     return {
       name,
+      ino: stat.ino,
+      links: stat.nlink,
       mode: stat.mode,
       uid: stat.uid,
       gid: stat.gid,
@@ -55,7 +44,6 @@ export class SourceEntries {
       modified: stat.modified,
       target,
       xattrs,
-      linkTo: other === undefined ? undefined : pathOf(other),
     };
   }
 }
