@@ -75,7 +75,7 @@ export class ActionLane {
     }
   }
 
-  /** Undefined when it took longer; it is then cancelled and given a moment to come to rest. */
+  /** Undefined when it took longer, although it was then cancelled and given a moment to end. */
   async #limited<T>(work: Promise<T>, ms: number, canceller: Canceller): Promise<T | undefined> {
     let clear = (): void => undefined;
     const limit = new Promise<undefined>((resolve) => {
@@ -88,8 +88,8 @@ export class ActionLane {
     const rest = new Promise<undefined>((resolve) => {
       clear = this.#timer.after(REST_MS, () => resolve(undefined));
     });
-    await Promise.race([work, rest]);
+    const late = await Promise.race([work.then((value) => ({ value })), rest]);
     clear();
-    return undefined;
+    return late?.value;
   }
 }

@@ -78,6 +78,8 @@ interface Resource {
   /** When to try a failed stop again. */
   retryAt: Instant;
   gaveUp: boolean;
+  /** Why it failed last. */
+  failure: string;
 }
 
 const STOP_RETRY_MS = 2000;
@@ -110,7 +112,12 @@ export class GroupEngine {
 
   /** A resource that gave up keeps the group from coming online here. */
   hasGivenUp(): boolean {
-    return [...this.#resources.values()].some((r) => r.gaveUp);
+    return this.givenUp() !== undefined;
+  }
+
+  givenUp(): { readonly id: ResourceId; readonly reason: string } | undefined {
+    const given = [...this.#resources.values()].find((r) => r.gaveUp);
+    return given === undefined ? undefined : { id: given.config.id, reason: given.failure };
   }
 
   view(now: Instant): readonly {
@@ -214,6 +221,7 @@ export class GroupEngine {
   #failed(r: Resource, reason: string, now: Instant): readonly EngineEffect[] {
     r.state = 'failed';
     r.detail = reason;
+    r.failure = reason;
     r.monitorId = undefined;
     if (this.#target === 'stopped') return [];
     const restart = r.restarts.tryRestart(now);
@@ -330,6 +338,7 @@ function newResource(config: ResourceConfig): Resource {
     monitorAt: NEVER,
     retryAt: NEVER,
     gaveUp: false,
+    failure: '',
   };
 }
 

@@ -114,6 +114,7 @@ export class GroupCore {
   #gaveUpAt: Instant = NEVER;
   #refreshedAt = 0 as Instant;
   #handTo: NodeId | undefined;
+  #claimedFrom: NodeId | undefined;
   #request: Request | undefined;
   #leaving = false;
   /** What the last lasting trouble that was told was about, to tell it once. */
@@ -306,7 +307,10 @@ export class GroupCore {
       return;
     }
     const stale = staleCopies(record, this.#o.me);
-    if (stale.length > 0) return this.#sayStale(record, stale);
+    if (stale.length > 0) {
+      if (now - this.#ownerLostAt >= UNCLAIMED_MS) this.#sayStale(record, stale);
+      return;
+    }
     if (now < this.#claimDueAt()) return;
     this.#beginClaim(record, now);
   }
@@ -434,6 +438,7 @@ export class GroupCore {
 
   #beginClaim(record: OwnershipRecord, now: Instant): void {
     const owner = record.owner;
+    this.#claimedFrom = owner;
     this.#reason =
       owner === this.#o.me
         ? `${owner} owned it before it was restarted`
@@ -662,7 +667,8 @@ export class GroupCore {
   #settledClaim(purpose: 'create' | 'claim', outcome: ProposalOutcome, now: Instant): void {
     if (this.#phase !== 'claiming') return;
     if (outcome.type === 'chosen' && outcome.record.owner === this.#o.me) {
-      const kind = purpose === 'create' ? 'first-start' : 'failover';
+      const again = this.#claimedFrom === this.#o.me ? 'restarted' : 'failover';
+      const kind = purpose === 'create' ? 'first-start' : again;
       const text = `${this.#o.me} owns the group at epoch ${outcome.record.epoch}: ${this.#reason}`;
       this.#say('info', kind, text);
       return this.#own(outcome.record, this.#reason, now);
@@ -744,8 +750,10 @@ export class GroupCore {
       return this.#transfer(outcome.record, now);
     }
     if (start && this.#phase === 'owning') return;
+    const wanted = `"${this.#id}" is wanted ${outcome.record.want}`;
+    const soon = start && this.#ownerIsLost();
     this.#replyRequest(
-      `"${this.#id}" is wanted ${outcome.record.want}; it runs on no reachable node`,
+      soon ? `${wanted} and starts now` : `${wanted}; it runs on no reachable node`,
     );
   }
 
@@ -963,8 +971,8 @@ export class GroupCore {
   }
 
   #failure(): string {
-    const failed = this.#engine.view(0 as Instant).find((r) => r.state !== 'online');
-    return failed === undefined ? 'a resource failed' : `"${failed.id}" failed: ${failed.detail}`;
+    const failed = this.#engine.givenUp();
+    return failed === undefined ? 'a resource failed' : `"${failed.id}" failed: ${failed.reason}`;
   }
 
   #sayStale(record: OwnershipRecord, stale: readonly ResourceId[]): void {
