@@ -160,7 +160,9 @@ function checkVirtualIp(
   }
   for (const id of group.nodes ?? []) {
     const node = draft.nodes.find((candidate) => candidate.id === id);
-    if (node?.addresses === undefined || node.addresses.has(value.link)) continue;
+    // Without any address it has been reported already.
+    if (node?.addresses === undefined || node.addresses.size === 0) continue;
+    if (node.addresses.has(value.link)) continue;
     out.error({
       path,
       found: `the link "${value.link}", on which "${id}" has no address`,

@@ -30,7 +30,11 @@ export interface ConfigJudgement {
 export function judgeConfig(file: unknown): ConfigJudgement {
   const parsed = configSchema.safeParse(file);
   const ofSchema = parsed.success ? [] : parsed.error.issues.flatMap((i) => explain(i, file));
-  const findings = withoutRepeats([...ofSchema, ...checkDraft(readDraft(file))]);
+  const findings = withoutRepeats([
+    ...prototypeKeys(file, []),
+    ...ofSchema,
+    ...checkDraft(readDraft(file)),
+  ]);
   const faulty = findings.some(({ severity }) => severity === 'error');
   const config = parsed.success && !faulty ? normalizeConfig(parsed.data) : undefined;
   return { config, findings };
@@ -43,6 +47,16 @@ function withoutRepeats(findings: readonly ConfigFinding[]): ConfigFinding[] {
     const key = JSON.stringify([path, found, expected]);
     return !seen.has(key) && seen.add(key);
   });
+}
+
+/** The one key that the schema library passes over in silence. */
+function prototypeKeys(value: unknown, path: ConfigPath): ConfigFinding[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === '__proto__'
+      ? [unknownKey(path, key, [])]
+      : prototypeKeys(inner, [...path, Array.isArray(value) ? Number(key) : key]),
+  );
 }
 
 function explain(issue: Issue, file: unknown): ConfigFinding[] {

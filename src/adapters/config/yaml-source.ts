@@ -47,7 +47,8 @@ export function readYaml(text: string): YamlSource {
     stringKeys: true,
     uniqueKeys: true,
     prettyErrors: false,
-    logLevel: 'silent',
+    // Not 'silent': that would let a second document pass.
+    logLevel: 'error',
   });
   const at = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
