@@ -2,128 +2,31 @@
  * Real heart processes on loopback, each with a client in the place of control: leases, death and
  * freeze of processes, revocation, strangers. Times are measured by the lease mark, as a mirror does.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../adapters/clock.ts';
 import { newBoot, PacketGuard } from '../adapters/crypto/packet-guard.ts';
-import { connectLines, type LineClient } from '../adapters/line-socket.ts';
+import { connectLines } from '../adapters/line-socket.ts';
 import { createLog } from '../adapters/log.ts';
 import { must } from '../base/assert.ts';
 import type { NodeSetup } from '../protocol/config.ts';
-import type { FromHeart, ToHeart } from '../protocol/heart-ipc.ts';
-import type { Epoch, GroupId, LinkId, NodeId } from '../protocol/ids.ts';
-import { decodeLeaseMark } from '../protocol/lease-mark.ts';
+import type { FromHeart } from '../protocol/heart-ipc.ts';
+import type { Epoch, LinkId, NodeId } from '../protocol/ids.ts';
+import { G, HeartNode, until } from '../../test/heart/heart-node.ts';
 
 const [A, B, C] = ['a', 'b', 'c'] as NodeId[] as [NodeId, NodeId, NodeId];
-const G = 'g' as GroupId;
 const E1 = 1 as Epoch;
 const E2 = 2 as Epoch;
 const LINKS = ['lan', 'cable'] as LinkId[];
 const LEASE_MS = 300;
-const WAIT_MS = 5000;
 const log = createLog({ name: 'test', level: 'silent' });
-const heartProgram = fileURLToPath(new URL('heart.ts', import.meta.url));
-
-type Of<T extends FromHeart['type']> = Extract<FromHeart, { type: T }>;
-
-/** One node: its heart's process, and this test as its control. */
-class Node {
-  readonly id: NodeId;
-  readonly setup: NodeSetup;
-  readonly received: FromHeart[] = [];
-  readonly client: LineClient<ToHeart>;
-  process: ChildProcess;
-
-  constructor(id: NodeId, setup: NodeSetup) {
-    this.id = id;
-    this.setup = setup;
-    mkdirSync(setup.runDir, { recursive: true });
-    writeFileSync(join(setup.runDir, 'setup.json'), JSON.stringify(setup));
-    this.process = this.#spawn();
-    this.client = connectLines<FromHeart, ToHeart>({
-      path: join(setup.runDir, 'heart.sock'),
-      log,
-      onOpen: (client) => {
-        client.send({ type: 'hello', role: 'control', name: 'control', pid: process.pid });
-      },
-      onMessage: (message) => this.received.push(message),
-    });
-  }
-
-  restart(): void {
-    this.received.length = 0;
-    this.process = this.#spawn();
-  }
-
-  async kill(): Promise<void> {
-    const gone = new Promise((resolve) => this.process.once('exit', resolve));
-    this.process.kill('SIGKILL');
-    await gone;
-  }
-
-  async end(): Promise<void> {
-    this.client.close();
-    if (this.process.exitCode === null && this.process.signalCode === null) await this.kill();
-  }
-
-  send(message: ToHeart): void {
-    if (!this.client.send(message)) throw new Error(`heart of ${this.id} is not connected`);
-  }
-
-  /** The acceptor's table of a node on which all is well. */
-  records(owner: NodeId, epoch: Epoch, after?: number): void {
-    this.send({ type: 'records', records: [{ group: G, owner, epoch }], after });
-  }
-
-  async next<T extends FromHeart['type']>(
-    type: T,
-    which: (message: Of<T>) => boolean = () => true,
-  ): Promise<Of<T>> {
-    let found: Of<T> | undefined;
-    await until(() => {
-      const at = this.received.findIndex((m) => m.type === type && which(m as Of<T>));
-      if (at < 0) return false;
-      found = this.received[at] as Of<T>;
-      this.received.splice(0, at + 1);
-      return true;
-    }, `${type} from the heart of ${this.id}`);
-    return must(found, 'until() came back');
-  }
-
-  async ask(id: number, owner: NodeId): Promise<Of<'revoked'>> {
-    this.send({ type: 'revoke', id, group: G, owner });
-    return this.next('revoked', (m) => m.id === id);
-  }
-
-  async hears(...peers: readonly NodeId[]): Promise<void> {
-    await this.next('peers', ({ peers: reports }) =>
-      peers.every((id) => reports.find((peer) => peer.node === id)?.state === 'up'),
-    );
-  }
-
-  /** Whether a mirror of this node may answer now. */
-  marked(epoch: Epoch): boolean {
-    const mark = decodeLeaseMark(readFileSync(join(this.setup.runDir, 'lease', G)));
-    return mark?.epoch === epoch && systemClock.now() < mark.validUntil;
-  }
-
-  #spawn(): ChildProcess {
-    return spawn(
-      process.execPath,
-      [heartProgram, join(this.setup.runDir, 'setup.json'), '--no-children'],
-      { stdio: ['ignore', 'ignore', 'inherit'] },
-    );
-  }
-}
 
 let dir = '';
 let port = 0;
-let nodes: Node[] = [];
+let nodes: HeartNode[] = [];
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tako-heart-'));
@@ -147,15 +50,7 @@ async function freePort(): Promise<number> {
   return found;
 }
 
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + WAIT_MS;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`not within ${WAIT_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function start(...ids: readonly NodeId[]): Node[] {
+function start(...ids: readonly NodeId[]): HeartNode[] {
   const address = (id: NodeId, link: number): string =>
     `127.0.${100 + link}.${ids.indexOf(id) + 1}`;
   nodes = ids.map((id) => {
@@ -186,13 +81,13 @@ function start(...ids: readonly NodeId[]): Node[] {
         groups: [],
       },
     };
-    return new Node(id, setup);
+    return new HeartNode(id, setup);
   });
   return nodes;
 }
 
 /** All hear each other, and `a` has the lease of the group. */
-async function startOwned(...ids: readonly NodeId[]): Promise<Node[]> {
+async function startOwned(...ids: readonly NodeId[]): Promise<HeartNode[]> {
   const all = start(...ids);
   await Promise.all(all.map((node) => node.hears(...ids.filter((id) => id !== node.id))));
   for (const node of all) node.records(A, E1);
@@ -202,8 +97,8 @@ async function startOwned(...ids: readonly NodeId[]): Promise<Node[]> {
   return all;
 }
 
-const three = async (): Promise<[Node, Node, Node]> =>
-  (await startOwned(A, B, C)) as [Node, Node, Node];
+const three = async (): Promise<[HeartNode, HeartNode, HeartNode]> =>
+  (await startOwned(A, B, C)) as [HeartNode, HeartNode, HeartNode];
 
 test('hearts find each other; the owner gets its lease and a mark', async () => {
   const [a] = await three();
@@ -278,7 +173,7 @@ test('a voter that was killed is quiet for one lease, and the lease lives on', a
 });
 
 test('with two voters both are needed: the lease ends with the other, and comes back', async () => {
-  const [a, b] = (await startOwned(A, B)) as [Node, Node];
+  const [a, b] = (await startOwned(A, B)) as [HeartNode, HeartNode];
   await b.kill();
   const lost = await a.next('lease', (lease) => !lease.held);
   expect(lost.reason).toMatch(/^1 of 2 voters uphold it: a \(2 needed; without b\)$/u);
@@ -319,7 +214,7 @@ test('messages arrive once, though they travel on every link', async () => {
 });
 
 test('strangers, other keys and garbage are counted and change nothing', async () => {
-  const [a] = (await startOwned(A, B)) as [Node, Node];
+  const [a] = (await startOwned(A, B)) as [HeartNode, HeartNode];
   const options = { cluster: 'test', self: B, boot: newBoot(), peers: [A] };
   const guard = new PacketGuard({ ...options, key: Buffer.alloc(32, 1) });
   const beat = must(guard.seal(A, { kind: 'heartbeat', round: 1, claims: [], hearsOn: [] }), 'ok');
@@ -343,7 +238,7 @@ test('strangers, other keys and garbage are counted and change nothing', async (
 });
 
 test('a second control is turned away; nonsense on the socket ends that connection', async () => {
-  const [a] = (await startOwned(A, B)) as [Node, Node];
+  const [a] = (await startOwned(A, B)) as [HeartNode, HeartNode];
   let closed = 0;
   for (const hello of [
     { type: 'hello', role: 'control', name: 'control', pid: 1 },
@@ -368,7 +263,7 @@ test('a second control is turned away; nonsense on the socket ends that connecti
 });
 
 test('SIGTERM gives everything up and leaves no socket behind', async () => {
-  const [a] = (await startOwned(A, B)) as [Node, Node];
+  const [a] = (await startOwned(A, B)) as [HeartNode, HeartNode];
   const code = new Promise((resolve) => a.process.once('exit', resolve));
   a.process.kill('SIGTERM');
   expect(await code).toBe(0);

@@ -1,53 +1,12 @@
 /**
- * The heart of a node: `node src/daemon/heart.ts SETUP_JSON_FILE [--no-children]`.
+ * The heart of a node: `node src/daemon/heart.ts SETUP_JSON_FILE [--no-children]`. See `heart/heart-main.ts`.
  *
- * Puts the pieces together: the runner (core, links, addresses, lease marks), the socket for control
- * and mirrors, the supervisor of both. `--no-children` starts none, for tests and for a person who
- * starts them by hand.
- *
- * SIGTERM or SIGINT: control ends first (it hands over or stops its groups), then the mirrors, then
- * the leases and addresses are given up and the heart ends. Any other death is none of the children's
- * business: they go on, and the next heart adopts them.
+ * This file imports next to nothing: first the engine's flags and the cache of compiled code are set
+ * up, because a heart that died must beat again within a lease.
  */
-import { systemClock } from '../adapters/clock.ts';
-import { Supervisor } from '../adapters/supervise/supervisor.ts';
-import { Children } from './heart/children.ts';
-import { HeartRunner } from './heart/heart-runner.ts';
-import { HeartServer } from './heart/heart-server.ts';
-import { runDaemon, type Started } from './heart/start-heart.ts';
+import { prepareEngine } from './heart/engine.ts';
 
-async function main({ setup, setupFile, key, log }: Started): Promise<void> {
-  const { runDir } = setup;
-  const server = new HeartServer(runDir, log);
-  const runner = new HeartRunner({
-    setup,
-    key,
-    clock: systemClock,
-    log,
-    report: (message) => server.report(message),
-  });
-  runner.start();
-  await server.listen(runner);
-  const supervisor = new Supervisor({ runDir, log, clock: systemClock });
-  const children = new Children(setup, setupFile, supervisor);
-  if (!process.argv.includes('--no-children')) children.start();
-  log.info('heart started', { boot: runner.boot });
-
-  let ending = false;
-  const end = async (signal: string): Promise<void> => {
-    if (ending) return;
-    ending = true;
-    log.info('heart asked to end', { signal });
-    await children.stop();
-    runner.giveUp();
-    supervisor.close();
-    await server.close();
-    runner.close();
-    log.info('heart ended');
-    process.exit(0);
-  };
-  process.on('SIGTERM', (signal) => void end(signal));
-  process.on('SIGINT', (signal) => void end(signal));
-}
-
+prepareEngine();
+const { runDaemon } = await import('./heart/start-heart.ts');
+const { main } = await import('./heart/heart-main.ts');
 await runDaemon('heart', main);

@@ -198,10 +198,15 @@ class World {
     this.step(member, { type: 'revokeAsked', id: member.lastRevoke, group: G });
   }
 
+  again(member: Member, vote: Vote): void {
+    if (!this.calm) this.whenThawed(member, () => this.accept(member, vote, vote.owner));
+  }
+
   write(member: Member, vote: Vote): void {
     member.writing = vote;
     const run = member.controlRun;
-    this.later(this.calm ? 5 : this.prng.below(60), () => {
+    const slow = this.calm ? 5 : this.prng.chance(0.5) ? 0 : this.prng.below(60);
+    this.later(slow, () => {
       if (member.controlRun !== run || this.#frozen(member)) {
         // Lost by a crash, or held up: written when the machine goes on.
         if (member.controlRun === run) this.later(20, () => this.finish(member, vote, run));
@@ -243,7 +248,11 @@ class World {
     const dice = prng.float();
     if (dice < faults.freezes) member.frozenUntil = this.now + prng.below(1500);
     else if (dice < faults.freezes + faults.kills) {
-      if (!this.#frozen(member)) this.startHeart(member);
+      if (this.#frozen(member)) return;
+      this.startHeart(member);
+      // Somebody wants to profit from what it forgot.
+      const other = prng.pick(this.members);
+      this.later(prng.below(20), () => this.propose(other, other));
     } else if (dice < faults.freezes + faults.kills + faults.controlKills) {
       if (!this.#frozen(member)) this.startControl(member);
     } else if (prng.chance(0.3)) this.handOver(member);
@@ -295,10 +304,12 @@ class World {
       member.mark = { epoch: effect.epoch, validUntil: effect.validUntil };
       if (effect.validUntil > 0) this.leases += 1;
     } else if (effect.type === 'report' && effect.message.type === 'revoked') {
-      const { id, ok } = effect.message;
+      const { id, ok, remainingMs } = effect.message;
       const vote = member.pending.get(id);
       member.pending.delete(id);
-      if (!ok || vote === undefined) return;
+      if (vote === undefined) return;
+      // A proposer waits what is left and tries again: at the first moment that is allowed.
+      if (!ok) return this.later(remainingMs / member.rate + 0.01, () => this.again(member, vote));
       member.doneRevoke = id;
       const present = member.writing ?? member.vote;
       if (member.writing !== undefined || vote.epoch <= present.epoch) {

@@ -1,5 +1,4 @@
 /** What the heart and the witness have in common: reading the setup, real time, log, signals. */
-import { execve } from 'node:process';
 import { mkdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TakoError } from '../../base/tako-error.ts';
@@ -10,9 +9,8 @@ import { createLog } from '../../adapters/log.ts';
 import { openLog, trimLog } from '../../adapters/supervise/child-log.ts';
 import { becomeRealTime } from '../../adapters/supervise/real-time.ts';
 import { readClusterKey } from '../../adapters/tls-psk.ts';
+import { keepCompiledCode } from './engine.ts';
 
-/** Helper threads of the engine would run beside the heart at another priority. */
-const ENGINE_FLAG = '--single-threaded';
 const EXIT_UNUSABLE = 78;
 const EXIT_BROKEN = 70;
 
@@ -28,20 +26,14 @@ export async function runDaemon(
   name: 'heart' | 'witness',
   main: (started: Started) => Promise<void>,
 ): Promise<void> {
-  ensureEngineFlags();
   try {
     await main(prepare(name));
+    keepCompiledCode();
   } catch (error) {
     const next = error instanceof TakoError && error.next !== undefined ? `\n  ${error.next}` : '';
     process.stderr.write(`tako ${name}: ${messageOf(error)}${next}\n`);
     process.exit(error instanceof TakoError ? EXIT_UNUSABLE : EXIT_BROKEN);
   }
-}
-
-function ensureEngineFlags(): void {
-  if (process.execArgv.includes(ENGINE_FLAG) || execve === undefined) return;
-  const args = [process.execPath, ENGINE_FLAG, ...process.execArgv, ...process.argv.slice(1)];
-  execve(process.execPath, args, process.env);
 }
 
 function prepare(name: string): Started {
@@ -62,6 +54,8 @@ function prepare(name: string): Started {
     bindings: { node: setup.node },
     destination: { write: logFile(path) },
   });
+  // An exception ends the process; the next one starts at once, and the reason is not lost.
+  process.on('uncaughtExceptionMonitor', (error) => log.error(`${name} broke`, { error }));
   const realTime = becomeRealTime();
   if (realTime.why.length === 0) log.info('runs in real time');
   else log.warn('does not run in real time: heavy load may look like a failure', { ...realTime });

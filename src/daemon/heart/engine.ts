@@ -1,0 +1,26 @@
+/**
+ * The JavaScript engine of a heart: one thread only, and code that is compiled once per machine
+ * start. Imports nothing of Tako, so that everything else can come from the cache.
+ */
+import { enableCompileCache, flushCompileCache } from 'node:module';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+
+/** Helper threads of the engine would run beside the heart at another priority. */
+const ENGINE_FLAG = '--single-threaded';
+
+/** Replaces the process by itself with the right flags, unless it has them. */
+export function prepareEngine(): void {
+  if (!process.execArgv.includes(ENGINE_FLAG) && process.execve !== undefined) {
+    const args = [process.execPath, ENGINE_FLAG, ...process.execArgv, ...process.argv.slice(1)];
+    process.execve(process.execPath, args, process.env);
+  }
+  const setupFile = process.argv[2];
+  // RUNDIR is private to root: nobody else can put code there.
+  if (setupFile !== undefined) enableCompileCache(join(dirname(setupFile), 'compile-cache'));
+}
+
+/** Everything that will be needed is loaded: keep it for the next start. */
+export function keepCompiledCode(): void {
+  flushCompileCache();
+}
