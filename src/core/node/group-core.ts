@@ -203,7 +203,7 @@ export class GroupCore {
         this.#heardDecided(event.decided, now);
         break;
       case 'probed':
-        this.#found = event.found;
+        this.#found = event.found.map((seen) => this.#knownAddress(seen));
         break;
       case 'actionFinished':
         this.#actionFinished(event, now);
@@ -767,6 +767,13 @@ export class GroupCore {
 
   #actionFinished(event: Extract<CoreEvent, { type: 'actionFinished' }>, now: Instant): void {
     this.#engineDid(this.#engine.actionFinished(event.result, now), now);
+  }
+
+  /** What the heart does not report of an address it does not hold. */
+  #knownAddress(seen: Observation): Observation {
+    const config = this.#o.group.resources.find((r) => r.id === seen.resource);
+    const gone = config?.agent === 'virtual-ip' && seen.state === 'unknown';
+    return gone ? { ...seen, state: 'stopped' } : seen;
   }
 
   /** Without a lease an address is meant to be gone; that is no failure of it. */
