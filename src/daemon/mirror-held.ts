@@ -39,8 +39,6 @@ export class HeldReplies {
   #highest = 0;
   #timer: NodeJS.Timeout | undefined;
   #over = false;
-  /** Local syncs under way. Their descriptors must stay open until they end. */
-  #syncing = 0;
 
   constructor(deps: HeldDeps) {
     this.#deps = deps;
@@ -53,10 +51,6 @@ export class HeldReplies {
 
   get leaseValid(): boolean {
     return this.#deps.lease.valid(this.#deps.clock.now());
-  }
-
-  get syncsUnderWay(): number {
-    return this.#syncing;
   }
 
   /** Takes over what the capture worker has pushed. */
@@ -109,9 +103,7 @@ export class HeldReplies {
   }
 
   #syncHere(token: number, held: HeldRecord): void {
-    this.#syncing += 1;
     const done = (error: NodeJS.ErrnoException | null): void => {
-      this.#syncing -= 1;
       if (this.#over) return;
       if (error !== null) {
         this.#replies.set(token, errorReply(held.reply, error.errno ?? -EIO));

@@ -38,6 +38,8 @@ import type { HeldReplies } from './mirror-held.ts';
 import type { StreamReader } from './mirror-stream.ts';
 
 const STALL_MS_MIN = 150;
+/** A copy that answers and yet holds replies back for so long without any progress has failed. */
+const STUCK_MS = 5000;
 /** Silence after which a connection is dropped even if no other can be had. */
 const DEAD_MS = 3000;
 const CONNECT_AGAIN_MS = 50;
@@ -101,6 +103,8 @@ export class PrimaryPeer {
   /** What was sent and not applied yet: number of the last entry and position behind it. */
   #sent: { last: number; next: number }[] = [];
   #neededFrom = 0;
+  /** It holds replies back and has made no progress since. */
+  #holdsSince: Instant | undefined;
 
   constructor(peer: MirrorPeer, context: PeerContext) {
     this.#peer = peer;
@@ -187,12 +191,28 @@ export class PrimaryPeer {
   }
 
   timePassed(now: Instant): void {
-    if (this.joined) return this.#tell(this.#silence.timePassed(now));
+    if (this.joined) {
+      this.#tell(this.#silence.timePassed(now));
+      return this.#lookWhetherStuck(now);
+    }
     // Nobody waits for its acknowledgements, so nobody may wait for the space that it takes.
     const { stream, secondaryLostMs } = this.#with;
     if (!this.#streaming || !stream.crowded) return;
     if (this.#silence.silentFor(now) < secondaryLostMs) return;
     this.#connection?.close('it does not answer while the stream needs its space');
+  }
+
+  /** It speaks, but what replies wait for does not come: its disk hangs, most likely. */
+  #lookWhetherStuck(now: Instant): void {
+    const holds = this.#streaming && this.#with.tracker.holders().includes(this.node);
+    if (!holds) this.#holdsSince = undefined;
+    else this.#holdsSince ??= now;
+    if (this.#holdsSince === undefined || now - this.#holdsSince < STUCK_MS) return;
+    const reason = `it answers, but has made nothing durable for ${STUCK_MS / 1000} s`;
+    if (this.#reportedCaughtUp) this.#with.report({ type: 'peerFailed', peer: this.node, reason });
+    else this.#with.held.apply(() => this.#with.tracker.leave(this.node));
+    // Once more after the same time, if nothing came of it.
+    this.#holdsSince = now;
   }
 
   /** What a control process that has just connected needs to hear. */
@@ -452,6 +472,7 @@ export class PrimaryPeer {
     const { applied, stable } = ack.value;
     if (applied > stream.last) return this.#connection?.close('it acknowledged what was not sent');
     this.#acknowledged(applied);
+    this.#holdsSince = undefined;
     // Expelled, and yet it follows: it may come in again.
     if (!this.joined && !this.#resyncing) this.#join(stream.last);
     held.apply(() => tracker.acknowledged(this.node, applied, stable));

@@ -57,11 +57,6 @@ export class AckTracker {
     return this.#open;
   }
 
-  /** Who is waited for, sorted by name. */
-  waitSet(): readonly NodeId[] {
-    return [...this.#copies.keys()].toSorted();
-  }
-
   waitsFor(peer: NodeId): boolean {
     return this.#copies.has(peer);
   }
@@ -76,15 +71,6 @@ export class AckTracker {
       }
     }
     return [...holders].toSorted();
-  }
-
-  /** The lowest position that some copy in the wait set has applied; undefined without any. */
-  lowestApplied(): number | undefined {
-    let lowest: number | undefined;
-    for (const { applied } of this.#copies.values()) {
-      if (lowest === undefined || applied < lowest) lowest = applied;
-    }
-    return lowest;
   }
 
   /** True when every copy that has to have `seq` on stable storage has it. */
