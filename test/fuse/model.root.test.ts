@@ -234,7 +234,7 @@ describe('random operations', () => {
       if (step % 20 === 0) become(dice.pick(USERS));
       const act = must(dice.pick([nameStep, objectStep, dataStep]), 'one of three')(dice);
       const results = [act(both[0]), act(both[1])] as const;
-      expect(results[0], `step ${step}: ${act}`).toEqual(results[1]);
+      expect(results[0], `step ${step}: ${String(act)}`).toEqual(results[1]);
     }
     become(0);
     for (const side of both) side.close();

@@ -16,6 +16,7 @@ import type { Change } from '../../src/protocol/change.ts';
 import type { ChangeSink } from '../../src/ports/change-sink.ts';
 import type { FileStat } from '../../src/ports/file-system.ts';
 import { LinuxFileSystem } from '../../src/adapters/system/file-system.ts';
+import { LinuxFuseDevice } from '../../src/adapters/system/fuse-device.ts';
 import { mountFuse, openFuseDevice } from '../../src/adapters/system/mount.ts';
 import { clearOwnUmask } from '../../src/adapters/system/own-umask.ts';
 import { createOperations } from '../../src/fuse/ops/operations.ts';
@@ -136,7 +137,7 @@ function main(): void {
   };
   const log = { debug: () => {}, info: () => {}, warn: say('warn'), error: say('error') };
   const fileSystem = new LinuxFileSystem();
-  runSession(deviceFd, {
+  runSession(new LinuxFuseDevice(deviceFd), {
     log,
     stop: () => false,
     serve: (wiring) => createOperations({ root, ...wiring }, { fileSystem, sink, log }),

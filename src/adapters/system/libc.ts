@@ -44,6 +44,11 @@ export const libc = {
     ['int', 'void *', 'int', 'uint32_t', 'void *'],
   ),
   fstatvfs: declare<(fd: number, into: Bytes) => number>('fstatvfs', 'int', ['int', 'void *']),
+  poll: declare<(polled: Bytes, count: number, timeoutMs: number) => number>('poll', 'int', [
+    'void *',
+    'unsigned long',
+    'int',
+  ]),
   read: declare<(fd: number, into: Bytes, size: number) => number>('read', 'intptr_t', [
     'int',
     'void *',

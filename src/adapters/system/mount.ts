@@ -48,7 +48,7 @@ export interface FuseMount {
 /** A new connection to the kernel's FUSE, for {@link mountFuse}. Close it when the session is over. */
 export function openFuseDevice(): number {
   try {
-    return openSync('/dev/fuse', fs.O_RDWR);
+    return openSync('/dev/fuse', fs.O_RDWR | fs.O_NONBLOCK);
   } catch (cause) {
     throw new TakoError('system-call', `Cannot open /dev/fuse: ${messageOf(cause)}`, {
       next: 'Load the module with "modprobe fuse"; in a container, pass the device /dev/fuse to it',

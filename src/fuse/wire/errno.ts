@@ -3,10 +3,13 @@
  * protocol wants them. They are the same on all architectures that Node.js runs on.
  */
 export const ENOENT = -2;
+export const EINTR = -4;
 export const EIO = -5;
 export const EBADF = -9;
+export const EAGAIN = -11;
 export const EEXIST = -17;
 export const EXDEV = -18;
+export const ENODEV = -19;
 export const ENOTDIR = -20;
 export const EINVAL = -22;
 export const ENOTTY = -25;
