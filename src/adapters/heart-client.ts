@@ -21,6 +21,8 @@ export interface HeartClientOptions {
 interface Wish {
   epoch: Epoch;
   readonly addresses: Map<ResourceId, WantedAddress>;
+  /** No longer wanted; the heart is to say that they are not held. */
+  readonly gone: Set<ResourceId>;
 }
 
 const UNKNOWN: AddressState = { state: 'unknown', detail: 'the heart has not answered yet' };
@@ -58,16 +60,22 @@ export class HeartClient implements AddressKeeper {
   }
 
   want(group: GroupId, epoch: Epoch, address: WantedAddress): void {
-    const wish = this.#wishes.get(group) ?? { epoch, addresses: new Map() };
+    const wish = this.#wishes.get(group) ?? { epoch, addresses: new Map(), gone: new Set() };
     wish.epoch = epoch;
     wish.addresses.set(address.resource, address);
+    wish.gone.delete(address.resource);
     this.#wishes.set(group, wish);
     this.#wished(group, address.resource);
   }
 
   unwant(group: GroupId, resource: ResourceId): void {
-    const wish = this.#wishes.get(group) ?? { epoch: 0 as Epoch, addresses: new Map() };
+    const wish = this.#wishes.get(group) ?? {
+      epoch: 0 as Epoch,
+      addresses: new Map(),
+      gone: new Set(),
+    };
     wish.addresses.delete(resource);
+    wish.gone.add(resource);
     this.#wishes.set(group, wish);
     this.#wished(group, resource);
   }
@@ -102,7 +110,8 @@ export class HeartClient implements AddressKeeper {
     const wish = this.#wishes.get(group);
     if (wish === undefined) return;
     const addresses = [...wish.addresses.values()];
-    this.#client.send({ type: 'addresses', group, epoch: wish.epoch, addresses });
+    const gone = [...wish.gone];
+    this.#client.send({ type: 'addresses', group, epoch: wish.epoch, addresses, gone });
   }
 
   #opened(client: LineClient<ToHeart>): void {

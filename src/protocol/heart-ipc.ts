@@ -83,12 +83,16 @@ export type ToHeart =
       readonly owner: NodeId;
     }
   | { readonly type: 'send'; readonly to: NodeId; readonly body: unknown }
-  /** The addresses of a group to hold while its lease lives; the whole list each time. */
+  /**
+   * The addresses of a group to hold while its lease lives; the whole list each time. Each of
+   * `gone` is reported as `withdrawn`, also when this heart never held it.
+   */
   | {
       readonly type: 'addresses';
       readonly group: GroupId;
       readonly epoch: Epoch;
       readonly addresses: readonly WantedAddress[];
+      readonly gone?: readonly ResourceId[] | undefined;
     };
 
 /** Counted since the heart started. */

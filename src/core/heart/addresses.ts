@@ -26,6 +26,12 @@ interface Held {
   detail: string;
 }
 
+/** Of an earlier heart, still with the kernel. */
+interface Leftover {
+  readonly group: GroupId;
+  readonly address: WantedAddress;
+}
+
 interface Wanted {
   readonly epoch: Epoch;
   readonly addresses: readonly WantedAddress[];
@@ -35,13 +41,14 @@ export class Addresses {
   readonly #lifeMs: number;
   readonly #wanted = new Map<GroupId, Wanted>();
   readonly #held = new Map<GroupId, Map<ResourceId, Held>>();
-  #leftovers: readonly { readonly group: GroupId; readonly address: WantedAddress }[];
+  #leftovers: readonly Leftover[];
+  #gone: { readonly group: GroupId; readonly resources: readonly ResourceId[] }[] = [];
   readonly #leftoversEndAt: Instant;
 
   constructor(options: {
     readonly lifeSeconds: number;
     readonly startedAt: Instant;
-    readonly leftovers: readonly { readonly group: GroupId; readonly address: WantedAddress }[];
+    readonly leftovers: readonly Leftover[];
   }) {
     this.#lifeMs = options.lifeSeconds * 1000;
     this.#leftovers = options.leftovers;
@@ -57,6 +64,11 @@ export class Addresses {
     this.#wanted.delete(group);
   }
 
+  /** The next review reports these as withdrawn, after it has dropped what is to be dropped. */
+  confirmGone(group: GroupId, resources: readonly ResourceId[]): void {
+    if (resources.length > 0) this.#gone.push({ group, resources });
+  }
+
   /**
    * What to do now. `leaseUntil` gives the end of a group's lease at an epoch. Drops come first.
    */
@@ -65,7 +77,7 @@ export class Addresses {
     for (const group of [...this.#held.keys()]) {
       effects.push(...this.#dropUnwanted(group, now, leaseUntil));
     }
-    effects.push(...this.#dropLeftovers(now));
+    effects.push(...this.#dropLeftovers(now), ...this.#confirmGone());
     for (const [group, { epoch, addresses }] of this.#wanted) {
       const until = leaseUntil(group, epoch);
       if (now >= until) continue;
@@ -150,6 +162,26 @@ export class Addresses {
     );
     this.#leftovers = [];
     return left.map(({ group, address }) => ({ type: 'drop', group, address }));
+  }
+
+  #confirmGone(): HeartEffect[] {
+    const effects: HeartEffect[] = [];
+    for (const { group, resources } of this.#gone) {
+      for (const resource of resources) {
+        if (this.#held.get(group)?.has(resource) === true) continue;
+        const isLeftover = (left: Leftover): boolean =>
+          left.group === group && left.address.resource === resource;
+        for (const { address } of this.#leftovers.filter(isLeftover)) {
+          effects.push({ type: 'drop', group, address });
+        }
+        this.#leftovers = this.#leftovers.filter((left) => !isLeftover(left));
+        const detail = 'this node does not hold it';
+        const message = { type: 'address', group, resource, state: 'withdrawn', detail } as const;
+        effects.push({ type: 'report', message });
+      }
+    }
+    this.#gone = [];
+    return effects;
   }
 
   #keep(group: GroupId, address: WantedAddress, now: Instant, until: Instant): HeartEffect[] {

@@ -432,6 +432,23 @@ describe('addresses', () => {
     hear(LATER + 5, B, upheld(roundOf(claim(LATER, E1))));
   });
 
+  test('reported as withdrawn when asked, also when never held, and only once dropped', () => {
+    const gone = (now: number) =>
+      at(now, {
+        type: 'addressesWanted',
+        group: G,
+        epoch: E1,
+        addresses: [],
+        gone: [VIP.resource],
+      });
+    const told = (effects: readonly HeartEffect[]) =>
+      types(effects).filter((type) => type === 'drop' || type === 'report');
+    expect(told(gone(LATER + 6))).toEqual(['report']);
+    want(LATER + 7, E1, VIP);
+    done(LATER + 7, 'ok');
+    expect(told(gone(LATER + 8)).slice(0, 2)).toEqual(['drop', 'report']);
+  });
+
   test('held only under a lease at the epoch that was named', () => {
     expect(types(want(LATER + 6, E2, VIP))).toEqual([]);
     expect(want(LATER + 7, E1, VIP)).toContainEqual({

@@ -108,7 +108,8 @@ export class HeartCore {
       case 'revokeAsked':
         return this.#revoke(event.id, event.group, now);
       case 'addressesWanted':
-        return this.#addresses.want(event.group, event.epoch, event.addresses);
+        this.#addresses.want(event.group, event.epoch, event.addresses);
+        return this.#addresses.confirmGone(event.group, event.gone ?? []);
       case 'addressDone':
         this.#effects.push(...this.#addresses.done(event.group, event.resource, event.result, now));
         return;

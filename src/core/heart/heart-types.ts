@@ -60,6 +60,8 @@ export type HeartEvent = { readonly now: Instant } & (
       readonly group: GroupId;
       readonly epoch: Epoch;
       readonly addresses: readonly WantedAddress[];
+      /** Control wants to hear that these are not held. */
+      readonly gone?: readonly ResourceId[] | undefined;
     }
   | {
       readonly type: 'addressDone';

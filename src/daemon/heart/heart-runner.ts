@@ -119,8 +119,8 @@ export class HeartRunner {
       case 'send':
         return this.#send(message.to, message.body);
       case 'addresses': {
-        const { group, epoch, addresses } = message;
-        return this.#step({ type: 'addressesWanted', group, epoch, addresses });
+        const { group, epoch, addresses, gone } = message;
+        return this.#step({ type: 'addressesWanted', group, epoch, addresses, gone });
       }
     }
   }
