@@ -26,7 +26,7 @@ const EVENTS = [
     level: 'warning',
     kind: 'failover',
     group: 'ledger',
-    text: 'Taking over from n1: silent on lan, mirror for 1.0 s',
+    text: 'Taking over from n1: silent for 1.0 s',
   },
   {
     id: 8,
@@ -313,7 +313,7 @@ describe('tako move, group, why, config reload', () => {
       "ledger is on n2 since n1 was lost.
 
       How it came to that:
-        2026-11-22 14:03:11.123  n2    failover          ledger: Taking over from n1: silent on lan, mirror for 1.0 s
+        2026-11-22 14:03:11.123  n2    failover          ledger: Taking over from n1: silent for 1.0 s
       "
     `);
   });
@@ -323,7 +323,7 @@ describe('tako events', () => {
   test('are one line each, without what would steer the terminal', async () => {
     const { out } = await tako('events -n 5');
     expect(out).toMatchInlineSnapshot(`
-      "2026-11-22 14:03:11.123  n2    failover          ledger: Taking over from n1: silent on lan, mirror for 1.0 s
+      "2026-11-22 14:03:11.123  n2    failover          ledger: Taking over from n1: silent for 1.0 s
       2026-11-22 14:03:11.400  n2    online            ledger/program: Said "�[31mred�[0m"
       "
     `);
