@@ -28,7 +28,7 @@ export class MirrorAgent implements Agent {
   async start(epoch: Epoch, _cancel: CancelSignal): Promise<ActionOutcome> {
     const { mirror, path } = this.#options;
     if (!(await mirror.whenConnected(CONNECT_MS))) return notConnected();
-    const status = mirror.status;
+    const status = await this.#askStatus();
     if (status?.role === 'primary' && status.epoch === epoch && status.mounted) {
       return { outcome: 'ok', detail: describe(status) };
     }
@@ -39,11 +39,13 @@ export class MirrorAgent implements Agent {
   async stop(_cancel: CancelSignal, mode: StopMode): Promise<ActionOutcome> {
     const { mirror, path } = this.#options;
     if (!(await mirror.whenConnected(CONNECT_MS))) {
-      // Without its process a mount answers nothing but errors: nothing can be acknowledged.
-      return { outcome: 'ok', detail: 'the mirror process does not run' };
+      // It may be hung and yet serve; the heart starts a dead one anew, which then answers.
+      return { outcome: 'unknown', detail: 'the mirror process does not answer' };
     }
-    if (mirror.status?.role !== 'primary')
+    const status = await this.#askStatus();
+    if (status !== undefined && status.role !== 'primary') {
       return { outcome: 'ok', detail: `${path} is not served` };
+    }
     const answer = await mirror.command({ type: mode === 'orderly' ? 'drain' : 'abort' });
     return outcomeOf(answer, `${path} is not served any more`);
   }
@@ -53,12 +55,18 @@ export class MirrorAgent implements Agent {
     if (!(await mirror.whenConnected(CONNECT_MS))) {
       return { state: 'stopped', detail: 'the mirror process does not run' };
     }
-    const status = mirror.status;
-    if (status === undefined) return { state: 'unknown', detail: 'no status yet' };
+    const status = await this.#askStatus();
+    if (status === undefined) return { state: 'failed', detail: 'the mirror process died' };
     if (status.role === 'primary' && status.mounted) {
       return { state: 'online', detail: describe(status) };
     }
     return { state: 'stopped', detail: `it is ${status.role}` };
+  }
+
+  /** As it is now; what it said last may be a second old. Undefined when it died meanwhile. */
+  async #askStatus(): Promise<MirrorStatus | undefined> {
+    const answer = await this.#options.mirror.command({ type: 'status' });
+    return answer.ok ? answer.status : undefined;
   }
 
   onChange(listener: (result: MonitorResult) => void): void {
