@@ -6,8 +6,7 @@
 import { defineConfig } from 'vitest/config';
 import { timeFactor } from './tools/lib/time-factor.ts';
 
-const SECOND_MS = 1000;
-const MINUTE_MS = 60 * SECOND_MS;
+const MINUTE_MS = 60_000;
 const factor = timeFactor();
 
 function limits(testMs: number, hookMs: number): { testTimeout: number; hookTimeout: number } {
@@ -31,7 +30,7 @@ export default defineConfig({
             'test/**/*.test.ts',
           ],
           exclude: ['**/*.root.test.ts', 'test/e2e/**'],
-          ...limits(20 * SECOND_MS, 20 * SECOND_MS),
+          ...limits(MINUTE_MS, MINUTE_MS),
         },
       },
       {
