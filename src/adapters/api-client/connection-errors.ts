@@ -39,8 +39,8 @@ export function explainConnection(error: unknown, socketPath: string): TakoError
   const found = FOUND[code] ?? messageOf(error);
   return new TakoError('not-running', `Cannot reach Tako at "${socketPath}": ${found}`, {
     next:
-      'Start it with "systemctl start tako" or "tako run --config FILE"; if it runs with another ' +
-      'run directory, name that with --run-dir',
+      'Start it with "systemctl start tako" or "tako run --config FILE"; if it was just started, ' +
+      'wait a moment; if it runs with another run directory, name that with --run-dir',
     cause: error,
   });
 }

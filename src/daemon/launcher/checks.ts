@@ -63,7 +63,8 @@ export function checkMachine(config: Config, self: Self, say: Say): void {
   if (runsMirrors) closeSync(openFuseDevice());
   const own = ownAddresses();
   for (const [link, address] of Object.entries(addresses)) {
-    if (own.has(address)) continue;
+    // All of 127.0.0.0/8 is there, though only one address of it is listed.
+    if (own.has(address) || address.startsWith('127.')) continue;
     say(
       'warning',
       `The address ${address} (link ${link} of ${id}) is on no network interface of this machine. ` +
