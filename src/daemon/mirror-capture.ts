@@ -5,10 +5,11 @@
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../adapters/clock.ts';
 import { createLog } from '../adapters/log.ts';
-import { CaptureSink } from '../adapters/mirror/stream/capture-sink.ts';
+import { CaptureSink, STOP_WORD } from '../adapters/mirror/stream/capture-sink.ts';
 import { LeaseGate } from '../adapters/mirror/stream/lease-gate.ts';
 import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
 import { LinuxFileSystem } from '../adapters/system/file-system.ts';
+import { LinuxFuseDevice } from '../adapters/system/fuse-device.ts';
 import { clearOwnUmask } from '../adapters/system/own-umask.ts';
 import { must } from '../base/assert.ts';
 import { messageOf } from '../base/tako-error.ts';
@@ -39,20 +40,18 @@ function serve(task: CaptureTask): string | undefined {
       clock: systemClock,
     },
   );
-  let ready = false;
+  const gate = new Int32Array(task.gate);
   try {
     clearOwnUmask();
-    const stop = (): boolean => {
-      // Asked between requests: the first time, INIT has been answered.
-      if (!ready) tell({ type: 'ready' });
-      ready = true;
-      return false;
-    };
     const root = task.rootFd;
-    runSession(task.fuseFd, {
+    runSession(new LinuxFuseDevice(task.fuseFd), {
       log,
-      stop,
-      serve: (wiring) => createOperations({ root, ...wiring }, { fileSystem, sink, log }),
+      stop: () => Atomics.load(gate, STOP_WORD) === 1,
+      serve: (wiring) => {
+        // INIT has been answered: the mount serves.
+        tell({ type: 'ready' });
+        return createOperations({ root, ...wiring }, { fileSystem, sink, log });
+      },
     });
     return undefined;
   } catch (error) {

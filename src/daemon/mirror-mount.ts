@@ -140,12 +140,14 @@ export function openMount(path: string, id: MirrorId): MirrorMount {
   return {
     fuseFd,
     abort: (log) => {
-      const mine = mountAt(path);
-      const there =
-        mine !== undefined && mine.deviceMinor === minor && mine.source === `tako:${id}`;
-      if (!there || minor === undefined) return;
+      const isThere = (): boolean => {
+        const mine = mountAt(path);
+        return mine?.deviceMinor === minor && mine?.source === `tako:${id}`;
+      };
+      if (minor === undefined || !isThere()) return;
       attempt(log, 'abort', () => abortFuse(path, minor));
-      attempt(log, 'unmount', () => unmount(path, { lazy: true }));
+      // Aborting takes the mount away already where the kernel has no other way.
+      if (isThere()) attempt(log, 'unmount', () => unmount(path, { lazy: true }));
     },
   };
 }

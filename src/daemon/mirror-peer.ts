@@ -272,7 +272,10 @@ export class PrimaryPeer {
   }
 
   #race(): void {
-    const targets: readonly LinkTarget[] = this.#peer.links;
+    // The link that stalls comes last, if there is one.
+    const stalls = this.#connection === undefined ? undefined : this.#link;
+    const links: readonly LinkTarget[] = this.#peer.links;
+    const targets = links.toSorted((a, b) => Number(a.link === stalls) - Number(b.link === stalls));
     this.#giveUpRace = raceLinks(targets, this.#with.tls(this.node), {
       onConnected: (socket, link) => {
         this.#giveUpRace = undefined;

@@ -6,7 +6,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import { GATE_BYTES, GATE_OPEN_WORD } from '../adapters/mirror/stream/capture-sink.ts';
+import { GATE_BYTES, GATE_OPEN_WORD, STOP_WORD } from '../adapters/mirror/stream/capture-sink.ts';
 import { LeaseGate } from '../adapters/mirror/stream/lease-gate.ts';
 import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
 import { TakoError } from '../base/tako-error.ts';
@@ -146,12 +146,14 @@ export class MirrorPrimary {
   /** Connects to the copies, and resolves when the mount answers. */
   async begin(): Promise<void> {
     for (const peer of this.#peers) peer.start();
-    const ready = this.#deps.capture.ready;
-    const outcome = await within(MOUNT_MS_MAX, Promise.race([ready, this.ended]));
-    if (this.#aborted)
-      throw new TakoError('mirror-path', 'The mirror was aborted while it mounted');
+    const ready = this.#deps.capture.ready.then(() => 'ready' as const);
+    const ended = this.ended.then((problem) => `ended: ${problem ?? 'it was taken away'}`);
+    const outcome = await within(MOUNT_MS_MAX, Promise.race([ready, ended]));
     if (outcome === 'late') {
       throw new TakoError('timed-out', `The mount did not answer within ${MOUNT_MS_MAX} ms`);
+    }
+    if (outcome !== 'ready' || this.#aborted) {
+      throw new TakoError('mirror-path', `The mount did not come up: ${outcome}`);
     }
     this.#mounted = true;
     this.#deps.changed();
@@ -227,6 +229,7 @@ export class MirrorPrimary {
     this.#aborted = true;
     this.#mounted = false;
     Atomics.store(this.#gate, GATE_OPEN_WORD, 0);
+    Atomics.store(this.#gate, STOP_WORD, 1);
     this.#mount.abort(this.#deps.log);
     this.#end(reason);
     for (const waiter of this.#waiters) waiter();

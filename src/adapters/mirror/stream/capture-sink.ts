@@ -14,6 +14,8 @@ import type { SharedRing } from './shared-ring.ts';
 
 /** Words of the small shared memory by which the main thread steers the capture worker. */
 export const GATE_OPEN_WORD = 0;
+/** 1: the session ends, whatever became of the mount. */
+export const STOP_WORD = 1;
 export const GATE_BYTES = 64;
 
 export interface CaptureSinkOptions {

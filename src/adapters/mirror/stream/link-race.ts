@@ -7,7 +7,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../../base/tako-error.ts';
 import type { LinkId } from '../../../protocol/ids.ts';
 
-const STAGGER_MS = 120;
+const STAGGER_MS = 250;
 const ATTEMPT_MS_MAX = 1000;
 
 export interface LinkTarget {
