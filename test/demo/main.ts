@@ -15,12 +15,13 @@ import { Cluster } from './cluster.ts';
 import { KEYS, press } from './keys.ts';
 import { ledgerApp } from './ledger-app.ts';
 import { Model } from './model.ts';
+import { postgresqlApp } from './postgresql-app.ts';
 import type { Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 import { Screen } from './screen.ts';
 import { drawView } from './view.ts';
 
-const APPS: Readonly<Record<string, App>> = { ledger: ledgerApp };
+const APPS: Readonly<Record<string, App>> = { ledger: ledgerApp, postgresql: postgresqlApp };
 const HOST_PROGRAMS = ['ip', 'nft', 'unshare', 'nsenter', 'mount', 'losetup', 'mkfs.ext4', 'ps'];
 const APP_PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   ledger: [],

@@ -2,15 +2,15 @@
  * The ledger's client and auditor: posts numbered records without end, remembers what was
  * acknowledged and when, and at any time reads everything back and compares.
  *
- *     node client.ts NAME ADDRESS PORT [EVERY_MS]
+ *     node client.ts NAME ADDRESS PORT [EVERY_MS [http|sql]]
  *
  * Steered by, and answering in, the lines of `wire.ts`. Ends when its standard input ends.
  */
 import { createHash } from 'node:crypto';
-import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { RECORD_BYTES, decodeRecord } from './record.mjs';
-import { type Answer, Exchange } from './exchange.ts';
+import { SqlService } from '../postgresql/sql-service.ts';
+import { HttpService } from './http-service.ts';
+import type { Answer, Service } from './service.ts';
 import type { LedgerClientOptions, LedgerCommand, LedgerLine, Outage } from './wire.ts';
 
 /** Shorter silences are the way of a busy machine. */
@@ -18,11 +18,10 @@ const OUTAGE_MS = 50;
 const OUTAGES_MAX = 10_000;
 const VIOLATIONS_MAX = 20;
 const STATS_EVERY_MS = 250;
-const AUDIT_TIMEOUT_MS = 30_000;
 
 class LedgerClient {
   readonly #options: LedgerClientOptions;
-  readonly #exchange: Exchange;
+  readonly #service: Service;
   /** Differs per run, so that records of an earlier client of that name are no match. */
   readonly #salt = process.hrtime.bigint().toString(36);
   #next = 1;
@@ -39,9 +38,9 @@ class LedgerClient {
   #outages: Outage[] = [];
   #mark = { at: 0, acknowledged: 0, longestMs: 0 };
 
-  constructor(options: LedgerClientOptions) {
+  constructor(options: LedgerClientOptions, service: Service) {
     this.#options = options;
-    this.#exchange = new Exchange(options);
+    this.#service = service;
     this.#mark.at = monotonicMs();
   }
 
@@ -49,8 +48,8 @@ class LedgerClient {
     for (;;) {
       const startedAt = monotonicMs();
       const number = this.#next;
-      const body = { client: this.#options.name, number, text: this.#textOf(number) };
-      const answer = await this.#exchange.post('/records', body);
+      const { name } = this.#options;
+      const answer = await this.#service.post({ client: name, number, text: this.#textOf(number) });
       if (answer !== undefined) this.#take(answer, number);
       const restMs = this.#options.everyMs - (monotonicMs() - startedAt);
       await new Promise((resolve) => {
@@ -172,8 +171,7 @@ class LedgerClient {
     const acknowledged = this.#acknowledged;
     const seen = new Uint8Array(upTo + 1);
     let [stored, altered, duplicates] = [0, 0, 0];
-    const path = `/records?client=${this.#options.name}`;
-    await readRecords({ ...this.#options, address, path }, (number, text) => {
+    await this.#service.readAll(address, this.#options.name, (number, text) => {
       if (number > upTo) return;
       stored += 1;
       if (seen[number] === 1) duplicates += 1;
@@ -199,43 +197,6 @@ class LedgerClient {
   }
 }
 
-/** Asks for a list of records and calls back for each, in the order of the file. */
-function readRecords(
-  from: { readonly address: string; readonly port: number; readonly path: string },
-  take: (number: number, text: string) => void,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: from.address, port: from.port });
-    let [rest, inBody] = [Buffer.alloc(0), false];
-    let problem: Error | undefined;
-    socket.setTimeout(AUDIT_TIMEOUT_MS, () => socket.destroy(new Error('no answer to the audit')));
-    socket.on('connect', () => socket.write(`GET ${from.path} HTTP/1.1\r\n\r\n`));
-    socket.on('data', (chunk: Buffer) => {
-      rest = Buffer.concat([rest, chunk]);
-      if (!inBody) {
-        const end = rest.indexOf('\r\n\r\n');
-        if (end < 0) return;
-        inBody = true;
-        rest = rest.subarray(end + 4);
-      }
-      let at = 0;
-      for (; at + RECORD_BYTES <= rest.length; at += RECORD_BYTES) {
-        const record = decodeRecord(rest, at);
-        if (record === undefined) problem = new Error('a stored record is damaged');
-        else take(record.number, record.text);
-      }
-      rest = rest.subarray(at);
-    });
-    socket.on('error', reject);
-    socket.on('end', () => {
-      socket.destroy();
-      if (!inBody || rest.length > 0) problem ??= new Error('the answer to the audit ended early');
-      if (problem === undefined) resolve();
-      else reject(problem);
-    });
-  });
-}
-
 function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
@@ -244,11 +205,13 @@ function say(line: LedgerLine): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-const [name = '', address = '', port = '', every = '5'] = process.argv.slice(2);
+const [name = '', address = '', port = '', every = '5', kind = 'http'] = process.argv.slice(2);
 if (!/^\w{1,8}$/.test(name) || address === '' || !/^\d+$/.test(port)) {
-  throw new Error('usage: node client.ts NAME ADDRESS PORT [EVERY_MS]');
+  throw new Error('usage: node client.ts NAME ADDRESS PORT [EVERY_MS [http|sql]]');
 }
-const client = new LedgerClient({ name, address, port: Number(port), everyMs: Number(every) });
+const target = { address, port: Number(port) };
+const service = kind === 'sql' ? new SqlService(target) : new HttpService(target);
+const client = new LedgerClient({ name, ...target, everyMs: Number(every) }, service);
 const input = createInterface({ input: process.stdin });
 input.on('line', (line) => client.obey(JSON.parse(line) as LedgerCommand));
 input.on('close', () => process.exit(0));

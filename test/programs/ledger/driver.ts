@@ -27,8 +27,11 @@ export class LedgerDriver {
     readonly address: string;
     readonly port: number;
     readonly everyMs?: number | undefined;
+    /** `http`, the ledger's own server, unless told. */
+    readonly kind?: 'http' | 'sql' | undefined;
   }) {
-    const words = [options.name, options.address, options.port, options.everyMs ?? 5].map(String);
+    const { name, address, port, everyMs = 5, kind = 'http' } = options;
+    const words = [name, address, port, everyMs, kind].map(String);
     this.#child = options.host.spawn([process.execPath, CLIENT, ...words]);
     const lines = createInterface({ input: must(this.#child.stdout, 'spawned with pipes') });
     lines.on('line', (line) => this.#take(JSON.parse(line) as LedgerLine));

@@ -4,21 +4,17 @@
  * measures outages must not add to them.
  */
 import { type Socket, connect } from 'node:net';
+import type { Answer, Target } from './service.ts';
 
 const CONNECT_TIMEOUT_MS = 50;
 const ANSWER_TIMEOUT_MS = 200;
-
-export interface Answer {
-  readonly status: number;
-  readonly body: Readonly<Record<string, unknown>>;
-}
 
 export class Exchange {
   readonly #address: string;
   readonly #port: number;
   #socket: Socket | undefined;
 
-  constructor(options: { readonly address: string; readonly port: number }) {
+  constructor(options: Target) {
     this.#address = options.address;
     this.#port = options.port;
   }
