@@ -18,7 +18,6 @@
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { GroupConfig, Timing } from '../../protocol/config.ts';
-import type { EventLevel } from '../../protocol/event.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord } from '../../protocol/record.ts';
@@ -39,6 +38,7 @@ import {
   staleCopies,
 } from './candidacy.ts';
 import { CopyKeeper } from './copy-keeper.ts';
+import { MirrorOrders } from './mirror-orders.ts';
 import type {
   CoreEvent,
   Decided,
@@ -47,6 +47,8 @@ import type {
   MirrorOrder,
   OperatorRequest,
 } from './node-io.ts';
+import { AVOID_MS, PeerView } from './peer-view.ts';
+import { Voice } from './voice.ts';
 import { type Proposal, Proposals, type ProposalsEffect } from './proposals.ts';
 
 export type GroupPhase =
@@ -74,23 +76,18 @@ export interface GroupCoreOptions {
 
 type Purpose = 'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want';
 
-interface Request {
-  readonly id: number;
-  readonly request: OperatorRequest;
-}
-
 const VOTE_TIMEOUT_MS = 3000;
 /** Pause before a failed claim, reading or order is tried again. */
 const RETRY_MS = 300;
 /** An owner that is up but claims nothing for this long is asked about at the registry. */
 const UNCLAIMED_MS = 600;
-/** A node that gave a group up is not chosen again for this long. */
-const AVOID_MS = 60_000;
 
 export class GroupCore {
   readonly #o: GroupCoreOptions;
   readonly #id: GroupId;
-  readonly #mirrors: readonly ResourceId[];
+  readonly #voice: Voice;
+  readonly #mirrors: MirrorOrders;
+  readonly #peers: PeerView;
   readonly #engine: GroupEngine;
   readonly #copies: CopyKeeper;
   readonly #proposals: Proposals<Purpose>;
@@ -98,8 +95,6 @@ export class GroupCore {
   #record: OwnershipRecord | undefined;
   #knownEmpty = false;
   #found: readonly Observation[] | undefined;
-  #peers: ReadonlyMap<NodeId, PeerReport> = new Map();
-  #heartConnected = false;
   #leaseHeld = false;
   /** Why the group is where and as it is. */
   #reason = 'Tako has just started on this node';
@@ -108,23 +103,22 @@ export class GroupCore {
   #ownerLostAt: Instant = NEVER;
   #ownerSilentSince: Instant = NEVER;
   #retryAt: Instant = NEVER;
-  #sealWaits = new Set<ResourceId>();
-  #followed = new Map<ResourceId, string>();
-  #failedOn = new Map<NodeId, Instant>();
   #gaveUpAt: Instant = NEVER;
   #refreshedAt = 0 as Instant;
   #handTo: NodeId | undefined;
   #claimedFrom: NodeId | undefined;
-  #request: Request | undefined;
   #leaving = false;
-  /** What the last lasting trouble that was told was about, to tell it once. */
-  #saidAbout = '';
-  #out: Effect[] = [];
 
   constructor(options: GroupCoreOptions) {
     this.#o = options;
     this.#id = options.group.id;
-    this.#mirrors = options.group.resources.flatMap((r) => (r.agent === 'mirror' ? [r.id] : []));
+    const others = options.members.filter((member) => member !== options.me);
+    this.#voice = new Voice(this.#id, others);
+    const mirrors = options.group.resources.flatMap((r) => (r.agent === 'mirror' ? [r.id] : []));
+    this.#mirrors = new MirrorOrders(mirrors, (mirror, order) => {
+      this.#voice.emit({ type: 'mirrorOrder', group: this.#id, mirror, order });
+    });
+    this.#peers = new PeerView(this.#id, options.members);
     this.#engine = new GroupEngine(options.group);
     this.#copies = new CopyKeeper(options.timing.secondaryLostMs);
     const { me, voters } = options;
@@ -168,9 +162,9 @@ export class GroupCore {
   }
 
   start(now: Instant): readonly Effect[] {
-    this.#emit({ type: 'probe', group: this.#id });
+    this.#voice.emit({ type: 'probe', group: this.#id });
     this.#propose('learn', { type: 'read' }, now);
-    return this.#drain();
+    return this.#voice.drain();
   }
 
   step(event: CoreEvent): readonly Effect[] {
@@ -181,11 +175,11 @@ export class GroupCore {
         this.#engineDid(this.#engine.tick(now), now);
         break;
       case 'heartConnected':
-        this.#heartConnected = true;
+        this.#peers.heartConnected = true;
         if (this.epochOwned !== undefined) this.#emitClaim();
         break;
       case 'heartLost':
-        this.#heartConnected = false;
+        this.#peers.heartConnected = false;
         break;
       case 'peers':
         this.#peersReported(event.peers, now);
@@ -218,7 +212,7 @@ export class GroupCore {
         this.#mirrorAnswered(event.mirror, event.order, event, now);
         break;
       case 'mirrorConnected':
-        this.#followed.delete(event.mirror);
+        this.#mirrors.forget(event.mirror);
         break;
       case 'asked':
         this.#asked(event.id, event.request, now);
@@ -228,7 +222,7 @@ export class GroupCore {
         break;
     }
     this.#advance(now);
-    return this.#drain();
+    return this.#voice.drain();
   }
 
   // What follows from the present state, whatever the event was.
@@ -288,8 +282,10 @@ export class GroupCore {
     const mine = this.#record?.owner === this.#o.me;
     if (!running) return this.#enterWaiting(now);
     if (!mine) return this.#yield('this node does not own the group, yet its resources run', now);
-    this.#say('info', 'adopted', 'control was restarted and took up the running group');
+    this.#voice.say('info', 'adopted', 'control was restarted and took up the running group');
+    const held = this.#leaseHeld;
     this.#own(must(this.#record, 'mine implies a record'), this.#reason, now);
+    this.#leaseHeld = held;
   }
 
   #advanceWaiting(now: Instant): void {
@@ -334,7 +330,7 @@ export class GroupCore {
     if (first === this.#o.me && this.#knownEmpty) {
       this.#reason = 'the group starts for the first time, with the data of this node';
       this.#phase = 'claiming';
-      const change: RecordChange = { type: 'create', owner: first, mirrors: this.#mirrors };
+      const change: RecordChange = { type: 'create', owner: first, mirrors: this.#mirrors.mirrors };
       return this.#propose('create', change, now);
     }
     this.#reason = `the group waits for ${first}, whose data count at the very first start`;
@@ -345,9 +341,8 @@ export class GroupCore {
 
   /** The owner answers but claims nothing: the record may have moved on without our hearing it. */
   #checkUnclaimed(record: OwnershipRecord, now: Instant): void {
-    const owner = this.#peers.get(record.owner);
-    const claims = owner?.claims.some((c) => c.group === this.#id && c.epoch >= record.epoch);
-    if (record.owner !== this.#o.me && (claims === true || record.want === 'offline')) {
+    const claims = this.#peers.claims(record.owner, record.epoch);
+    if (record.owner !== this.#o.me && (claims || record.want === 'offline')) {
       this.#ownerSilentSince = NEVER;
       return;
     }
@@ -362,7 +357,7 @@ export class GroupCore {
 
   #advanceOwning(now: Instant): void {
     const record = must(this.#record, 'an owner has a record');
-    if (this.#supersededBy(record)) return this.#yieldSuperseded(record, now);
+    if (this.#peers.someoneClaimsAfter(record.epoch)) return this.#yieldSuperseded(record, now);
     this.#advanceCopies(record, now);
     if (!this.#leaseHeld && now >= this.#leaseDueAt()) {
       return this.#suspend('no majority of voters answers', now);
@@ -373,16 +368,19 @@ export class GroupCore {
 
   /** Votes copies out and in, as long as writes or the end of writes wait for them. */
   #advanceCopies(record: OwnershipRecord, now: Instant): void {
-    for (const vote of this.#copies.due({ silentMs: (p, at) => this.#silentMs(p, at) }, now)) {
+    for (const vote of this.#copies.due(
+      { silentMs: (p, at) => this.#peers.silentMs(p, at) },
+      now,
+    )) {
       const listed = record.inSync[vote.mirror]?.includes(vote.peer) ?? false;
       if (vote.type === 'expel' && !listed) {
         this.#copies.settled(vote.mirror, vote.peer);
-        this.#order(vote.mirror, { type: 'expel', peer: vote.peer });
+        this.#mirrors.expel(vote.mirror, vote.peer);
         continue;
       }
       if (vote.type === 'expel') {
         const text = `voting the copy of "${vote.mirror}" on ${vote.peer} out: ${vote.reason}`;
-        this.#say('warning', 'copy-lost', text, vote.mirror);
+        this.#voice.say('warning', 'copy-lost', text, vote.mirror);
       }
       const { type, mirror, peer } = vote;
       const change: RecordChange = { type, owner: this.#o.me, epoch: record.epoch, mirror, peer };
@@ -396,30 +394,30 @@ export class GroupCore {
   }
 
   #advanceGivenUp(record: OwnershipRecord, now: Instant): void {
-    const target = handOverTarget(this.#situation(record), this.#avoid(now));
+    const target = handOverTarget(this.#situation(record), this.#peers.avoided(now));
     if (target.node !== undefined) {
-      this.#failedOn.set(this.#o.me, plus(now, AVOID_MS));
+      this.#peers.failedOn(this.#o.me, now);
       const reason = `it failed on ${this.#o.me}: ${this.#failure()}`;
       return this.#beginHandOver(record, target.node, reason, now);
     }
     if (this.#gaveUpAt === NEVER) {
       this.#gaveUpAt = plus(now, AVOID_MS);
       const next = `next: repair it, then run "tako group start ${this.#id}"`;
-      this.#say(
+      this.#voice.say(
         'error',
         'failed',
         `${this.#failure()}; nobody can take over: ${target.why}; ${next}`,
       );
     } else if (now >= this.#gaveUpAt) {
       this.#gaveUpAt = NEVER;
-      this.#say('warning', 'retry', 'trying the failed resources again');
+      this.#voice.say('warning', 'retry', 'trying the failed resources again');
       this.#engineDid(this.#engine.start(record.epoch, now), now);
     }
   }
 
   #advanceSuspended(now: Instant): void {
     const record = must(this.#record, 'an owner has a record');
-    if (this.#supersededBy(record)) return this.#yieldSuperseded(record, now);
+    if (this.#peers.someoneClaimsAfter(record.epoch)) return this.#yieldSuperseded(record, now);
     if (now - this.#suspendedAt >= this.#o.timing.suspendGraceMs) {
       return this.#yield('the lease did not come back in time', now);
     }
@@ -442,15 +440,13 @@ export class GroupCore {
     this.#reason =
       owner === this.#o.me
         ? `${owner} owned it before it was restarted`
-        : `${this.#lostReason(owner)}; ${this.#o.me} has everything that was acknowledged`;
+        : `${this.#peers.lostReason(owner)}; ${this.#o.me} has everything that was acknowledged`;
     const what = owner === this.#o.me ? 'claiming the group anew' : `taking over from ${owner}`;
-    this.#say('info', 'claiming', `${what}: ${this.#reason}`);
-    this.#sealWaits = new Set(this.#mirrors);
+    this.#voice.say('info', 'claiming', `${what}: ${this.#reason}`);
     this.#phase = 'sealing';
-    if (owner === this.#o.me || this.#mirrors.length === 0) return this.#claim(record, now);
-    for (const mirror of this.#mirrors) {
-      this.#order(mirror, { type: 'seal', epoch: record.epoch });
-    }
+    const nothingToSeal = owner === this.#o.me || this.#mirrors.mirrors.length === 0;
+    if (nothingToSeal) return this.#claim(record, now);
+    this.#mirrors.seal(record.epoch);
   }
 
   #claim(record: OwnershipRecord, now: Instant): void {
@@ -459,9 +455,8 @@ export class GroupCore {
   }
 
   #unseal(why: string, now: Instant): void {
-    this.#say('info', 'claim-ended', `not taking over: ${why}`);
-    for (const mirror of this.#mirrors) this.#order(mirror, { type: 'unseal' });
-    this.#followed.clear();
+    this.#voice.say('info', 'claim-ended', `not taking over: ${why}`);
+    this.#mirrors.unseal();
     this.#retryAt = plus(now, RETRY_MS);
     this.#enterWaiting(now);
   }
@@ -474,17 +469,17 @@ export class GroupCore {
     this.#leaseHeld = false;
     this.#gaveUpAt = NEVER;
     this.#retryAt = NEVER;
-    this.#followed.clear();
+    this.#mirrors.forget();
     this.#copies.reset();
     this.#emitClaim();
-    this.#announce(record, reason);
+    this.#announce(record, now);
     this.#engineDid(this.#engine.start(record.epoch, now), now);
     if (record.want === 'offline' || this.#leaving) this.#beginStop(now);
   }
 
   #emitClaim(): void {
     const epoch = this.#record?.epoch;
-    if (epoch !== undefined) this.#emit({ type: 'claim', group: this.#id, epoch });
+    if (epoch !== undefined) this.#voice.emit({ type: 'claim', group: this.#id, epoch });
   }
 
   // Letting go.
@@ -494,7 +489,7 @@ export class GroupCore {
     this.#suspendedAt = now;
     this.#reason = `the lease is out: ${reason}`;
     const text = `suspended: ${reason}; addresses are withdrawn and writes wait`;
-    this.#say('warning', 'suspended', text);
+    this.#voice.say('warning', 'suspended', text);
   }
 
   #yieldSuperseded(record: OwnershipRecord, now: Instant): void {
@@ -506,8 +501,8 @@ export class GroupCore {
     this.#phase = 'yielding';
     this.#reason = reason;
     this.#leaseHeld = false;
-    this.#say('warning', 'yielding', `stopping by force what runs here: ${reason}`);
-    this.#failRequest('not-owner', reason);
+    this.#voice.say('warning', 'yielding', `stopping by force what runs here: ${reason}`);
+    this.#voice.failed('not-owner', reason);
     this.#engineDid(this.#engine.stop('abandon', now), now);
   }
 
@@ -522,14 +517,14 @@ export class GroupCore {
     this.#phase = 'handing';
     this.#handTo = to;
     this.#reason = reason;
-    const kind = this.#request === undefined ? 'failover' : 'switchover';
-    this.#say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);
+    const kind = this.#voice.request === undefined ? 'failover' : 'switchover';
+    this.#voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);
     this.#engineDid(this.#engine.stop('orderly', now), now);
   }
 
   #beginStop(now: Instant): void {
     this.#phase = 'stopping';
-    this.#say('info', 'stopping', `stopping on ${this.#o.me}: ${this.#reason}`);
+    this.#voice.say('info', 'stopping', `stopping on ${this.#o.me}: ${this.#reason}`);
     this.#engineDid(this.#engine.stop('orderly', now), now);
   }
 
@@ -537,16 +532,17 @@ export class GroupCore {
 
   #asked(id: number, request: OperatorRequest, now: Instant): void {
     if (request.type === 'leave') return this.#askedToLeave(id, now);
-    if (this.#request !== undefined) {
-      return this.#reply(id, 'busy', 'another request for this group is under way');
+    if (this.#voice.request !== undefined) {
+      return this.#voice.reply(id, 'busy', 'another request for this group is under way');
     }
     if (request.type === 'move') return this.#askedToMove(id, request, now);
     const want = request.type === 'start' ? 'online' : 'offline';
     if (request.type === 'start' && this.#phase === 'owning') {
       this.#engineDid(this.#engine.start(must(this.#record, 'owned').epoch, now), now);
-      if (this.#engine.isOnline()) return this.#reply(id, undefined, 'the group is online already');
+      if (this.#engine.isOnline())
+        return this.#voice.reply(id, undefined, 'the group is online already');
     }
-    this.#request = { id, request };
+    this.#voice.begin(id, request);
     this.#propose('want', { type: 'want', want }, now);
   }
 
@@ -558,17 +554,17 @@ export class GroupCore {
     const record = this.#record;
     if (record === undefined || this.#phase !== 'owning') {
       const why = `${this.#o.me} does not run "${this.#id}" at the moment: ${this.#reason}`;
-      return this.#reply(id, 'not-owner', why);
+      return this.#voice.reply(id, 'not-owner', why);
     }
     if (request.to === this.#o.me) {
-      return this.#reply(id, undefined, `"${this.#id}" runs on ${this.#o.me} already`);
+      return this.#voice.reply(id, undefined, `"${this.#id}" runs on ${this.#o.me} already`);
     }
     const why = obstacle(this.#situation(record), request.to, new Set());
     if (why !== undefined) {
       const code = staleCopies(record, request.to).length > 0 ? 'copy-stale' : 'not-owner';
-      return this.#reply(id, code, `Cannot move "${this.#id}" to ${request.to}: it ${why}`);
+      return this.#voice.reply(id, code, `Cannot move "${this.#id}" to ${request.to}: it ${why}`);
     }
-    this.#request = { id, request };
+    this.#voice.begin(id, request);
     this.#beginHandOver(record, request.to, request.reason, now);
   }
 
@@ -576,11 +572,11 @@ export class GroupCore {
     this.#leaving = true;
     const record = this.#record;
     if (record === undefined || this.epochOwned === undefined) {
-      return this.#reply(id, undefined, `"${this.#id}" does not run here`);
+      return this.#voice.reply(id, undefined, `"${this.#id}" does not run here`);
     }
-    this.#failRequest('busy', 'the node is being stopped');
-    this.#request = { id, request: { type: 'leave' } };
-    const target = handOverTarget(this.#situation(record), this.#avoid(now));
+    this.#voice.failed('busy', 'the node is being stopped');
+    this.#voice.begin(id, { type: 'leave' });
+    const target = handOverTarget(this.#situation(record), this.#peers.avoided(now));
     this.#reason = `${this.#o.me} is being stopped`;
     if (this.#phase === 'owning' && target.node !== undefined) {
       return this.#beginHandOver(record, target.node, this.#reason, now);
@@ -593,7 +589,7 @@ export class GroupCore {
 
   #voted(effects: readonly ProposalsEffect<Purpose>[], now: Instant): void {
     for (const effect of effects) {
-      if (effect.type === 'send') this.#emit({ ...effect, after: undefined });
+      if (effect.type === 'send') this.#voice.emit({ ...effect, after: undefined });
       else this.#settled(effect.proposal, effect.outcome, now);
     }
   }
@@ -605,7 +601,8 @@ export class GroupCore {
     const before = this.#record;
     if (record !== undefined && (before === undefined || record.epoch >= before.epoch)) {
       this.#record = record;
-      this.#copiesChanged(before, record);
+      const sameEpoch = before?.epoch === record.epoch && this.epochOwned !== undefined;
+      if (sameEpoch) this.#mirrors.copiesChanged(before, record);
     }
     switch (proposal.purpose) {
       case 'learn':
@@ -657,7 +654,7 @@ export class GroupCore {
     this.#ownerLostAt = NEVER;
     this.#ownerSilentSince = NEVER;
     if (record.owner === this.#o.me && !this.#leaving) {
-      this.#say('info', 'taking-over', `${this.#o.me} is the new owner: ${reason}`);
+      this.#voice.say('info', 'taking-over', `${this.#o.me} is the new owner: ${reason}`);
       this.#own(record, reason, now);
     } else {
       this.#reason = reason;
@@ -670,11 +667,11 @@ export class GroupCore {
       const again = this.#claimedFrom === this.#o.me ? 'restarted' : 'failover';
       const kind = purpose === 'create' ? 'first-start' : again;
       const text = `${this.#o.me} owns the group at epoch ${outcome.record.epoch}: ${this.#reason}`;
-      this.#say('info', kind, text);
+      this.#voice.say('info', kind, text);
       return this.#own(outcome.record, this.#reason, now);
     }
     if (outcome.type === 'noQuorum') {
-      this.#say('warning', 'no-majority', `cannot take over yet: ${outcome.why}`);
+      this.#voice.say('warning', 'no-majority', `cannot take over yet: ${outcome.why}`);
       this.#knownEmpty = false;
       return this.#propose('learn', { type: 'read' }, now);
     }
@@ -686,9 +683,9 @@ export class GroupCore {
     if (outcome.type === 'chosen') {
       const record = outcome.record;
       if (record.owner === me) return this.#own(record, this.#reason, now);
-      this.#emit({ type: 'release', group: this.#id });
-      this.#announce(record, this.#reason);
-      this.#replyRequest(`"${this.#id}" was handed over to ${record.owner}`);
+      this.#voice.emit({ type: 'release', group: this.#id });
+      this.#announce(record, now);
+      this.#voice.done(`"${this.#id}" was handed over to ${record.owner}`);
       this.#leaseHeld = false;
       return this.#enterWaiting(now);
     }
@@ -697,8 +694,12 @@ export class GroupCore {
     if (record === undefined || record.owner !== me || this.#phase === 'yielding') {
       return this.#yield(why, now);
     }
-    this.#say('warning', 'no-majority', `the hand-over found no majority, trying again: ${why}`);
-    this.#failRequest('no-quorum', `The hand-over failed: ${why}`);
+    this.#voice.say(
+      'warning',
+      'no-majority',
+      `the hand-over found no majority, trying again: ${why}`,
+    );
+    this.#voice.failed('no-quorum', `The hand-over failed: ${why}`);
     this.#handTo = me;
     this.#transfer(record, now);
   }
@@ -716,33 +717,19 @@ export class GroupCore {
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
     const text = `the copy of "${mirror}" on ${peer} ${what}; in sync: ${nodes}`;
     const kind = type === 'admit' ? 'copy-admitted' : 'copy-expelled';
-    this.#say(type === 'admit' ? 'info' : 'warning', kind, text, mirror);
-    this.#announce(outcome.record, this.#reason);
-  }
-
-  /**
-   * The owner's mirrors follow the record, by whichever vote it changed: one whose outcome was
-   * unclear may have been completed by a later one.
-   */
-  #copiesChanged(before: OwnershipRecord | undefined, after: OwnershipRecord): void {
-    if (this.epochOwned === undefined || before?.epoch !== after.epoch) return;
-    for (const mirror of this.#mirrors) {
-      const was = before.inSync[mirror] ?? [];
-      const is = after.inSync[mirror] ?? [];
-      for (const peer of was) if (!is.includes(peer)) this.#order(mirror, { type: 'expel', peer });
-      for (const peer of is) if (!was.includes(peer)) this.#order(mirror, { type: 'admit', peer });
-    }
+    this.#voice.say(type === 'admit' ? 'info' : 'warning', kind, text, mirror);
+    this.#announce(outcome.record, now);
   }
 
   #settledWant(outcome: ProposalOutcome, now: Instant): void {
-    const pending = this.#request;
+    const pending = this.#voice.request;
     if (outcome.type !== 'chosen') {
       const why = outcome.type === 'empty' ? 'the group was never started' : outcome.why;
-      return this.#failRequest('no-quorum', `Cannot record what is wanted: ${why}`);
+      return this.#voice.failed('no-quorum', `Cannot record what is wanted: ${why}`);
     }
-    this.#announce(outcome.record, this.#reason);
+    this.#announce(outcome.record, now);
     if (pending === undefined) return;
-    const start = pending.request.type === 'start';
+    const start = pending.type === 'start';
     this.#reason = `an administrator ${start ? 'started' : 'stopped'} it`;
     if (!start && this.#phase === 'owning') return this.#beginStop(now);
     if (start && this.#phase === 'offline') {
@@ -752,9 +739,7 @@ export class GroupCore {
     if (start && this.#phase === 'owning') return;
     const wanted = `"${this.#id}" is wanted ${outcome.record.want}`;
     const soon = start && this.#ownerIsLost();
-    this.#replyRequest(
-      soon ? `${wanted} and starts now` : `${wanted}; it runs on no reachable node`,
-    );
+    this.#voice.done(soon ? `${wanted} and starts now` : `${wanted}; it runs on no reachable node`);
   }
 
   #transfer(record: OwnershipRecord, now: Instant): void {
@@ -786,7 +771,7 @@ export class GroupCore {
 
   #engineDid(effects: readonly EngineEffect[], now: Instant): void {
     for (const effect of effects) {
-      if (effect.type === 'action') this.#emit(effect);
+      if (effect.type === 'action') this.#voice.emit(effect);
       else this.#noticed(effect.notice, now);
     }
   }
@@ -794,8 +779,8 @@ export class GroupCore {
   #noticed(notice: EngineNotice, now: Instant): void {
     switch (notice.type) {
       case 'online':
-        this.#say('info', 'online', `online on ${this.#o.me}: ${this.#reason}`);
-        if (this.#request?.request.type === 'start') this.#replyRequest(`"${this.#id}" is online`);
+        this.#voice.say('info', 'online', `online on ${this.#o.me}: ${this.#reason}`);
+        if (this.#voice.request?.type === 'start') this.#voice.done(`"${this.#id}" is online`);
         break;
       case 'stopped':
         this.#engineStopped(now);
@@ -803,11 +788,16 @@ export class GroupCore {
       case 'resourceFailed': {
         const then = notice.then === 'restart' ? 'restarting it here' : 'no restarts are left';
         const text = `"${notice.resource}" failed: ${notice.reason}; ${then}`;
-        this.#say('warning', 'resource-failed', text, notice.resource);
+        this.#voice.say('warning', 'resource-failed', text, notice.resource);
         break;
       }
       case 'resourceOnline':
-        this.#say('info', 'resource-online', `"${notice.resource}" is online`, notice.resource);
+        this.#voice.say(
+          'info',
+          'resource-online',
+          `"${notice.resource}" is online`,
+          notice.resource,
+        );
         break;
       case 'stopFailed':
         this.#stopFailed(notice.resource, notice.reason, now);
@@ -823,13 +813,13 @@ export class GroupCore {
       case 'stopping':
         this.#phase = 'offline';
         this.#leaseHeld = false;
-        this.#emit({ type: 'release', group: this.#id });
-        this.#say('info', 'stopped', `stopped on ${this.#o.me}: ${this.#reason}`);
-        return this.#replyRequest(`"${this.#id}" is stopped`);
+        this.#voice.emit({ type: 'release', group: this.#id });
+        this.#voice.say('info', 'stopped', `stopped on ${this.#o.me}: ${this.#reason}`);
+        return this.#voice.done(`"${this.#id}" is stopped`);
       case 'yielding':
-        this.#emit({ type: 'release', group: this.#id });
-        this.#say('info', 'stopped', `nothing of the group runs on ${this.#o.me} any more`);
-        this.#replyRequest(`"${this.#id}" is stopped`);
+        this.#voice.emit({ type: 'release', group: this.#id });
+        this.#voice.say('info', 'stopped', `nothing of the group runs on ${this.#o.me} any more`);
+        this.#voice.done(`"${this.#id}" is stopped`);
         this.#propose('learn', { type: 'read' }, now);
         return this.#enterWaiting(now);
       default:
@@ -841,15 +831,15 @@ export class GroupCore {
     const record = this.#record;
     if (this.#phase === 'handing' && record !== undefined && !this.#leaving) {
       const text = `"${resource}" ${reason}; the group stays on ${this.#o.me}`;
-      this.#say('error', 'stop-failed', text, resource);
-      this.#failRequest('agent-failed', `Cannot move "${this.#id}": "${resource}" ${reason}`);
+      this.#voice.say('error', 'stop-failed', text, resource);
+      this.#voice.failed('agent-failed', `Cannot move "${this.#id}": "${resource}" ${reason}`);
       this.#phase = 'owning';
       this.#reason = `it could not be stopped: "${resource}" ${reason}`;
       return this.#engineDid(this.#engine.start(record.epoch, now), now);
     }
     const next = 'nobody else starts the group until it is stopped; next: end what holds it';
-    this.#say('error', 'stop-failed', `"${resource}" ${reason}; ${next}`, resource);
-    this.#failRequest('agent-failed', `"${resource}" ${reason}`);
+    this.#voice.say('error', 'stop-failed', `"${resource}" ${reason}; ${next}`, resource);
+    this.#voice.failed('agent-failed', `"${resource}" ${reason}`);
   }
 
   // News from mirrors, peers and the heart.
@@ -869,28 +859,20 @@ export class GroupCore {
     now: Instant,
   ): void {
     if (order.type === 'follow' && !answer.ok) {
-      this.#followed.set(mirror, '');
+      this.#mirrors.refused(mirror);
       this.#retryAt = earliest([this.#retryAt, plus(now, RETRY_MS * 10)]);
-      return this.#say('error', 'mirror-refused', `"${mirror}": ${answer.message}`, mirror);
+      return this.#voice.say('error', 'mirror-refused', `"${mirror}": ${answer.message}`, mirror);
     }
     if (order.type !== 'seal' || this.#phase !== 'sealing') return;
     if (!answer.ok) return this.#unseal(`"${mirror}" cannot be sealed: ${answer.message}`, now);
-    this.#sealWaits.delete(mirror);
-    if (this.#sealWaits.size === 0) this.#claim(must(this.#record, 'sealed for a record'), now);
+    if (this.#mirrors.sealed(mirror)) this.#claim(must(this.#record, 'sealed for it'), now);
   }
 
   #peersReported(peers: readonly PeerReport[], now: Instant): void {
-    this.#peers = new Map(peers.map((peer) => [peer.node, peer]));
+    this.#peers.update(peers);
     const record = this.#record;
     if (this.#phase !== 'waiting' || record === undefined) return;
-    if (this.#supersededBy(record)) this.#propose('learn', { type: 'read' }, now);
-  }
-
-  #supersededBy(record: OwnershipRecord): boolean {
-    for (const peer of this.#peers.values()) {
-      if (peer.claims.some((c) => c.group === this.#id && c.epoch > record.epoch)) return true;
-    }
-    return false;
+    if (this.#peers.someoneClaimsAfter(record.epoch)) this.#propose('learn', { type: 'read' }, now);
   }
 
   #leaseReported(epoch: Epoch, held: boolean, reason: string, now: Instant): void {
@@ -902,7 +884,7 @@ export class GroupCore {
       this.#phase = 'owning';
       this.#retryAt = NEVER;
       this.#reason = `the lease came back after ${seconds} s`;
-      this.#say(
+      this.#voice.say(
         'info',
         'resumed',
         `resumed after ${seconds} s: the lease is back, nothing restarted`,
@@ -919,7 +901,7 @@ export class GroupCore {
 
   #heardDecided(decided: Decided, now: Instant): void {
     const before = this.#record;
-    for (const node of decided.failedOn) this.#failedOn.set(node, plus(now, AVOID_MS));
+    for (const node of decided.failedOn) this.#peers.failedOn(node, now);
     if (before !== undefined && decided.record.epoch < before.epoch) return;
     if (this.epochOwned !== undefined) {
       if (before !== undefined && decided.record.epoch > before.epoch) {
@@ -940,41 +922,20 @@ export class GroupCore {
 
   #follow(record: OwnershipRecord, now: Instant): void {
     if (!this.#o.group.nodes.includes(this.#o.me)) return;
-    const wanted = `${record.owner}@${record.epoch}`;
-    for (const mirror of this.#mirrors) {
-      const followed = this.#followed.get(mirror);
-      if (followed === wanted || (followed === '' && now < this.#pausedUntil())) continue;
-      this.#followed.set(mirror, wanted);
-      this.#order(mirror, { type: 'follow', epoch: record.epoch, primary: record.owner });
-    }
+    this.#mirrors.follow(record, now >= this.#pausedUntil());
   }
 
   // Small questions.
 
   #situation(record: OwnershipRecord): Situation {
-    return { me: this.#o.me, group: this.#o.group, record, peers: this.#peers };
+    return { me: this.#o.me, group: this.#o.group, record, peers: this.#peers.reports };
   }
 
   /** Lost to the heart; a record that names this node itself, which runs nothing, counts too. */
   #ownerIsLost(): boolean {
     const owner = this.#record?.owner;
-    if (owner === undefined || !this.#heartConnected) return false;
-    if (owner === this.#o.me) return true;
-    if (!this.#o.members.includes(owner)) return true;
-    return this.#peers.get(owner)?.state === 'lost';
-  }
-
-  #lostReason(node: NodeId): string {
-    return `${node} is lost: ${this.#peers.get(node)?.reason ?? 'it is not in the configuration'}`;
-  }
-
-  #silentMs(peer: NodeId, now: Instant): number {
-    const heard = this.#peers.get(peer)?.lastHeardAt;
-    return heard === undefined ? Number.POSITIVE_INFINITY : now - heard;
-  }
-
-  #avoid(now: Instant): ReadonlySet<NodeId> {
-    return new Set([...this.#failedOn].filter(([, until]) => now < until).map(([node]) => node));
+    if (owner === undefined || !this.#peers.heartConnected) return false;
+    return owner === this.#o.me || this.#peers.isLost(owner);
   }
 
   #failure(): string {
@@ -985,13 +946,12 @@ export class GroupCore {
   #sayStale(record: OwnershipRecord, stale: readonly ResourceId[]): void {
     const ready = candidates(this.#situation(record)).join(', ') || record.owner;
     this.#reason =
-      `${this.#lostReason(record.owner)}, but the copy of "${stale.join('", "')}" on ` +
+      `${this.#peers.lostReason(record.owner)}, but the copy of "${stale.join('", "')}" on ` +
       `${this.#o.me} is not in sync; waiting for ${ready}`;
     const next = `next: bring ${record.owner} back; its copy has everything`;
     const about = `copy-stale ${record.owner}@${record.epoch}`;
-    if (this.#saidAbout === about) return;
-    this.#saidAbout = about;
-    this.#say('error', 'copy-stale', `not taking over: ${this.#reason}; ${next}`);
+    const text = `not taking over: ${this.#reason}; ${next}`;
+    this.#voice.sayOnce(about, 'error', 'copy-stale', text);
   }
 
   // Effects.
@@ -1001,45 +961,7 @@ export class GroupCore {
     this.#voted(this.#proposals.propose(proposal, now), now);
   }
 
-  #order(mirror: ResourceId, order: MirrorOrder): void {
-    this.#emit({ type: 'mirrorOrder', group: this.#id, mirror, order });
-  }
-
-  #announce(record: OwnershipRecord, reason: string): void {
-    const failedOn = [...this.#failedOn.keys()];
-    const message: Decided = { type: 'decided', group: this.#id, record, reason, failedOn };
-    for (const to of this.#o.members) {
-      if (to !== this.#o.me) this.#emit({ type: 'send', to, message, after: undefined });
-    }
-  }
-
-  #say(level: EventLevel, kind: string, text: string, resource?: ResourceId): void {
-    this.#emit({ type: 'event', draft: { level, kind, group: this.#id, resource, text } });
-  }
-
-  #reply(id: number, code: Extract<Effect, { type: 'reply' }>['code'], text: string): void {
-    this.#emit({ type: 'reply', id, ok: code === undefined, code, text });
-  }
-
-  #replyRequest(text: string): void {
-    if (this.#request === undefined) return;
-    this.#reply(this.#request.id, undefined, text);
-    this.#request = undefined;
-  }
-
-  #failRequest(code: Extract<Effect, { type: 'reply' }>['code'], text: string): void {
-    if (this.#request === undefined || this.#request.request.type === 'leave') return;
-    this.#reply(this.#request.id, code, text);
-    this.#request = undefined;
-  }
-
-  #emit(effect: Effect): void {
-    this.#out.push(effect);
-  }
-
-  #drain(): readonly Effect[] {
-    const out = this.#out;
-    this.#out = [];
-    return out;
+  #announce(record: OwnershipRecord, now: Instant): void {
+    this.#voice.announce(record, this.#reason, [...this.#peers.avoided(now)]);
   }
 }

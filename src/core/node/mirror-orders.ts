@@ -1,0 +1,80 @@
+/**
+ * The orders that ownership gives to a group's mirrors: whom to follow, when to seal, which copies
+ * to wait for. Remembers what was ordered, so that nothing is ordered twice without need.
+ */
+import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { MirrorOrder } from './node-io.ts';
+
+export class MirrorOrders {
+  readonly mirrors: readonly ResourceId[];
+  readonly #order: (mirror: ResourceId, order: MirrorOrder) => void;
+  #sealing = new Set<ResourceId>();
+  #followed = new Map<ResourceId, string>();
+  #refused = new Set<ResourceId>();
+
+  constructor(
+    mirrors: readonly ResourceId[],
+    order: (mirror: ResourceId, order: MirrorOrder) => void,
+  ) {
+    this.mirrors = mirrors;
+    this.#order = order;
+  }
+
+  /** Has every mirror follow the owner; one that refused is asked again when `again` is set. */
+  follow(record: OwnershipRecord, again: boolean): void {
+    const wanted = `${record.owner}@${record.epoch}`;
+    for (const mirror of this.mirrors) {
+      const refused = this.#refused.has(mirror);
+      if (this.#followed.get(mirror) === wanted && !(refused && again)) continue;
+      this.#followed.set(mirror, wanted);
+      this.#refused.delete(mirror);
+      this.#order(mirror, { type: 'follow', epoch: record.epoch, primary: record.owner });
+    }
+  }
+
+  /** It could not follow: the order is repeated when asked `again`. */
+  refused(mirror: ResourceId): void {
+    this.#refused.add(mirror);
+  }
+
+  /** The mirror's process is a new one, or what was ordered no longer holds. */
+  forget(mirror?: ResourceId): void {
+    if (mirror === undefined) this.#followed.clear();
+    else this.#followed.delete(mirror);
+  }
+
+  seal(epoch: Epoch): void {
+    this.#sealing = new Set(this.mirrors);
+    for (const mirror of this.mirrors) this.#order(mirror, { type: 'seal', epoch });
+  }
+
+  /** True when it was the last of them. */
+  sealed(mirror: ResourceId): boolean {
+    return this.#sealing.delete(mirror) && this.#sealing.size === 0;
+  }
+
+  unseal(): void {
+    for (const mirror of this.mirrors) this.#order(mirror, { type: 'unseal' });
+    this.forget();
+  }
+
+  expel(mirror: ResourceId, peer: NodeId): void {
+    this.#order(mirror, { type: 'expel', peer });
+  }
+
+  /**
+   * The owner's mirrors wait for the copies of the record, by whichever vote it changed: one whose
+   * outcome was unclear may have been completed by a later one.
+   */
+  copiesChanged(before: OwnershipRecord, after: OwnershipRecord): void {
+    for (const mirror of this.mirrors) {
+      const was = before.inSync[mirror] ?? [];
+      const is = after.inSync[mirror] ?? [];
+      for (const peer of was) if (!is.includes(peer)) this.expel(mirror, peer);
+      for (const peer of is) {
+        if (!was.includes(peer)) this.#order(mirror, { type: 'admit', peer });
+      }
+    }
+  }
+}

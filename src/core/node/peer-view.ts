@@ -1,0 +1,64 @@
+/** The other members as one group's core sees them: by the heart's reports and by what failed. */
+import { type Instant, plus } from '../../base/time.ts';
+import type { PeerReport } from '../../protocol/heart-ipc.ts';
+import type { Epoch, GroupId, NodeId } from '../../protocol/ids.ts';
+
+/** A node on which the group failed is not chosen again for this long. */
+export const AVOID_MS = 60_000;
+
+export class PeerView {
+  readonly #group: GroupId;
+  readonly #members: readonly NodeId[];
+  #reports: ReadonlyMap<NodeId, PeerReport> = new Map();
+  #failedOn = new Map<NodeId, Instant>();
+  /** Without a heart nothing is known of anybody. */
+  heartConnected = false;
+
+  constructor(group: GroupId, members: readonly NodeId[]) {
+    this.#group = group;
+    this.#members = members;
+  }
+
+  get reports(): ReadonlyMap<NodeId, PeerReport> {
+    return this.#reports;
+  }
+
+  update(peers: readonly PeerReport[]): void {
+    this.#reports = new Map(peers.map((peer) => [peer.node, peer]));
+  }
+
+  isLost(node: NodeId): boolean {
+    if (!this.heartConnected) return false;
+    return !this.#members.includes(node) || this.#reports.get(node)?.state === 'lost';
+  }
+
+  lostReason(node: NodeId): string {
+    return `${node} is lost: ${this.#reports.get(node)?.reason ?? 'it is not in the configuration'}`;
+  }
+
+  /** Time since the node was heard on any link; infinite when never. */
+  silentMs(node: NodeId, now: Instant): number {
+    const heard = this.#reports.get(node)?.lastHeardAt;
+    return heard === undefined ? Number.POSITIVE_INFINITY : now - heard;
+  }
+
+  claims(node: NodeId, epoch: Epoch): boolean {
+    const claims = this.#reports.get(node)?.claims ?? [];
+    return claims.some((claim) => claim.group === this.#group && claim.epoch >= epoch);
+  }
+
+  /** Somebody claims the group at a newer epoch. */
+  someoneClaimsAfter(epoch: Epoch): boolean {
+    const newer = (epoch + 1) as Epoch;
+    return [...this.#reports.keys()].some((node) => this.claims(node, newer));
+  }
+
+  failedOn(node: NodeId, now: Instant): void {
+    this.#failedOn.set(node, plus(now, AVOID_MS));
+  }
+
+  /** Nodes on which the group failed lately. */
+  avoided(now: Instant): ReadonlySet<NodeId> {
+    return new Set([...this.#failedOn].filter(([, until]) => now < until).map(([node]) => node));
+  }
+}

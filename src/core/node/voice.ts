@@ -1,0 +1,79 @@
+/**
+ * What a group's core says to the world: collects effects in order, words events, announces
+ * records to the other members, and answers the one request of a person that is under way.
+ */
+import type { EventLevel } from '../../protocol/event.ts';
+import type { GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { Decided, Effect, OperatorRequest } from './node-io.ts';
+
+type ReplyCode = Extract<Effect, { type: 'reply' }>['code'];
+
+export class Voice {
+  readonly #group: GroupId;
+  readonly #others: readonly NodeId[];
+  #effects: Effect[] = [];
+  #request: { readonly id: number; readonly request: OperatorRequest } | undefined;
+  /** What the last lasting trouble that was told was about. */
+  #about = '';
+
+  constructor(group: GroupId, others: readonly NodeId[]) {
+    this.#group = group;
+    this.#others = others;
+  }
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  /** All effects since the last call. */
+  drain(): readonly Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  say(level: EventLevel, kind: string, text: string, resource?: ResourceId): void {
+    this.emit({ type: 'event', draft: { level, kind, group: this.#group, resource, text } });
+  }
+
+  /** Tells a trouble that lasts, once for as long as it is `about` the same. */
+  sayOnce(about: string, level: EventLevel, kind: string, text: string): void {
+    if (this.#about === about) return;
+    this.#about = about;
+    this.say(level, kind, text);
+  }
+
+  announce(record: OwnershipRecord, reason: string, failedOn: readonly NodeId[]): void {
+    const message: Decided = { type: 'decided', group: this.#group, record, reason, failedOn };
+    for (const to of this.#others) this.emit({ type: 'send', to, message, after: undefined });
+  }
+
+  /** The request under way. */
+  get request(): OperatorRequest | undefined {
+    return this.#request?.request;
+  }
+
+  /** Takes a request up: `done` or `failed` will answer it. */
+  begin(id: number, request: OperatorRequest): void {
+    this.#request = { id, request };
+  }
+
+  /** Answers a request that was not taken up. */
+  reply(id: number, code: ReplyCode, text: string): void {
+    this.emit({ type: 'reply', id, ok: code === undefined, code, text });
+  }
+
+  done(text: string): void {
+    if (this.#request === undefined) return;
+    this.reply(this.#request.id, undefined, text);
+    this.#request = undefined;
+  }
+
+  /** A node that leaves goes on until nothing runs: that request does not fail half-way. */
+  failed(code: Exclude<ReplyCode, undefined>, text: string): void {
+    if (this.#request === undefined || this.#request.request.type === 'leave') return;
+    this.reply(this.#request.id, code, text);
+    this.#request = undefined;
+  }
+}
