@@ -17,7 +17,10 @@ import type { Change } from '../protocol/change.ts';
 export interface ChangeSink {
   /** Waits for its turn; not reentrant. */
   enter(): void;
-  /** Puts the change behind all others and returns its sequence number. Waits while the stream is full. */
+  /**
+   * Puts the change behind all others and returns its sequence number. Waits while the stream is
+   * full. Takes a copy: the bytes in `change` may be overwritten once it returns.
+   */
   append(change: Change): number;
   /**
    * The sequence number of the change that was appended last (before any: the one that the stream

@@ -46,9 +46,9 @@ export function setattr(context: Context, request: Request): Outcome {
     const failed = change(context, node, wanted);
     // What was changed before a failure is in the store, and so has to be in the stream.
     const unknown = context.statNode(node);
-    if (unknown < 0) return unknown;
-    append(context, path, wanted, context.stat);
-    return failed < 0 ? failed : putAttrOut(context.reply, context.stat);
+    append(context, path, wanted, unknown < 0 ? undefined : context.stat);
+    if (failed < 0 || unknown < 0) return failed < 0 ? failed : unknown;
+    return putAttrOut(context.reply, context.stat);
   });
 }
 
@@ -91,22 +91,40 @@ function change(context: Context, node: FileNode, wanted: Wanted): number {
   return context.fs.setTimes(at, path, accessed, modified);
 }
 
-/** The values that the store has now of everything that was to change. */
-function append(context: Context, path: Path | number, wanted: Wanted, stat: FileStat): void {
+/**
+ * The values that the store has now of everything that was to change; where a failing store does
+ * not tell them, those that it was given.
+ */
+function append(
+  context: Context,
+  path: Path | number,
+  wanted: Wanted,
+  stat: FileStat | undefined,
+): void {
   const { mode, uid, gid, accessed, modified } = wanted;
   const changesOwner = uid !== undefined || gid !== undefined;
   const changesTimes = accessed !== undefined || modified !== undefined;
   if (!changesOwner && !changesTimes && mode === undefined) return;
+  // A new owner takes set-id bits away; the mode says what is left. Symbolic links have none.
+  const changesMode = mode !== undefined || (changesOwner && stat !== undefined && hasMode(stat));
   context.append(path, (name) => ({
     type: 'attributes',
     path: name,
-    // A new owner takes set-id bits away; the mode says what is left. Symbolic links have none.
-    mode: mode !== undefined || (changesOwner && hasMode(stat)) ? permissions(stat) : undefined,
-    uid: uid === undefined ? undefined : stat.uid,
-    gid: gid === undefined ? undefined : stat.gid,
-    accessed: accessed === undefined ? undefined : { ...stat.accessed },
-    modified: modified === undefined ? undefined : { ...stat.modified },
+    mode: changesMode && stat !== undefined ? permissions(stat) : mode,
+    uid: uid === undefined ? undefined : (stat?.uid ?? uid),
+    gid: gid === undefined ? undefined : (stat?.gid ?? gid),
+    accessed: presentTime(accessed, stat?.accessed),
+    modified: presentTime(modified, stat?.modified),
   }));
+}
+
+function presentTime(
+  wanted: TimeSpec | undefined,
+  present: TimeSpec | undefined,
+): TimeSpec | undefined {
+  if (wanted === undefined) return undefined;
+  if (present !== undefined) return { ...present };
+  return wanted === NOW ? undefined : wanted;
 }
 
 function hasMode(stat: FileStat): boolean {

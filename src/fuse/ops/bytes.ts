@@ -3,6 +3,7 @@ import type { Path } from '../../protocol/change.ts';
 
 export const EMPTY: Path = new Uint8Array(0);
 const SLASH = 0x2f;
+const DOT = 0x2e;
 
 /** `parent/name`; only `name` below the root, whose path is empty. */
 export function joinPath(parent: Path, name: Uint8Array): Path {
@@ -18,6 +19,13 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** Whether an entry of a directory can be called so: one component, and not a way elsewhere. */
+export function isEntryName(name: Uint8Array): boolean {
+  if (name.length === 0 || name.includes(SLASH)) return false;
+  const isDots = name.length <= 2 && name[0] === DOT && (name.length === 1 || name[1] === DOT);
+  return !isDots;
 }
 
 /** The components of a path. */

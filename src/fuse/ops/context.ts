@@ -7,13 +7,13 @@ import type { Change, Path } from '../../protocol/change.ts';
 import type { ChangeSink } from '../../ports/change-sink.ts';
 import type { Fd, FileStat, FileSystem } from '../../ports/file-system.ts';
 import type { Log } from '../../ports/log.ts';
-import { ENAMETOOLONG, ENOENT, ESTALE } from '../wire/errno.ts';
+import { EINVAL, ENAMETOOLONG, ENOENT, ESTALE } from '../wire/errno.ts';
 import { INIT_FLAG } from '../wire/flags.ts';
 import { ANSWERED, type Outcome, type SessionWiring } from '../wire/handler.ts';
 import { encodeForgetAttributes } from '../wire/notify.ts';
 import type { Reply } from '../wire/reply.ts';
 import type { Request } from '../wire/request.ts';
-import { EMPTY } from './bytes.ts';
+import { EMPTY, isEntryName } from './bytes.ts';
 import { type FileNode, NO_FD } from './file-node.ts';
 import { findName } from './lost-name.ts';
 import { NodeTable } from './node-table.ts';
@@ -109,6 +109,8 @@ export class Context {
   childPath(parentId: number, name: Uint8Array | undefined): Path | number {
     const parent = this.nodes.get(parentId);
     if (parent === undefined || name === undefined) return ESTALE;
+    // No kernel asks for such a name; it would make a directory its own parent.
+    if (!isEntryName(name)) return EINVAL;
     const path = this.nodes.childPath(parent, name);
     if (path === undefined) return ENOENT;
     return path.length > PATH_BYTES_MAX ? ENAMETOOLONG : path;
