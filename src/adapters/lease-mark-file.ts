@@ -2,7 +2,7 @@
  * Lease marks as files on tmpfs: written in place, 32 bytes at offset 0, through a descriptor that
  * stays open, so that a renewal is one short system call. The format is `src/protocol/lease-mark.ts`.
  */
-import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { GroupId } from '../protocol/ids.ts';
@@ -31,8 +31,12 @@ export class LeaseMarkFiles {
     writeSync(fd, encodeLeaseMark(mark), 0, undefined, 0);
   }
 
-  close(): void {
-    for (const fd of this.#files.values()) closeSync(fd);
+  /** Closes and removes them: no file means no lease. */
+  remove(): void {
+    for (const [group, fd] of this.#files) {
+      closeSync(fd);
+      rmSync(join(this.#directory, group), { force: true });
+    }
     this.#files.clear();
   }
 }

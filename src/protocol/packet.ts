@@ -21,7 +21,6 @@ export const BOOT_BYTES = 16;
 export const TAG_BYTES = 16;
 /** Claims, promises and links in one packet. */
 export const PACKET_LIST_MAX = 128;
-export const NAME_LENGTH_MAX = 63;
 
 const MAGIC = 0x54414b4f;
 const HEADER_FIXED_BYTES = 30;

@@ -156,7 +156,7 @@ export class HeartRunner {
     clearTimeout(this.#timer);
     this.#udp.close();
     this.#addresses.close();
-    this.#marks.close();
+    this.#marks.remove();
   }
 
   meters(): HeartMeters {
