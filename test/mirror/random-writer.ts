@@ -87,6 +87,19 @@ export class RandomWriter {
     this.perform({ type: 'rename', from: bytes(temporary), path: bytes(path), flags: 0 });
   }
 
+  /** As a log is rotated. */
+  rotate(path: string): void {
+    this.perform({ type: 'rename', from: bytes(path), path: bytes(`${path}.1`), flags: 0 });
+  }
+
+  /** Writes into a file, which is made if it is not there. */
+  overwrite(path: string, offset: number): void {
+    const change: Change = { type: 'write', path: bytes(path), offset, data: this.data() };
+    if (this.perform(change)) return;
+    this.perform(create(path, S_IFREG | 0o644));
+    this.perform(change);
+  }
+
   /** Does it under the lock; false when the file system refuses. */
   perform(change: Change): boolean {
     this.#options.enter?.();

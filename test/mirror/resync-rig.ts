@@ -31,6 +31,8 @@ export interface RigOptions {
   readonly write?: ((writer: RandomWriter, random: Prng) => void) | undefined;
   /** Changes of the source's tree before it all, of both, and of the copy's after that. */
   readonly before?: { readonly source: number; readonly copy: number } | undefined;
+  /** The writer goes on until the resync is over. */
+  readonly endless?: boolean | undefined;
   /** Real block size and bounds, and no calls in between: for figures. */
   readonly plain?: boolean | undefined;
 }
@@ -53,7 +55,7 @@ export class ResyncRig {
   readonly synced: number[] = [];
   readonly note: FileCopyNote;
   readonly replica: CopyReplica;
-  readonly source: StoreResyncSource;
+  readonly #makeSource: () => StoreResyncSource;
   readonly counts = { entries: 0, bytes: 0, answers: 0, live: 0, rounds: 0 };
   readonly #options: RigOptions;
   readonly #directory: string;
@@ -65,7 +67,7 @@ export class ResyncRig {
   #work: (() => void)[] = [];
   #locked = false;
   #busy = false;
-  #begun = false;
+  #source: StoreResyncSource | undefined;
   #finished = false;
 
   constructor(options: RigOptions) {
@@ -99,41 +101,43 @@ export class ResyncRig {
             pendingMax: this.random.pick([2, 4, 1000]),
           }),
     });
-    this.source = new StoreResyncSource({
-      store: { fs: plain ? this.#system : this.#interrupted(), root },
-      stream: {
-        enter: () => {
-          if (!plain) this.#meanwhile(0.5);
-          this.#locked = true;
+    this.#makeSource = () =>
+      new StoreResyncSource({
+        store: { fs: plain ? this.#system : this.#interrupted(), root },
+        stream: {
+          enter: () => {
+            if (!plain) this.#meanwhile(0.5);
+            this.#locked = true;
+          },
+          leave: () => {
+            this.#locked = false;
+          },
+          append: (entry) => {
+            if (entry.kind === 'change')
+              this.#push({ kind: 'change', seq: 0, change: entry.change });
+            else this.#push({ kind: 'resync', seq: 0, body: entry.body });
+            return true;
+          },
+          finish: () => {
+            if (!plain) this.#meanwhile(0.5);
+            this.#push({ kind: 'barrier', seq: 0, clean: false });
+            this.#finished = true;
+            return true;
+          },
         },
-        leave: () => {
-          this.#locked = false;
+        report: {
+          progress: (progress) => this.progress.push(progress),
+          failed: (reason) => this.failures.push(`source: ${reason}`),
         },
-        append: (entry) => {
-          if (entry.kind === 'change') this.#push({ kind: 'change', seq: 0, change: entry.change });
-          else this.#push({ kind: 'resync', seq: 0, body: entry.body });
-          return true;
-        },
-        finish: () => {
-          if (!plain) this.#meanwhile(0.5);
-          this.#push({ kind: 'barrier', seq: 0, clean: false });
-          this.#finished = true;
-          return true;
-        },
-      },
-      report: {
-        progress: (progress) => this.progress.push(progress),
-        failed: (reason) => this.failures.push(`source: ${reason}`),
-      },
-      schedule: (work) => this.#work.push(work),
-      ...(plain
-        ? {}
-        : {
-            blockBytes: this.random.pick([16, 64, 128]),
-            lockedEntriesMax: this.random.pick([1, 3, 128]),
-            windowFiles: 1 + this.random.below(8),
-          }),
-    });
+        schedule: (work) => this.#work.push(work),
+        ...(plain
+          ? {}
+          : {
+              blockBytes: this.random.pick([16, 64, 128]),
+              lockedEntriesMax: this.random.pick([1, 3, 128]),
+              windowFiles: 1 + this.random.below(8),
+            }),
+      });
   }
 
   /** The barrier was entered: from here on the copy is strict. */
@@ -150,8 +154,10 @@ export class ResyncRig {
         failed: (reason) => this.failures.push(`copy: ${reason}`),
       },
     );
-    this.#begun = true;
-    this.source.start();
+    this.#finished = false;
+    const source = this.#makeSource();
+    this.#source = source;
+    source.start();
   }
 
   /** Runs until all is quiet, or something failed. */
@@ -168,7 +174,7 @@ export class ResyncRig {
   /** One thing that can happen; false when nothing can. */
   async step(): Promise<boolean> {
     const can = [
-      ...(this.counts.live < this.#options.liveChanges ? [() => this.#write()] : []),
+      ...(this.#mayWrite() ? [() => this.#write()] : []),
       ...(this.#channel.length > 0 ? [() => this.#deliver(1 + this.random.below(10))] : []),
       ...(this.#answers.length > 0 ? [() => this.#answer()] : []),
       ...(this.#work.length > 0 ? [() => this.#work.shift()?.()] : []),
@@ -193,14 +199,12 @@ export class ResyncRig {
   }
 
   /** Cuts the connection: nothing more arrives, either way. */
-  cut(): void {
-    this.source.stop();
+  async cut(): Promise<void> {
+    this.#source?.stop();
+    this.#source = undefined;
     this.#channel = [];
     this.#answers = [];
     this.#work = [];
-  }
-
-  async end(): Promise<void> {
     const ended = this.replica.end();
     for (const job of this.#jobs) job.resolve(job.result ?? job.perform());
     this.#jobs = [];
@@ -208,8 +212,7 @@ export class ResyncRig {
   }
 
   async close(): Promise<void> {
-    this.source.stop();
-    await this.end();
+    await this.cut();
     for (const fd of this.#fds) closeSync(fd);
     rmSync(this.#directory, { recursive: true });
   }
@@ -240,6 +243,11 @@ export class ResyncRig {
     this.#channel.push({ ...copied, seq });
   }
 
+  #mayWrite(): boolean {
+    if (this.#options.endless === true && this.#finished) return false;
+    return this.counts.live < this.#options.liveChanges;
+  }
+
   #write(): void {
     this.counts.live += 1;
     const { write } = this.#options;
@@ -254,16 +262,16 @@ export class ResyncRig {
   #answer(): void {
     const body = this.#answers.shift();
     this.counts.answers += 1;
-    if (body !== undefined) this.source.receive(body);
+    if (body !== undefined) this.#source?.receive(body);
   }
 
   /** Called where others may run although a step is under way. */
   #meanwhile(chance: number): void {
-    if (this.#busy || this.#locked || !this.#begun) return;
+    if (this.#busy || this.#locked || this.#source === undefined) return;
     this.#busy = true;
     while (this.random.chance(chance)) {
       const what = this.random.below(3);
-      if (what === 0 && this.counts.live < this.#options.liveChanges) this.#write();
+      if (what === 0 && this.#mayWrite()) this.#write();
       else if (what === 1) this.#deliver(1 + this.random.below(3));
       else if (this.#jobs.length > 0) this.#perform(this.random.pick(this.#jobs));
     }
