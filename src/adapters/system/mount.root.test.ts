@@ -58,7 +58,7 @@ test('a FUSE file system is mounted over a directory that is not empty', () => {
 test('a line of the mount table is read, with or without optional fields', () => {
   const [first, second, ...rest] = parseMountInfo(
     [
-      String.raw`36 35 98:0 /sub /mnt\040two rw,noatime master:1 shared:3 - ext3 /dev/r\011t rw,errors=continue`,
+      String.raw`36 35 98:0 /sub /mnt\040two rw,noatime master:1 shared:3 - ext3 /dev/r\011t rw,quota`,
       '37 35 0:44 / / ro - tmpfs none rw',
       'nonsense',
       '',
@@ -67,7 +67,7 @@ test('a line of the mount table is read, with or without optional fields', () =>
   expect(first).toEqual({
     ...{ id: 36, parent: 35, deviceMajor: 98, deviceMinor: 0, root: '/sub', path: '/mnt two' },
     ...{ options: ['rw', 'noatime'], type: 'ext3', source: '/dev/r\tt' },
-    superOptions: ['rw', 'errors=continue'],
+    superOptions: ['rw', 'quota'],
   });
   expect(second).toMatchObject({ id: 37, path: '/', options: ['ro'], type: 'tmpfs' });
   expect(rest).toEqual([]);

@@ -2,8 +2,9 @@
  * Serves one FUSE mount: reads a request, does it, answers, until the file system is unmounted or
  * aborted. Synchronous, for a worker thread that does nothing else.
  *
- * The loop ends only when the file system is unmounted or aborted, by `stop`, or by an error that says
- * that the program itself is broken (an `InvariantError`, a full sink). No request and no error of the store ends it.
+ * The loop ends only when the file system is unmounted or aborted, by `stop`, or by an error that
+ * says that the program itself is broken (an `InvariantError`). No request and no error of the store
+ * ends it.
  *
  * Everything that one reader needs is in the loop's own variables, so that several can share a
  * descriptor once the nodes are shared between threads.

@@ -52,9 +52,7 @@ export const PERMISSION_BITS = 0o7777;
 /** open(2), where all architectures agree. */
 export const O_ACCMODE = 0o3;
 export const O_RDONLY = 0o0;
-export const O_WRONLY = 0o1;
 export const O_RDWR = 0o2;
-export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_TRUNC = 0o1000;
 export const O_PATH = 0o10000000;

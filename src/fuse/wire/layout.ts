@@ -17,8 +17,6 @@ export const FORGET_IN = { lookups: 40, bytes: 48 } as const;
 /** fuse_batch_forget_in, followed by fuse_forget_one records */
 export const BATCH_FORGET_IN = { count: 40, bytes: 48 } as const;
 export const FORGET_ONE = { nodeId: 0, lookups: 8, bytes: 16 } as const;
-/** fuse_getattr_in */
-export const GETATTR_IN = { bytes: 56 } as const;
 /** fuse_setattr_in */
 export const SETATTR_IN = {
   valid: 40,
