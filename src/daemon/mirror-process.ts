@@ -192,6 +192,8 @@ export class MirrorProcess {
     await this.#settled();
     await within(TAKEOVER_WAIT_MS, this.#endSecondary());
     const { setup, deps } = { setup: this.#setup, deps: this.#deps };
+    // Below the mount, so that an abort does not leave a directory that programs can write to.
+    this.#guard();
     const primary = new MirrorPrimary(
       { epoch, inSync, setup, rootFd: fd },
       {
@@ -243,9 +245,13 @@ export class MirrorProcess {
     await secondary.follow({ epoch, primary });
     this.#lastEpoch = epoch;
     this.#secondary = secondary;
+    this.#guard();
+    this.#deps.changed();
+  }
+
+  #guard(): void {
     const unguarded = this.#deps.guard.raise();
     if (unguarded !== undefined) this.#deps.log.warn('not guarded', { reason: unguarded });
-    this.#deps.changed();
   }
 
   #newSecondary({ note, replica }: Copy): MirrorSecondary {
