@@ -42,6 +42,8 @@ export class Addresses {
   readonly #wanted = new Map<GroupId, Wanted>();
   readonly #held = new Map<GroupId, Map<ResourceId, Held>>();
   #leftovers: readonly Leftover[];
+  /** Groups whose addresses control has just told. */
+  readonly #asked = new Set<GroupId>();
   #gone: { readonly group: GroupId; readonly resources: readonly ResourceId[] }[] = [];
   readonly #leftoversEndAt: Instant;
 
@@ -56,6 +58,7 @@ export class Addresses {
   }
 
   want(group: GroupId, epoch: Epoch, addresses: readonly WantedAddress[]): void {
+    this.#asked.add(group);
     if (addresses.length === 0) this.#wanted.delete(group);
     else this.#wanted.set(group, { epoch, addresses });
   }
@@ -78,6 +81,9 @@ export class Addresses {
       effects.push(...this.#dropUnwanted(group, now, leaseUntil));
     }
     effects.push(...this.#dropLeftovers(now), ...this.#confirmGone());
+    // Whoever asks for what is held already waits for the answer all the same.
+    for (const group of this.#asked) effects.push(...this.#reportGroup(group));
+    this.#asked.clear();
     for (const [group, { epoch, addresses }] of this.#wanted) {
       const until = leaseUntil(group, epoch);
       if (now >= until) continue;
@@ -119,13 +125,15 @@ export class Addresses {
 
   /** The present state of all addresses, for a client that just came. */
   report(): HeartEffect[] {
+    return [...this.#held.keys()].flatMap((group) => this.#reportGroup(group));
+  }
+
+  #reportGroup(group: GroupId): HeartEffect[] {
     const effects: HeartEffect[] = [];
-    for (const [group, addresses] of this.#held) {
-      for (const [resource, { state, detail }] of addresses) {
-        if (state === 'unknown') continue;
-        const message = { type: 'address', group, resource, state, detail } as const;
-        effects.push({ type: 'report', message });
-      }
+    for (const [resource, { state, detail }] of this.#held.get(group) ?? []) {
+      if (state === 'unknown') continue;
+      const message = { type: 'address', group, resource, state, detail } as const;
+      effects.push({ type: 'report', message });
     }
     return effects;
   }

@@ -449,6 +449,17 @@ describe('addresses', () => {
     expect(told(gone(LATER + 8)).slice(0, 2)).toEqual(['drop', 'report']);
   });
 
+  test('reported again to a control that asks for what is held', () => {
+    want(LATER + 6, E1, VIP);
+    done(LATER + 6, 'ok');
+    expect(want(LATER + 7, E1, VIP)).toContainEqual(
+      expect.objectContaining({
+        type: 'report',
+        message: expect.objectContaining({ type: 'address', state: 'held' }) as unknown,
+      }),
+    );
+  });
+
   test('held only under a lease at the epoch that was named', () => {
     expect(types(want(LATER + 6, E2, VIP))).toEqual([]);
     expect(want(LATER + 7, E1, VIP)).toContainEqual({
