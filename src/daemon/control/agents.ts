@@ -1,20 +1,20 @@
 /** Makes the agent of every resource that this node may run. */
-import { systemClock } from '../adapters/clock.ts';
-import type { HeartClient } from '../adapters/heart-client.ts';
-import { createProcessRunner } from '../adapters/process/process-runner.ts';
-import { systemTimer } from '../adapters/timer.ts';
-import { MirrorAgent } from '../agents/mirror/mirror-agent.ts';
-import { createProcessAgent } from '../agents/process/process-agent.ts';
-import { createVirtualIpAgent } from '../agents/virtual-ip/virtual-ip-agent.ts';
-import { must } from '../base/assert.ts';
-import type { NodeCore } from '../core/node/node-core.ts';
-import type { Agent } from '../ports/agent.ts';
-import type { Log } from '../ports/log.ts';
-import type { MirrorControl } from '../ports/mirror-control.ts';
-import type { ProgramRunner } from '../ports/program-runner.ts';
-import type { NodeSetup, ResourceConfig } from '../protocol/config.ts';
-import { type GroupId, type MirrorId, mirrorId } from '../protocol/ids.ts';
-import { agentKey } from '../runtime/control-runtime.ts';
+import { systemClock } from '../../adapters/clock.ts';
+import type { HeartClient } from '../../adapters/heart-client.ts';
+import { createProcessRunner } from '../../adapters/process/process-runner.ts';
+import { systemTimer } from '../../adapters/timer.ts';
+import { MirrorAgent } from '../../agents/mirror/mirror-agent.ts';
+import { createProcessAgent } from '../../agents/process/process-agent.ts';
+import { createVirtualIpAgent } from '../../agents/virtual-ip/virtual-ip-agent.ts';
+import { must } from '../../base/assert.ts';
+import type { NodeCore } from '../../core/node/node-core.ts';
+import type { Agent } from '../../ports/agent.ts';
+import type { Log } from '../../ports/log.ts';
+import type { MirrorControl } from '../../ports/mirror-control.ts';
+import type { ProgramRunner } from '../../ports/program-runner.ts';
+import type { NodeSetup, ResourceConfig } from '../../protocol/config.ts';
+import { type GroupId, type MirrorId, mirrorId } from '../../protocol/ids.ts';
+import { agentKey } from '../../runtime/control-runtime.ts';
 
 export interface AgentParts {
   readonly setup: NodeSetup;

@@ -3,10 +3,10 @@
  * in either case: heart, control and mirrors of a node must agree, and read theirs when Tako starts.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { loadConfig } from '../adapters/config/load-config.ts';
-import { TakoError } from '../base/tako-error.ts';
-import type { EventStore } from '../ports/event-store.ts';
-import type { NodeSetup } from '../protocol/config.ts';
+import { loadConfig } from '../../adapters/config/load-config.ts';
+import { TakoError } from '../../base/tako-error.ts';
+import type { EventStore } from '../../ports/event-store.ts';
+import type { NodeSetup } from '../../protocol/config.ts';
 
 export function reloadConfig(setup: NodeSetup, events: EventStore): string {
   const { configFile } = setup;
