@@ -154,6 +154,24 @@ test('a file whose known name goes away is captured under a name nobody looked u
   await unmountAndReplay(on);
 });
 
+test('a file that lives on outside of the mirror is no part of it any more', async () => {
+  const on = await mount((directory) => {
+    fs.writeFileSync(join(directory, 'file'), 'start');
+    if (!fs.existsSync(join(directory, '../outside'))) {
+      fs.linkSync(join(directory, 'file'), join(directory, '../outside'));
+    }
+  });
+  const fd = fs.openSync(join(on.mount, 'file'), O_RDWR);
+  fs.unlinkSync(join(on.mount, 'file'));
+  for (let i = 0; i < 3; i += 1) fs.writeSync(fd, 'after', 0);
+  fs.fsyncSync(fd);
+  expect(() => fs.linkSync(`/proc/self/fd/${fd}`, join(on.mount, 'again'))).toThrow();
+  fs.closeSync(fd);
+  expect(fs.readFileSync(join(on.mount, '../outside'), 'utf8')).toBe('after');
+  const report = await unmountAndReplay(on);
+  expect(report.changes).toEqual({ unlink: 1 });
+});
+
 test('a directory of 5,000 entries, read while it changes', async () => {
   const on = await mount();
   const names = Array.from({ length: 5000 }, (_, i) => `entry-${i}`);

@@ -26,6 +26,16 @@ export function mountAt(path: string, mounts = readMountInfo()): MountEntry | un
   return mounts.findLast((entry) => entry.path === path);
 }
 
+/** The mount that a path is on. */
+export function mountOf(path: string, mounts = readMountInfo()): MountEntry | undefined {
+  let best: MountEntry | undefined;
+  for (const entry of mounts) {
+    const isAbove = entry.path === '/' || entry.path === path || path.startsWith(`${entry.path}/`);
+    if (isAbove && entry.path.length >= (best?.path.length ?? 0)) best = entry;
+  }
+  return best;
+}
+
 export function parseMountInfo(text: string): readonly MountEntry[] {
   const entries: MountEntry[] = [];
   for (const line of text.split('\n')) {

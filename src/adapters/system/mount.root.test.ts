@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TakoError } from '../../base/tako-error.ts';
 import { bindReadOnly, mountFuse, openFuseDevice, unmount } from './mount.ts';
-import { mountAt, parseMountInfo } from './mount-info.ts';
+import { mountAt, mountOf, parseMountInfo } from './mount-info.ts';
 
 let base = '';
 
@@ -53,6 +53,31 @@ test('a FUSE file system is mounted over a directory that is not empty', () => {
   expect(() => mountFuse({ path: join(base, 'none'), deviceFd, name: 'x' })).toThrow(
     'Cannot mount',
   );
+});
+
+test('a FUSE file system keeps the restrictions of the one below it', () => {
+  const below = join(base, 'below');
+  fs.mkdirSync(below);
+  spawnSync('mount', ['-t', 'tmpfs', '-o', 'nosuid,nodev,noexec', 'tmpfs', below]);
+  fs.mkdirSync(join(below, 'data'));
+  const deviceFd = openFuseDevice();
+  mountFuse({ path: join(below, 'data'), deviceFd, name: 'tako:test' });
+  const { options = [] } = mountAt(join(below, 'data')) ?? {};
+  unmount(join(below, 'data'), { force: true, lazy: true });
+  fs.closeSync(deviceFd);
+  unmount(below);
+  expect(options).toEqual(expect.arrayContaining(['nosuid', 'nodev', 'noexec', 'rw']));
+});
+
+test('the mount that a path is on is the nearest above it', () => {
+  const lines = ['/', '/srv', '/srv/data', '/srv'].map(
+    (path, id) => `${id} 0 0:1 / ${path} rw - tmpfs none rw`,
+  );
+  const mounts = parseMountInfo(lines.join('\n'));
+  const on = (path: string): number | undefined => mountOf(path, mounts)?.id;
+  expect([on('/etc'), on('/srv'), on('/srv/x'), on('/srv/data/x'), on('/srvx')]).toEqual([
+    ...[0, 3, 3, 2, 0],
+  ]);
 });
 
 test('a line of the mount table is read, with or without optional fields', () => {

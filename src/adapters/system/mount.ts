@@ -3,17 +3,17 @@
  * system concerned does: call it from a thread or process that nothing else waits for, unless it is
  * known to answer.
  */
-import { constants as fs, existsSync, openSync, writeFileSync } from 'node:fs';
+import { constants as fs, existsSync, openSync, realpathSync, writeFileSync } from 'node:fs';
 import { TakoError, messageOf } from '../../base/tako-error.ts';
 import { errorName } from './errno.ts';
 import { lastError, libc } from './libc.ts';
-import { mountAt } from './mount-info.ts';
+import { type MountEntry, mountAt, mountOf } from './mount-info.ts';
 
 /** Mount flags (linux/mount.h). */
-export const MS_RDONLY = 0x1;
-export const MS_NOSUID = 0x2;
-export const MS_NODEV = 0x4;
-export const MS_NOEXEC = 0x8;
+const MS_RDONLY = 0x1;
+const MS_NOSUID = 0x2;
+const MS_NODEV = 0x4;
+const MS_NOEXEC = 0x8;
 const MS_REMOUNT = 0x20;
 const MS_NOSYMFOLLOW = 0x100;
 const MS_NOATIME = 0x400;
@@ -41,7 +41,7 @@ export interface FuseMount {
   readonly deviceFd: number;
   /** What mount tables show as the source. */
   readonly name: string;
-  /** Mount flags such as {@link MS_NODEV}. */
+  /** Mount flags; without them, those of the file system that the directory is on. */
   readonly flags?: number | undefined;
 }
 
@@ -74,7 +74,7 @@ export function mountFuse(mount: FuseMount): void {
     zeroEnded(mount.name),
     zeroEnded(mount.path),
     zeroEnded('fuse.tako'),
-    mount.flags ?? 0,
+    mount.flags ?? flagsOf(mountOf(resolved(mount.path))),
     zeroEnded(data),
   );
   if (failed !== 0) throw callFailed(`Cannot mount a FUSE file system on "${mount.path}"`, 'mount');
@@ -100,8 +100,7 @@ export function bindReadOnly(path: string): void {
   if (libc.mount(target, target, null, MS_BIND, null) !== 0) {
     throw callFailed(`Cannot bind-mount "${path}" over itself`, 'mount');
   }
-  let flags = MS_REMOUNT | MS_BIND | MS_RDONLY;
-  for (const option of mountAt(path)?.options ?? []) flags |= FLAG_OF_OPTION[option] ?? 0;
+  const flags = MS_REMOUNT | MS_BIND | MS_RDONLY | flagsOf(mountAt(resolved(path)));
   if (libc.mount(null, target, null, flags, null) === 0) return;
   const problem = callFailed(`Cannot make the bind mount on "${path}" read-only`, 'mount');
   unmount(path, { lazy: true });
@@ -122,6 +121,22 @@ export function abortFuse(path: string, deviceMinor: number): void {
     throw new TakoError('system-call', `Cannot write "1" to "${file}": ${messageOf(cause)}`, {
       cause,
     });
+  }
+}
+
+/** What may not be done on a file system must not become possible by a mount over it. */
+function flagsOf(entry: MountEntry | undefined): number {
+  let flags = 0;
+  for (const option of entry?.options ?? []) flags |= FLAG_OF_OPTION[option] ?? 0;
+  return flags;
+}
+
+/** As the mount table shows it; as given when it cannot be resolved, for then mount(2) says why. */
+function resolved(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }
 

@@ -31,6 +31,8 @@ export class FileNode {
   children = 0;
   names: NodeName[] = [];
   isOrphan = false;
+  /** Its remaining hard links are not in the mirror: that was looked up, and need not be again. */
+  isOutside = false;
 
   /** How many open files share `fd`. */
   opens = 0;

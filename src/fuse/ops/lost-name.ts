@@ -17,11 +17,12 @@ const DT_DIR = 4;
 
 /** Undefined when there is none in the mirror; the node knows the name afterwards. */
 export function findName(context: Context, node: FileNode): Path | undefined {
-  if (node.isOrphan || node.isDirectory) return undefined;
+  if (node.isOrphan || node.isOutside || node.isDirectory) return undefined;
   const stat = newStat();
   if (context.fs.statFd(context.at(node), stat) < 0 || stat.nlink === 0) return undefined;
   context.log.debug('looking for another name of an open file', { ino: node.ino });
   const path = search(context, node.ino);
+  node.isOutside = path === undefined;
   if (path === undefined) return undefined;
   return adopt(context, node, path) ? context.nodes.path(node) : undefined;
 }

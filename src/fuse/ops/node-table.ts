@@ -79,6 +79,7 @@ export class NodeTable {
     if (node.isDirectory) this.#dropNames(node);
     node.names.push({ parent, name: name.slice() });
     node.isOrphan = false;
+    node.isOutside = false;
     parent.children += 1;
   }
 
