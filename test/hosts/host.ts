@@ -196,10 +196,11 @@ export class Host {
     });
   }
 
-  /** SIGKILL to the process whose number, as the host counts, stands in a file of the host. */
+  /** SIGKILL to the process whose number, as the host counts, stands first in a file of the host. */
   async killByPidFile(path: string): Promise<void> {
-    const pid = readFileSync(this.pathOf(path), 'utf8').trim();
-    if (!/^[1-9][0-9]*$/.test(pid)) throw new Error(`Cannot kill by "${path}": it says "${pid}"`);
+    const said = readFileSync(this.pathOf(path), 'utf8').trim();
+    const pid = /^[1-9][0-9]*(?= |$)/.exec(said)?.[0];
+    if (pid === undefined) throw new Error(`Cannot kill by "${path}": it says "${said}"`);
     await this.run(['sh', '-c', `kill -KILL ${pid}`]);
   }
 

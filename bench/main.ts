@@ -1,0 +1,139 @@
+/**
+ * `npm run bench -- failover`: how long clients wait when the owner fails or hands over, at default
+ * settings, beside keepalived where Debian's package is installed. Runs are interleaved, so that
+ * both see the same machine.
+ *
+ *     npm run bench -- failover [--runs 10] [--json] [--only power-off,move]
+ */
+import { cpus, loadavg, release } from 'node:os';
+import { parseArgs } from 'node:util';
+import { must } from '../src/base/assert.ts';
+import { ensurePrograms } from '../tools/setup.ts';
+import {
+  type Contender,
+  SITUATIONS,
+  type Situation,
+  TITLES,
+  summarize,
+  table,
+} from './failover/figures.ts';
+import { KeepalivedBench } from './failover/keepalived.ts';
+import { TakoBench } from './failover/tako.ts';
+
+const RUNS_DEFAULT = 10;
+const USAGE_EXIT = 2;
+
+interface Bench {
+  measure(situation: Situation): Promise<number | undefined>;
+  destroy(): void;
+}
+
+interface Choices {
+  readonly runs: number;
+  readonly json: boolean;
+  readonly situations: readonly Situation[];
+}
+
+function readChoices(words: readonly string[]): Choices | string {
+  const { values, positionals } = parseArgs({
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      runs: { type: 'string', default: String(RUNS_DEFAULT) },
+      json: { type: 'boolean', default: false },
+      only: { type: 'string' },
+    },
+  });
+  if (positionals.join() !== 'failover') return 'say which benchmark: failover';
+  const runs = Number(values.runs);
+  if (!Number.isInteger(runs) || runs < 1) return `--runs wants a number from 1`;
+  const names = values.only?.split(',') ?? SITUATIONS;
+  const situations = SITUATIONS.filter((situation) => names.includes(situation));
+  if (situations.length !== names.length) return `--only wants some of ${SITUATIONS.join(', ')}`;
+  return { runs, json: values.json, situations };
+}
+
+async function main(words: readonly string[]): Promise<number> {
+  const choices = readChoices(words);
+  if (typeof choices === 'string') {
+    tell(`Cannot run a benchmark: ${choices}`);
+    return USAGE_EXIT;
+  }
+  if (process.getuid?.() !== 0) {
+    tell('Cannot run the benchmark: it makes network namespaces, which needs root. Next: sudo');
+    return USAGE_EXIT;
+  }
+  const missing = (await ensurePrograms('bench', { print: tell })).map(({ name }) => name);
+  const others = missing.filter((name) => name !== 'keepalived');
+  if (others.length > 0) return 1;
+  const contenders = await measureAll(choices, !missing.includes('keepalived'));
+  if (choices.json) print(JSON.stringify(toJson(contenders, choices), undefined, 2));
+  else print(`${table(contenders)}\n\n${conditions(choices)}`);
+  return 0;
+}
+
+async function measureAll(choices: Choices, withKeepalived: boolean): Promise<Contender[]> {
+  const benches: [string, Bench][] = [['Tako', await TakoBench.start()]];
+  if (withKeepalived) benches.push(['keepalived, 0.1 s adverts', await KeepalivedBench.start()]);
+  else tell('keepalived is not installed: Tako is measured alone');
+  const contenders = benches.map(([name]) => ({
+    name,
+    gaps: {} as Partial<Record<Situation, number[]>>,
+  }));
+  for (let run = 1; run <= choices.runs; run += 1) {
+    for (const situation of choices.situations) {
+      for (const [index, [name, bench]] of benches.entries()) {
+        const seconds = await bench.measure(situation);
+        if (seconds === undefined) continue;
+        const { gaps } = must(contenders[index], 'one per bench');
+        (gaps[situation] ??= []).push(seconds);
+        tell(`${run}/${choices.runs}  ${name}: ${TITLES[situation]}: ${seconds.toFixed(3)} s`);
+      }
+    }
+  }
+  for (const [, bench] of benches) bench.destroy();
+  return contenders;
+}
+
+function toJson(contenders: readonly Contender[], choices: Choices): unknown {
+  return {
+    benchmark: 'failover',
+    unit: 'seconds without an answer',
+    conditions: conditions(choices),
+    contenders: contenders.map(({ name, gaps }) => ({
+      name,
+      situations: Object.fromEntries(
+        Object.entries(gaps).map(([situation, values]) => [
+          situation,
+          { ...summarize(values), values },
+        ]),
+      ),
+    })),
+  };
+}
+
+function conditions({ runs }: Choices): string {
+  const [cpu] = cpus();
+  const load = loadavg()[0]?.toFixed(1);
+  return (
+    `Median (least to most) of ${runs}; client polls every 5 ms; ${cpus().length} cores ` +
+    `(${cpu?.model.trim()}), Linux ${release()}, Node.js ${process.version}, load at the end ${load}.`
+  );
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  tell(`The benchmark failed: ${error instanceof Error ? error.stack : String(error)}`);
+  process.exitCode = 1;
+}
+// Whatever still runs in a lab must not keep the program.
+process.exit();
