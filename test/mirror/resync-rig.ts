@@ -43,7 +43,8 @@ interface Job {
   result: number | undefined;
 }
 
-const STEPS_MAX = 400_000;
+const STEPS_MAX = 40_000;
+const CHANNEL_MAX = 200;
 
 export class ResyncRig {
   readonly random: Prng;
@@ -98,7 +99,7 @@ export class ResyncRig {
         : {
             openFilesMax: 1 + this.random.below(4),
             itemDigests: 1 + this.random.below(4),
-            pendingMax: this.random.pick([2, 4, 1000]),
+            pendingMax: options.endless === true ? 1000 : this.random.pick([2, 4, 1000]),
           }),
     });
     this.#makeSource = () =>
@@ -245,6 +246,8 @@ export class ResyncRig {
 
   #mayWrite(): boolean {
     if (this.#options.endless === true && this.#finished) return false;
+    // The real stream is a ring: who writes into a full one waits.
+    if (this.#channel.length >= CHANNEL_MAX) return false;
     return this.counts.live < this.#options.liveChanges;
   }
 

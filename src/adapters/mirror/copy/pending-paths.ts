@@ -40,9 +40,14 @@ export class PendingPaths {
     return contains(this.#working, key) || contains(this.#queued, key);
   }
 
-  /** Nothing has this name any more. */
-  gone(key: PathKey): void {
+  /**
+   * What has this name now is as on the source: it was made by a live change, or nothing has it.
+   * (As part of something pending it stays so.)
+   */
+  clear(key: PathKey): void {
+    if (key === ROOT_KEY) return;
     this.#queued.delete(key);
+    this.#working.delete(key);
   }
 
   /** To be compared in this round, from here on. */
@@ -50,7 +55,7 @@ export class PendingPaths {
     if (!coveredBy(this.#working, key)) this.#working.add(key);
   }
 
-  /** The path alone, not one below it, was compared in this round. */
+  /** The path itself, not what is below it, was compared in this round. */
   done(key: PathKey): void {
     if (key !== ROOT_KEY) this.#working.delete(key);
   }

@@ -250,7 +250,10 @@ export class StoreResyncSource implements ResyncSource {
       if ('errno' in listing) return isPathError(listing.errno) || this.#failCall(key, listing);
       if (listing.length <= limit) return this.#enterListing(key, listing, true);
       large = listing;
-      return true;
+      // What is made in it meanwhile inherits from its attributes, so they come first.
+      const self = this.#entries.read(key, pathOf(ROOT_KEY));
+      if ('errno' in self) return this.#failCall(key, self);
+      return this.#append({ type: 'settle', path: pathOf(key), entry: self });
     });
     if (!goOn || large.length === 0) return;
     // Its entries first, a few at a time, each at a position of its own; then the names alone.

@@ -26,6 +26,7 @@ import {
   childOf,
   isPlainName,
   isPlainPath,
+  isWithin,
   keyOf,
   pathOf,
   readable,
@@ -49,6 +50,8 @@ import {
 import { TreeFixer } from './tree-fixer.ts';
 
 const BLOCK_BYTES_MAX = 1024 * 1024;
+/** Names of changed files that are remembered. */
+const CHANGED_MAX = 100_000;
 /** Bytes of paths in one `again` answer. */
 const AGAIN_BYTES = 64 * 1024;
 /** e2fsck(8) needs it at the top of a file system and makes it anew; a copy keeps its own. */
@@ -87,7 +90,8 @@ export class ResyncTarget {
   #digests: DigestQueue | undefined;
   #listing: Listing | undefined;
   #settled = false;
-  /** A name went away before its file was compared; see `#noteLost`. */
+  /** Names through which a file was changed that was not compared; see `#noteDoubt`. */
+  #changed = new Set<PathKey>();
   #linksDoubtful = false;
 
   constructor(deps: ResyncTargetDeps) {
@@ -116,7 +120,8 @@ export class ResyncTarget {
     if (frame.type === 'processed') return this.#processed(digests, frame.id);
     if (frame.type === 'round') return this.#round(frame.number);
     const key = keyOf(frame.path);
-    if (!isPlainPath(key, frame.type === 'directory')) return this.#refusePath(key);
+    const rootAllowed = frame.type === 'directory' || frame.type === 'settle';
+    if (!isPlainPath(key, rootAllowed)) return this.#refusePath(key);
     return this.#tree(digests, key, frame);
   }
 
@@ -124,25 +129,40 @@ export class ResyncTarget {
   live(change: TreeChange, failure: CallFailure | undefined): void {
     const key = keyOf(change.path);
     const other = otherPath(change);
-    this.#noteLost(change);
+    this.#noteDoubt(change, key);
     if (failure !== undefined) {
       if (change.type === 'rename') this.#forceRename(change);
       this.#pending.mark(key);
       if (other !== undefined) this.#pending.mark(other);
       return;
     }
-    if (change.type === 'link' && other !== undefined) {
-      this.#fixer.linked(other, key);
-      if (this.#pending.touches(other, false)) this.#pending.mark(key);
-    } else if (change.type === 'rename') {
-      this.#renamed(change);
-    } else if (change.type === 'unlink' || change.type === 'rmdir') {
-      this.#fixer.links.remove(key);
-      this.#pending.gone(key);
-    } else if (change.type === 'allocate' && (change.mode & COLLAPSE_OR_INSERT) !== 0) {
-      // It moves bytes, so what was compared may not be where it was.
-      if (this.#pending.touches(key, false)) this.#pending.mark(key);
+    switch (change.type) {
+      case 'create':
+      case 'mkdir':
+      case 'symlink':
+        return this.#pending.clear(key);
+      case 'unlink':
+      case 'rmdir':
+        this.#fixer.links.remove(key);
+        return this.#pending.clear(key);
+      case 'link':
+        return this.#linked(keyOf(change.existing), key);
+      case 'rename':
+        return this.#renamed(change);
+      case 'allocate':
+        // What moves bytes makes wrong what was compared of them, and what is being compared.
+        if ((change.mode & COLLAPSE_OR_INSERT) !== 0 && this.#pending.touches(key, false)) {
+          this.#pending.mark(key);
+        }
+        return;
+      default:
     }
+  }
+
+  #linked(existing: PathKey, key: PathKey): void {
+    this.#fixer.linked(existing, key);
+    if (this.#pending.touches(existing, false)) this.#pending.mark(key);
+    else this.#pending.clear(key);
   }
 
   /**
@@ -150,9 +170,38 @@ export class ResyncTarget {
    * through the one that was not then misses the other. Comparing the first sets that right, unless
    * the name goes away before; then all files with several names are to be compared once more.
    */
-  #noteLost(change: TreeChange): void {
-    if (change.type !== 'unlink' && change.type !== 'rename') return;
-    if (this.#pending.touches(keyOf(change.path), false)) this.#linksDoubtful = true;
+  #noteDoubt(change: TreeChange, key: PathKey): void {
+    switch (change.type) {
+      case 'create':
+        this.#changed.delete(key);
+        return;
+      case 'write':
+      case 'truncate':
+      case 'allocate':
+      case 'attributes':
+      case 'setxattr':
+      case 'removexattr':
+        if (this.#changed.has(key) || !this.#pending.touches(key, false)) return;
+        if (this.#changed.size >= CHANGED_MAX) this.#linksDoubtful = true;
+        else this.#changed.add(key);
+        return;
+      case 'rename':
+        this.#moveDoubt(keyOf(change.from), key);
+        return;
+      case 'unlink':
+        if (this.#changed.delete(key)) this.#linksDoubtful = true;
+        return;
+      default:
+    }
+  }
+
+  #moveDoubt(from: PathKey, to: PathKey): void {
+    if (this.#changed.delete(to)) this.#linksDoubtful = true;
+    const moved = [...this.#changed].filter((key) => isWithin(key, from));
+    for (const key of moved) {
+      this.#changed.delete(key);
+      this.#changed.add(to + key.slice(from.length));
+    }
   }
 
   /**
@@ -204,6 +253,7 @@ export class ResyncTarget {
       this.#fixer.links.move(from, to, isDirectory);
     }
     if (fromTouched) this.#pending.mark(to);
+    else this.#pending.clear(to);
     if (fromTouched || toTouched) this.#pending.mark(from);
   }
 
@@ -301,9 +351,7 @@ export class ResyncTarget {
       this.#entry(digests, { key, entry, usable: true });
       return;
     }
-    if (!this.#removed(key)) return;
-    this.#pending.gone(key);
-    this.#pending.done(key);
+    if (this.#removed(key)) this.#pending.clear(key);
   }
 
   /** Brings one entry into its place; each file with content leads to exactly one last item. */
@@ -360,6 +408,8 @@ export class ResyncTarget {
     }
     this.#linksDoubtful = false;
     const paths = this.#pending.nextRound();
+    const pending = [...this.#changed].filter((key) => this.#pending.touches(key, false));
+    this.#changed = new Set(pending);
     if (paths.length === 0) {
       this.#settled = true;
       this.#answer({ type: 'settled', round: number });
