@@ -77,13 +77,12 @@ export function fallocate(context: Context, request: Request): Outcome {
   return context.mutate(request, () => {
     const path = context.changePath(node);
     if (typeof path === 'number' && path < 0) return path;
+    const failed = withData(context, node, true, () =>
+      allocateNow(context, node, { path, mode, offset, length }),
+    );
     // The request does not say whether the caller has the privilege; root is taken to have it.
-    const kept = request.uid === ROOT_UID ? 0 : dropBits(context, node, path);
-    if (kept < 0) return kept;
-    return withData(context, node, true, () => {
-      const failed = allocateNow(context, node, { path, mode, offset, length });
-      return failed < 0 ? failed : 0;
-    });
+    // What cannot be allocated changes nothing, so this comes last.
+    return failed < 0 || request.uid === ROOT_UID ? failed : dropBits(context, node, path);
   });
 }
 
