@@ -2,7 +2,15 @@
  * The directory of a mirror and what lies over it. The directory is opened beneath everything that
  * Tako puts there (guard, FUSE mount), and everything that Tako does goes through that descriptor.
  */
-import { closeSync, fstatSync, openSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { constants } from 'node:fs';
 import { sep } from 'node:path';
 import { mountAt, readMountInfo } from '../adapters/system/mount-info.ts';
@@ -89,7 +97,8 @@ function removeDeadMounts(path: string, log: Log): void {
 function isDead(path: string): boolean {
   if (readMountInfo().every((entry) => entry.path !== path)) return false;
   try {
-    statSync(path);
+    // Unlike the attributes of the root, the kernel never answers this from what it remembers.
+    statfsSync(path);
     return false;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

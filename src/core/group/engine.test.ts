@@ -76,6 +76,11 @@ class Driver {
     this.take(this.engine.actionFinished({ id, resource: of, outcome, detail: '' }, this.now));
   }
 
+  wait(ms: number): void {
+    this.now = instant(this.now + ms);
+    this.take(this.engine.tick(this.now));
+  }
+
   fail(id: string): void {
     const seen = { resource: id as ResourceId, state: 'failed' as const, detail: 'died' };
     this.take(this.engine.observed(seen, this.now));
@@ -152,6 +157,19 @@ describe('failures', () => {
     expect(driver.engine.isOnline()).toBe(true);
   });
 
+  test('a second restart within the window waits a moment', () => {
+    const driver = chain().online();
+    driver.fail('program');
+    driver.finish('stop program');
+    driver.finish('start program', 'failed');
+    driver.finish('stop program');
+    expect(driver.wanted()).toEqual([]);
+    driver.wait(249);
+    expect(driver.wanted()).toEqual([]);
+    driver.wait(1);
+    expect(driver.wanted()).toEqual(['start program']);
+  });
+
   test('what needs the failed resource is stopped before it', () => {
     const driver = chain().online();
     driver.fail('disk');
@@ -168,6 +186,7 @@ describe('failures', () => {
     for (let round = 0; round < 2; round += 1) {
       driver.fail('program');
       driver.finish('stop program');
+      driver.wait(round * 250);
       driver.finish('start program');
     }
     driver.fail('program');
@@ -181,8 +200,10 @@ describe('failures', () => {
     const driver = chain().online();
     for (let round = 0; round < 5; round += 1) {
       driver.now = instant(driver.now + 6000);
+      driver.open = [];
       driver.fail('program');
       driver.finish('stop program');
+      driver.wait(250);
       driver.finish('start program');
     }
     expect(driver.engine.givenUp()).toBeUndefined();

@@ -75,6 +75,8 @@ interface Resource {
   monitorId: number | undefined;
   stopMode: StopMode;
   monitorAt: Instant;
+  /** The end of the pause before a restart. */
+  startAt: Instant;
   /** When to try a failed stop again. */
   retryAt: Instant;
   gaveUp: boolean;
@@ -83,6 +85,8 @@ interface Resource {
 }
 
 const STOP_RETRY_MS = 2000;
+/** The first restart follows at once, each further one within the window a while later. */
+const RESTART_PAUSES_MS: readonly number[] = [0, 250, 1000, 2000, 5000];
 
 export class GroupEngine {
   readonly #group: GroupConfig;
@@ -153,6 +157,7 @@ export class GroupEngine {
     for (const r of this.#resources.values()) {
       if (r.gaveUp) r.restarts.reset();
       r.gaveUp = false;
+      r.startAt = NEVER;
     }
     return this.#advance(now);
   }
@@ -170,7 +175,7 @@ export class GroupEngine {
   }
 
   nextWakeAt(): Instant {
-    return earliest([...this.#resources.values()].map((r) => wakeAt(r)));
+    return earliest([...this.#resources.values()].map((r) => wakeAt(r, this.#target)));
   }
 
   tick(now: Instant): readonly EngineEffect[] {
@@ -226,6 +231,9 @@ export class GroupEngine {
     if (this.#target === 'stopped') return [];
     const restart = r.restarts.tryRestart(now);
     r.gaveUp = !restart;
+    const pauses = RESTART_PAUSES_MS.length;
+    const pause = RESTART_PAUSES_MS[Math.min(r.restarts.count(now), pauses) - 1] ?? 0;
+    r.startAt = plus(now, pause);
     const then = restart ? 'restart' : 'gaveUp';
     return [notice({ type: 'resourceFailed', resource: r.config.id, reason, then })];
   }
@@ -252,7 +260,7 @@ export class GroupEngine {
   #towardsOnline(r: Resource, now: Instant): EngineAction | undefined {
     switch (r.state) {
       case 'stopped':
-        if (r.gaveUp || !this.#dependenciesOnline(r)) return undefined;
+        if (r.gaveUp || this.#pauses(r, now) || !this.#dependenciesOnline(r)) return undefined;
         return this.#begin(r, 'start');
       case 'failed':
         return this.#runningDependents(r) ? undefined : this.#begin(r, 'stop');
@@ -275,6 +283,12 @@ export class GroupEngine {
     if (r.state === 'unknown' && now < r.retryAt) return undefined;
     if (this.#mode === 'orderly' && this.#runningDependents(r, true)) return undefined;
     return this.#begin(r, 'stop');
+  }
+
+  #pauses(r: Resource, now: Instant): boolean {
+    if (r.startAt === NEVER) return false;
+    if (now >= r.startAt) r.startAt = NEVER;
+    return r.startAt !== NEVER;
   }
 
   #begin(r: Resource, action: 'start' | 'stop'): EngineAction {
@@ -336,13 +350,15 @@ function newResource(config: ResourceConfig): Resource {
     monitorId: undefined,
     stopMode: 'orderly',
     monitorAt: NEVER,
+    startAt: NEVER,
     retryAt: NEVER,
     gaveUp: false,
     failure: '',
   };
 }
 
-function wakeAt(r: Resource): Instant {
+function wakeAt(r: Resource, target: 'online' | 'stopped'): Instant {
+  if (r.state === 'stopped' && target === 'online') return r.startAt;
   if (r.state === 'online' && r.monitorId === undefined) return r.monitorAt;
   return r.state === 'unknown' ? r.retryAt : NEVER;
 }
