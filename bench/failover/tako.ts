@@ -18,6 +18,15 @@ export class TakoBench {
 
   /** Seconds that the client waited; throws when anything was lost. */
   async measure(situation: Situation): Promise<number> {
+    try {
+      return await this.#measure(situation);
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      throw new Error(`${what} (logs: ${this.#cluster.keepLogs()})`, { cause: error });
+    }
+  }
+
+  async #measure(situation: Situation): Promise<number> {
     const cluster = this.#cluster;
     const { client, lab, app } = cluster;
     const owner = (await cluster.settled()).owner ?? '';

@@ -43,7 +43,7 @@ interface Job {
   result: number | undefined;
 }
 
-const STEPS_MAX = 40_000;
+const STEPS_MAX = 400_000;
 const CHANNEL_MAX = 200;
 
 export class ResyncRig {

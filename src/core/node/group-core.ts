@@ -246,7 +246,10 @@ export class GroupCore {
         break;
       case 'handing':
       case 'stopping':
-        this.#advanceCopies(must(this.#record, 'an owner has a record'), now);
+        // Once all is stopped the copies are equal, and their connections end as they should.
+        if (!this.#engine.isStopped()) {
+          this.#advanceCopies(must(this.#record, 'an owner has a record'), now);
+        }
         break;
       case 'sealing':
         if (!this.#ownerIsLost()) this.#unseal('the owner is heard again', now);

@@ -36,9 +36,14 @@ export class PeerView {
     return `${node} is lost: ${this.#reports.get(node)?.reason ?? 'it is not in the configuration'}`;
   }
 
-  /** Time since the node was heard on any link; infinite when never. */
+  /**
+   * Time since the node was heard on any link; infinite when never. Reports come when a state
+   * changes, so as long as it is `up` it was heard within a lease, whatever the last one says.
+   */
   silentMs(node: NodeId, now: Instant): number {
-    const heard = this.#reports.get(node)?.lastHeardAt;
+    const report = this.#reports.get(node);
+    if (report?.state === 'up') return 0;
+    const heard = report?.lastHeardAt;
     return heard === undefined ? Number.POSITIVE_INFINITY : now - heard;
   }
 
