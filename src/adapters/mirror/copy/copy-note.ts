@@ -80,17 +80,6 @@ export class FileCopyNote implements CopyNote {
   }
 }
 
-/** Why a copy must not be made here, and what to do: for a `foreign` directory. */
-export function foreignCopyProblem(mirror: MirrorId, path: string): TakoError {
-  return new TakoError(
-    'mirror-path',
-    `Cannot make "${path}" a copy of mirror "${mirror}": it was never one and is not empty`,
-    {
-      next: `Move the files in "${path}" somewhere else; Tako never overwrites what it does not know`,
-    },
-  );
-}
-
 function isEmpty(store: Store): boolean {
   const entries = listDirectory(store, ROOT_KEY);
   if ('errno' in entries) {

@@ -185,7 +185,7 @@ describe('a receiving copy', () => {
     apply({ type: 'unlink', path: bytes('b') });
     expect(heard.synced).toEqual([]);
     for (const job of jobs) job();
-    await expect.poll(() => heard.synced.toSorted()).toEqual([3, 4]);
+    await expect.poll(() => heard.synced.toSorted((a, b) => a - b)).toEqual([3, 4]);
     await replica.end();
     expect(heard.failed).toEqual([]);
   });
