@@ -4,7 +4,7 @@
  * here.
  */
 import type { ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApiClient } from '../../src/adapters/api-client/api-client.ts';
@@ -13,7 +13,7 @@ import type { ClusterStatus, GroupStatus } from '../../src/protocol/api.ts';
 import type { TakoEvent } from '../../src/protocol/event.ts';
 import type { RunResult } from '../hosts/exec.ts';
 import { type Lab, type LabOptions, createLab } from '../hosts/lab.ts';
-import type { Host } from '../hosts/host.ts';
+import { type Host, monotonicMs } from '../hosts/host.ts';
 import { until } from '../hosts/wait.ts';
 import type { App, AppClient } from './app.ts';
 import { type ConfigChoices, configText } from './config-text.ts';
@@ -25,7 +25,7 @@ const STATE_DIR = '/var/lib/tako';
 const STATUS_TIMEOUT_MS = 1500;
 const SETTLE_TIMEOUT_MS = 60_000;
 /** The service counts as working when its last acknowledgement is no older. */
-const FRESH_MS = 400;
+const FRESH_MS = 600;
 
 export interface ClusterOptions extends LabOptions {
   readonly app: App;
@@ -71,12 +71,18 @@ export class Cluster {
     }
   }
 
+  /** The hosts of the configuration: of those on both links the first two, and the witness. */
   get members(): readonly Host[] {
-    return this.lab.hosts.filter(({ name }) => name !== 'client');
+    const nodes = this.lab.hosts.filter(({ links }) => links.includes('mirror'));
+    return [...nodes.slice(0, 2), this.lab.host('w1')];
   }
 
   get nodes(): readonly Host[] {
     return this.members.filter(({ name }) => name !== 'w1');
+  }
+
+  get configText(): string {
+    return readFileSync(this.configFile, 'utf8');
   }
 
   other(node: string): Host {
@@ -144,11 +150,12 @@ export class Cluster {
 
   /** Waits until the group is online and served, every member is up, and both copies are equal. */
   async settled(timeoutMs = SETTLE_TIMEOUT_MS): Promise<GroupStatus> {
+    const calledAt = monotonicMs();
     let lacks = 'nobody answers';
     const group = await until(
       'the cluster is whole again',
       async () => {
-        const found = await this.#lacks();
+        const found = await this.#lacks(calledAt);
         if (typeof found !== 'string') return found;
         lacks = found;
         return undefined;
@@ -161,7 +168,7 @@ export class Cluster {
   }
 
   /** The group when all is well, otherwise what is not. */
-  async #lacks(): Promise<GroupStatus | string> {
+  async #lacks(calledAt: number): Promise<GroupStatus | string> {
     const owner = (await this.group())?.owner;
     if (owner === undefined) return 'the group has no owner';
     const status = await this.status(owner);
@@ -177,8 +184,11 @@ export class Cluster {
       if (inSync.length < this.nodes.length) return `${mirror} is in sync on ${inSync.join()} only`;
     }
     const { stats } = this.client;
-    const age = stats?.lastAckAt === undefined ? Infinity : stats.at - stats.lastAckAt;
-    if (age > FRESH_MS) return `the service does not acknowledge (for ${Math.round(age)} ms)`;
+    const ackAt = stats?.lastAckAt ?? Number.NEGATIVE_INFINITY;
+    const age = monotonicMs() - ackAt;
+    if (ackAt < calledAt || age > FRESH_MS) {
+      return `the service does not acknowledge (for ${Math.round(age)} ms)`;
+    }
     return group;
   }
 
