@@ -7,12 +7,19 @@ import type { Epoch } from '../protocol/ids.ts';
 
 export type ActionOutcome =
   | { readonly outcome: 'ok'; readonly detail: string }
-  | { readonly outcome: 'failed'; readonly detail: string }
+  | {
+      readonly outcome: 'failed';
+      readonly detail: string;
+      /** Starting it again on this node cannot help; another node may do better. */
+      readonly lasting?: boolean | undefined;
+    }
   | { readonly outcome: 'unknown'; readonly detail: string };
 
 export type MonitorResult = {
   readonly state: 'online' | 'stopped' | 'failed' | 'unknown';
   readonly detail: string;
+  /** With `failed`: starting it again on this node cannot help; another node may do better. */
+  readonly lasting?: boolean | undefined;
 };
 
 /** `abandon`: authority is lost, so by force and at once; `orderly`: let clients and data come to rest. */

@@ -35,9 +35,9 @@ export class ActionLane {
     const outcome = this.#after(before, () => this.#act(action, canceller), action, canceller);
     const running = { canceller, ended: outcome.then(() => undefined) };
     this.#running = running;
-    const { outcome: result, detail } = await outcome;
+    const result = await outcome;
     if (this.#running === running) this.#running = undefined;
-    return { id: action.id, resource: action.resource, outcome: result, detail };
+    return { id: action.id, resource: action.resource, ...result };
   }
 
   async monitor(action: EngineAction): Promise<Observation> {

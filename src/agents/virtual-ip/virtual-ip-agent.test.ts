@@ -159,7 +159,7 @@ describe('the virtual-ip agent', () => {
     bench.report({});
     bench.advance(1);
     expect(bench.told).toEqual([
-      { state: 'failed', detail: 'link lan is bad: its interface has no carrier' },
+      { state: 'failed', detail: 'link lan is bad: its interface has no carrier', lasting: true },
     ]);
     expect(await bench.agent.start(4 as Epoch, never)).toMatchObject({ outcome: 'failed' });
     bench.advance(5000);

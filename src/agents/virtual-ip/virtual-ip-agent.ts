@@ -52,7 +52,7 @@ class VirtualIpAgent implements Agent {
   async start(epoch: Epoch, cancel: CancelSignal): Promise<ActionOutcome> {
     const { id: resource, address, prefixLength, family, link } = this.#config;
     const wrong = this.#wrongLink();
-    if (wrong !== undefined) return { outcome: 'failed', detail: wrong };
+    if (wrong !== undefined) return { outcome: 'failed', detail: wrong, lasting: true };
     const wanted = { resource, address, prefixLength, family, link };
     this.#deps.keeper.want(this.#group, epoch, wanted);
     const reported = this.#until(['held', 'failed'], cancel);
@@ -90,7 +90,7 @@ class VirtualIpAgent implements Agent {
     switch (state) {
       case 'held': {
         const wrong = this.#wrongLink();
-        if (wrong !== undefined) return { state: 'failed', detail: wrong };
+        if (wrong !== undefined) return { state: 'failed', detail: wrong, lasting: true };
         return { state: 'online', detail: `${address} on link ${link}` };
       }
       case 'withdrawn':

@@ -157,6 +157,19 @@ describe('failures', () => {
     expect(driver.engine.isOnline()).toBe(true);
   });
 
+  test('a lasting failure is not answered by restarts', () => {
+    const driver = chain().online();
+    const seen = {
+      resource: 'address' as ResourceId,
+      state: 'failed' as const,
+      detail: 'no carrier',
+      lasting: true,
+    };
+    driver.take(driver.engine.observed(seen, driver.now));
+    expect(driver.told).toEqual(['resourceFailed address gaveUp']);
+    expect(driver.wanted()).toEqual(['stop address']);
+  });
+
   test('a second restart within the window waits a moment', () => {
     const driver = chain().online();
     driver.fail('program');
@@ -193,7 +206,8 @@ describe('failures', () => {
     expect(driver.told.at(-1)).toBe('resourceFailed program gaveUp');
     driver.finish('stop program');
     expect(driver.wanted()).toEqual([]);
-    expect(driver.engine.givenUp()).toEqual({ id: 'program', reason: 'died' });
+    const given = { id: 'program', reason: 'died', lasting: false };
+    expect(driver.engine.givenUp()).toEqual(given);
   });
 
   test('failures that lie further apart than the window do not add up', () => {

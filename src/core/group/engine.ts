@@ -57,12 +57,16 @@ export interface ActionResult {
   readonly resource: ResourceId;
   readonly outcome: 'ok' | 'failed' | 'unknown';
   readonly detail: string;
+  /** With `failed`: starting it again here cannot help. */
+  readonly lasting?: boolean | undefined;
 }
 
 export interface Observation {
   readonly resource: ResourceId;
   readonly state: 'online' | 'stopped' | 'failed' | 'unknown';
   readonly detail: string;
+  /** With `failed`: starting it again here cannot help. */
+  readonly lasting?: boolean | undefined;
 }
 
 interface Resource {
@@ -82,6 +86,8 @@ interface Resource {
   gaveUp: boolean;
   /** Why it failed last. */
   failure: string;
+  /** A restart here could not help. */
+  lasting: boolean;
 }
 
 const STOP_RETRY_MS = 2000;
@@ -119,9 +125,11 @@ export class GroupEngine {
     return this.givenUp() !== undefined;
   }
 
-  givenUp(): { readonly id: ResourceId; readonly reason: string } | undefined {
+  givenUp():
+    { readonly id: ResourceId; readonly reason: string; readonly lasting: boolean } | undefined {
     const given = [...this.#resources.values()].find((r) => r.gaveUp);
-    return given === undefined ? undefined : { id: given.config.id, reason: given.failure };
+    if (given === undefined) return undefined;
+    return { id: given.config.id, reason: given.failure, lasting: given.lasting };
   }
 
   view(now: Instant): readonly {
@@ -194,7 +202,8 @@ export class GroupEngine {
         r.monitorAt = plus(now, r.config.monitorMs);
         effects.push(notice({ type: 'resourceOnline', resource: r.config.id, detail: r.detail }));
       } else {
-        effects.push(...this.#failed(r, `did not start: ${result.detail}`, now));
+        const failure = { reason: `did not start: ${result.detail}`, lasting: result.lasting };
+        effects.push(...this.#failed(r, failure, now));
       }
     } else if (r.state === 'stopping') {
       if (result.outcome === 'ok') {
@@ -220,16 +229,22 @@ export class GroupEngine {
     if (r.state !== 'online') return [];
     if (seen.state === 'online') r.detail = seen.detail;
     if (seen.state === 'online' || seen.state === 'unknown') return [];
-    return [...this.#failed(r, seen.detail, now), ...this.#advance(now)];
+    const failure = { reason: seen.detail, lasting: seen.lasting };
+    return [...this.#failed(r, failure, now), ...this.#advance(now)];
   }
 
-  #failed(r: Resource, reason: string, now: Instant): readonly EngineEffect[] {
+  #failed(
+    r: Resource,
+    { reason, lasting }: { readonly reason: string; readonly lasting: boolean | undefined },
+    now: Instant,
+  ): readonly EngineEffect[] {
     r.state = 'failed';
     r.detail = reason;
     r.failure = reason;
     r.monitorId = undefined;
     if (this.#target === 'stopped') return [];
-    const restart = r.restarts.tryRestart(now);
+    r.lasting = lasting === true;
+    const restart = !r.lasting && r.restarts.tryRestart(now);
     r.gaveUp = !restart;
     const pauses = RESTART_PAUSES_MS.length;
     const pause = RESTART_PAUSES_MS[Math.min(r.restarts.count(now), pauses) - 1] ?? 0;
@@ -354,6 +369,7 @@ function newResource(config: ResourceConfig): Resource {
     retryAt: NEVER,
     gaveUp: false,
     failure: '',
+    lasting: false,
   };
 }
 

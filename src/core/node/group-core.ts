@@ -79,6 +79,8 @@ type Purpose = 'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want';
 const VOTE_TIMEOUT_MS = 3000;
 /** Pause before a failed claim, reading or order is tried again. */
 const RETRY_MS = 300;
+/** What a restart cannot help may mend by itself: a plug that is put back. */
+const LASTING_RETRY_MS = 2000;
 /** An owner that is up but claims nothing for this long is asked about at the registry. */
 const UNCLAIMED_MS = 600;
 
@@ -403,17 +405,14 @@ export class GroupCore {
       const reason = `it failed on ${this.#o.me}: ${this.#failure()}`;
       return this.#beginHandOver(record, target.node, reason, now);
     }
+    const pauseMs = this.#engine.givenUp()?.lasting === true ? LASTING_RETRY_MS : AVOID_MS;
     if (this.#gaveUpAt === NEVER) {
-      this.#gaveUpAt = plus(now, AVOID_MS);
+      this.#gaveUpAt = plus(now, pauseMs);
       const next = `next: repair it, then run "tako group start ${this.#id}"`;
-      this.#voice.say(
-        'error',
-        'failed',
-        `${this.#failure()}; nobody can take over: ${target.why}; ${next}`,
-      );
+      const text = `${this.#failure()}; nobody can take over: ${target.why}; ${next}`;
+      this.#voice.sayOnce(text, 'error', 'failed', text);
     } else if (now >= this.#gaveUpAt) {
       this.#gaveUpAt = NEVER;
-      this.#voice.say('warning', 'retry', 'trying the failed resources again');
       this.#engineDid(this.#engine.start(record.epoch, now), now);
     }
   }
@@ -468,6 +467,7 @@ export class GroupCore {
     this.#record = record;
     this.#reason = reason;
     this.#phase = 'owning';
+    this.#voice.allWell();
     this.#ownedSince = now;
     this.#leaseHeld = false;
     this.#gaveUpAt = NEVER;
@@ -782,6 +782,7 @@ export class GroupCore {
   #noticed(notice: EngineNotice, now: Instant): void {
     switch (notice.type) {
       case 'online':
+        this.#voice.allWell();
         this.#voice.say('info', 'online', `online on ${this.#o.me}: ${this.#reason}`);
         if (this.#voice.request?.type === 'start') this.#voice.done(`"${this.#id}" is online`);
         break;
@@ -791,7 +792,9 @@ export class GroupCore {
       case 'resourceFailed': {
         const then = notice.then === 'restart' ? 'restarting it here' : 'no restarts are left';
         const text = `"${notice.resource}" failed: ${notice.reason}; ${then}`;
-        this.#voice.say('warning', 'resource-failed', text, notice.resource);
+        if (notice.then === 'restart') {
+          this.#voice.say('warning', 'resource-failed', text, notice.resource);
+        } else this.#voice.sayOnce(text, 'warning', 'resource-failed', text, notice.resource);
         break;
       }
       case 'resourceOnline':

@@ -9,13 +9,16 @@ import type { Decided, Effect, OperatorRequest } from './node-io.ts';
 
 type ReplyCode = Extract<Effect, { type: 'reply' }>['code'];
 
+/** Troubles at a time that are told one by one. */
+const TROUBLES_MAX = 64;
+
 export class Voice {
   readonly #group: GroupId;
   readonly #others: readonly NodeId[];
   #effects: Effect[] = [];
   #request: { readonly id: number; readonly request: OperatorRequest } | undefined;
-  /** What the last lasting trouble that was told was about. */
-  #about = '';
+  /** Lasting troubles that were told. */
+  readonly #told = new Set<string>();
 
   constructor(group: GroupId, others: readonly NodeId[]) {
     this.#group = group;
@@ -37,11 +40,16 @@ export class Voice {
     this.emit({ type: 'event', draft: { level, kind, group: this.#group, resource, text } });
   }
 
-  /** Tells a trouble that lasts, once for as long as it is `about` the same. */
-  sayOnce(about: string, level: EventLevel, kind: string, text: string): void {
-    if (this.#about === about) return;
-    this.#about = about;
-    this.say(level, kind, text);
+  /** Tells a trouble that lasts, once until all is well again; `about` says which it is. */
+  sayOnce(about: string, level: EventLevel, kind: string, text: string, of?: ResourceId): void {
+    if (this.#told.has(about) || this.#told.size >= TROUBLES_MAX) return;
+    this.#told.add(about);
+    this.say(level, kind, text, of);
+  }
+
+  /** All is well: the next trouble is a new one. */
+  allWell(): void {
+    this.#told.clear();
   }
 
   announce(record: OwnershipRecord, reason: string, failedOn: readonly NodeId[]): void {

@@ -1,7 +1,8 @@
 /**
  * Connects to a peer over the first link that works: the links are tried in their configured
  * order, the next one beginning {@link STAGGER_MS} after the one before or as soon as that one
- * failed; the first that is established wins and the others are dropped.
+ * failed; the first that is established wins and the others are dropped. A link that failed is
+ * tried again while another one, which may be cut, is still being waited for.
  */
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../../base/tako-error.ts';
@@ -9,6 +10,7 @@ import type { LinkId } from '../../../protocol/ids.ts';
 
 const STAGGER_MS = 250;
 const ATTEMPT_MS_MAX = 1000;
+const AGAIN_MS = 50;
 
 export interface LinkTarget {
   readonly link: LinkId;
@@ -31,7 +33,8 @@ export function raceLinks(
   handlers: LinkRaceHandlers,
 ): () => void {
   const sockets = new Set<TLSSocket>();
-  const failures: string[] = [];
+  const failures = new Map<LinkId, string>();
+  const endsAt = performance.now() + ATTEMPT_MS_MAX;
   const timers = new Set<NodeJS.Timeout>();
   let begun = 0;
   let over = false;
@@ -54,18 +57,27 @@ export function raceLinks(
   function fail(target: LinkTarget, socket: TLSSocket, why: string): void {
     if (over || !sockets.delete(socket)) return;
     socket.destroy();
-    failures.push(`${target.link}: ${why}`);
+    failures.set(target.link, why);
     if (begun < targets.length) begin();
     else if (sockets.size === 0) {
       end();
-      handlers.onFailed(failures.join('; '));
-    }
+      handlers.onFailed([...failures].map(([link, reason]) => `${link}: ${reason}`).join('; '));
+    } else if (performance.now() < endsAt) after(AGAIN_MS, () => attempt(target));
   }
 
   function begin(): void {
     const target = targets[begun];
     if (over || target === undefined) return;
     begun += 1;
+    attempt(target);
+    if (begun >= targets.length) return;
+    const mine = begun;
+    after(STAGGER_MS, () => {
+      if (begun === mine) begin();
+    });
+  }
+
+  function attempt(target: LinkTarget): void {
     const { host, port, localAddress } = target;
     // `localAddress` is net.connect's, to which tls.connect hands its options on.
     const options = { ...tls, host, port, localAddress };
@@ -84,12 +96,6 @@ export function raceLinks(
       end();
       handlers.onConnected(socket, target.link);
     });
-    if (begun < targets.length) {
-      const mine = begun;
-      after(STAGGER_MS, () => {
-        if (begun === mine) begin();
-      });
-    }
   }
 
   if (targets.length === 0) {
