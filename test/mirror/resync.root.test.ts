@@ -85,6 +85,26 @@ describe('resync', () => {
     }
   }, 60_000);
 
+  it('never writes into a file that took the name of the one that it compares', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (let seed = 1; seed <= 25; seed += 1) {
+      const write = (writer: RandomWriter, random: Prng): void =>
+        writer.replaceFile(random.pick(names), random.below(900));
+      const rig = new ResyncRig({ seed, liveChanges: Infinity, endless: true, write });
+      try {
+        for (const name of names) {
+          writeFileSync(join(rig.sourcePath, name), Buffer.alloc(900, name));
+          writeFileSync(join(rig.copyPath, name), Buffer.alloc(rig.random.below(1200), 'x'));
+        }
+        rig.begin();
+        await rig.run();
+        expect([...rig.failures, ...rig.compare()], `seed ${seed}`).toEqual([]);
+      } finally {
+        await rig.close();
+      }
+    }
+  });
+
   it('stops at once when it is cut, and a second resync finishes the work', async () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const rig = new ResyncRig({ seed, liveChanges: 40, before: { source: 60, copy: 30 } });
