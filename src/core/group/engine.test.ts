@@ -166,7 +166,7 @@ describe('failures', () => {
       lasting: true,
     };
     driver.take(driver.engine.observed(seen, driver.now));
-    expect(driver.told).toEqual(['resourceFailed address gaveUp']);
+    expect(driver.told).toEqual(['resourceFailed address lasting']);
     expect(driver.wanted()).toEqual(['stop address']);
   });
 

@@ -43,8 +43,8 @@ export type EngineNotice =
       readonly type: 'resourceFailed';
       readonly resource: ResourceId;
       readonly reason: string;
-      /** `restart`: starts again here; `gaveUp`: no restarts are left. */
-      readonly then: 'restart' | 'gaveUp';
+      /** `restart`: starts again here; `gaveUp`: no restarts are left; `lasting`: none can help. */
+      readonly then: 'restart' | 'gaveUp' | 'lasting';
     }
   | { readonly type: 'resourceOnline'; readonly resource: ResourceId; readonly detail: string }
   | { readonly type: 'stopFailed'; readonly resource: ResourceId; readonly reason: string };
@@ -249,7 +249,7 @@ export class GroupEngine {
     const pauses = RESTART_PAUSES_MS.length;
     const pause = RESTART_PAUSES_MS[Math.min(r.restarts.count(now), pauses) - 1] ?? 0;
     r.startAt = plus(now, pause);
-    const then = restart ? 'restart' : 'gaveUp';
+    const then = restart ? 'restart' : r.lasting ? 'lasting' : 'gaveUp';
     return [notice({ type: 'resourceFailed', resource: r.config.id, reason, then })];
   }
 

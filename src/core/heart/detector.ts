@@ -70,6 +70,7 @@ export class Detector {
   readonly #options: HeartOptions;
   readonly #peers = new Map<NodeId, PeerView>();
   readonly #carrierLostAt = new Map<LinkId, Instant>();
+  #carrierChanged = false;
 
   constructor(options: HeartOptions) {
     this.#options = options;
@@ -128,6 +129,7 @@ export class Detector {
   }
 
   carrier(link: LinkId, carrier: boolean, now: Instant): void {
+    this.#carrierChanged = true;
     if (carrier) this.#carrierLostAt.delete(link);
     else if (!this.#carrierLostAt.has(link)) this.#carrierLostAt.set(link, now);
   }
@@ -144,9 +146,10 @@ export class Detector {
     return this.#options.links.map((link) => link.id).filter((link) => heard.has(link));
   }
 
-  /** True when the state of a peer is not what it was the last time. */
+  /** True when the state of a peer or a carrier is not what it was the last time. */
   review(now: Instant): boolean {
-    let changed = false;
+    let changed = this.#carrierChanged;
+    this.#carrierChanged = false;
     for (const peer of this.#peers.values()) {
       const { state } = this.#judge(peer, now);
       if (state !== peer.state) changed = true;

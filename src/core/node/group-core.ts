@@ -76,6 +76,12 @@ export interface GroupCoreOptions {
 
 type Purpose = 'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want';
 
+const FAILURE_ENDINGS = {
+  restart: 'restarting it here',
+  gaveUp: 'no restarts are left',
+  lasting: 'a restart here cannot help',
+} as const;
+
 const VOTE_TIMEOUT_MS = 3000;
 /** Pause before a failed claim, reading or order is tried again. */
 const RETRY_MS = 300;
@@ -790,7 +796,7 @@ export class GroupCore {
         this.#engineStopped(now);
         break;
       case 'resourceFailed': {
-        const then = notice.then === 'restart' ? 'restarting it here' : 'no restarts are left';
+        const then = FAILURE_ENDINGS[notice.then];
         const text = `"${notice.resource}" failed: ${notice.reason}; ${then}`;
         if (notice.then === 'restart') {
           this.#voice.say('warning', 'resource-failed', text, notice.resource);

@@ -59,7 +59,7 @@ export function raceLinks(
     socket.destroy();
     failures.set(target.link, why);
     if (begun < targets.length) begin();
-    else if (sockets.size === 0) {
+    if (sockets.size === 0) {
       end();
       handlers.onFailed([...failures].map(([link, reason]) => `${link}: ${reason}`).join('; '));
     } else if (performance.now() < endsAt) after(AGAIN_MS, () => attempt(target));
