@@ -14,8 +14,6 @@ import type { Change, TimeSpec } from './change.ts';
 const VERSION = 1;
 /** Longest data of one write, value of one attribute, target of one link. */
 export const CHANGE_DATA_BYTES_MAX = 4 * 1024 * 1024;
-/** Longest encoded change: two paths of the longest kind, and data. */
-export const CHANGE_BYTES_MAX = CHANGE_DATA_BYTES_MAX + 2 * 0xffff + 64;
 
 const TYPES = [
   'write',

@@ -11,7 +11,7 @@ test.each(SEEDS)('the promises hold in the life of seed %i', (seed) => {
 });
 
 test('the promises hold in a fresh life', () => {
-  const seed = Math.floor(Math.random() * 2 ** 31);
+  const seed = Date.now() % 2 ** 31;
   expect(randomRun(seed).seed).toBe(seed);
 });
 

@@ -118,7 +118,8 @@ test.each(['', 'garbage', '1', '-5 3\n', '99999999999 1\n'])(
 test('stopping waits for an orderly end, then kills; nothing is restarted', async () => {
   const own = supervisor();
   const done = join(dir, 'done');
-  const orderly = `trap "sleep 0.3; touch ${done}; exit" TERM; touch ${dir}/up1; while :; do sleep 0.05; done`;
+  const onTerm = `trap "sleep 0.3; touch ${done}; exit" TERM`;
+  const orderly = `${onTerm}; touch ${dir}/up1; while :; do sleep 0.05; done`;
   const stubborn = `trap "" TERM; touch ${dir}/up2; while :; do sleep 0.05; done`;
   own.add(shell('orderly', orderly));
   own.add(shell('stubborn', stubborn, 300));

@@ -1,6 +1,7 @@
 /**
- * The control process of a node. Puts the pieces together: the core that decides, the heart and the mirrors that it steers, the agents, the event
- * log, the API and the other controls. It may be killed and started again at any time.
+ * The control process of a node. Puts the pieces together: the core that decides, the heart and the
+ * mirrors that it steers, the agents, the event log, the API and the other controls. It may be
+ * killed and started again at any time.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { openRecordLog } from '../../adapters/record-log.ts';
 import { systemClock } from '../../adapters/clock.ts';
 import { systemTimer } from '../../adapters/timer.ts';
 import { readSetup } from '../../adapters/config/setup-files.ts';
-import { createControlRpc } from '../../adapters/control-rpc/control-rpc.ts';
+import { type ControlRpc, createControlRpc } from '../../adapters/control-rpc/control-rpc.ts';
 import { createApi } from '../../api/create-api.ts';
 import { must } from '../../base/assert.ts';
 import { messageOf } from '../../base/tako-error.ts';
@@ -21,8 +22,10 @@ import type { MirrorOrder } from '../../core/node/node-io.ts';
 import type { AcceptorEntry } from '../../core/registry/acceptor.ts';
 import { decodeAcceptorEntry } from '../../core/registry/acceptor-entry.ts';
 import { decodeMemberMessage } from '../../core/registry/registry-message.ts';
+import type { EventStore } from '../../ports/event-store.ts';
 import type { Log } from '../../ports/log.ts';
 import type { MirrorControl } from '../../ports/mirror-control.ts';
+import type { StateStore } from '../../ports/state-store.ts';
 import type { NodeSetup } from '../../protocol/config.ts';
 import type { FromHeart } from '../../protocol/heart-ipc.ts';
 import { type GroupId, type MirrorId, type ResourceId, mirrorId } from '../../protocol/ids.ts';
@@ -41,8 +44,11 @@ const EXIT_FAILED = 70;
 export async function main(): Promise<void> {
   const setup = readSetup(must(process.argv[2], 'the first argument is the setup file'));
   const { node, config, runDir, stateDir } = setup;
-  const bindings = { node, cluster: config.cluster };
-  const log = createLog({ name: 'control', level: 'info', bindings });
+  const log = createLog({
+    name: 'control',
+    level: 'info',
+    bindings: { node, cluster: config.cluster },
+  });
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const store = await openRecordLog<AcceptorEntry>({
     path: join(stateDir, 'acceptor.log'),
@@ -51,8 +57,50 @@ export async function main(): Promise<void> {
   });
   const clock = systemClock;
   const events = openEventLog({ path: join(stateDir, 'events.ndjson'), node, clock, log });
-  const core = new NodeCore({ me: node, config, restored: store.entries().values() });
   const mirrors = connectMirrors(setup, log);
+  const { runtime, steering, heart, rpc } = wire({ setup, log, store, events, mirrors });
+  listenToMirrors(setup, mirrors, runtime);
+  const telling = setInterval(() => steering.tellPeers(), TELL_MS);
+  runtime.start();
+  await rpc.started();
+  const api = createApi(steering, log);
+  await api.listen(join(runDir, 'api.sock'));
+  writeFileSync(join(runDir, 'control.ready'), `${process.pid}\n`);
+  log.info('control is ready', { epochs: store.entries().size });
+
+  endOnSignals(async () => {
+    log.info('control is asked to end: handing over or stopping what runs here');
+    await leaveGroups(setup, runtime, log);
+    clearInterval(telling);
+    runtime.end();
+    await api.close();
+    await rpc.close();
+    for (const mirror of mirrors.values()) mirror.close();
+    heart.close();
+    await store.close();
+    await events.close();
+  }, log);
+}
+
+interface Parts {
+  readonly setup: NodeSetup;
+  readonly log: Log;
+  readonly store: StateStore<AcceptorEntry>;
+  readonly events: EventStore;
+  readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
+}
+
+interface Wired {
+  readonly runtime: ControlRuntime;
+  readonly steering: NodeSteering;
+  readonly heart: HeartClient;
+  readonly rpc: ControlRpc;
+}
+
+/** The parts that know one another. */
+function wire({ setup, log, store, events, mirrors }: Parts): Wired {
+  const { node, config, runDir } = setup;
+  const core = new NodeCore({ me: node, config, restored: store.entries().values() });
   const heart = new HeartClient({
     runDir,
     log,
@@ -60,14 +108,13 @@ export async function main(): Promise<void> {
     onLost: () => runtime.dispatch({ type: 'heartLost' }),
     onMessage: (message) => heard(message, runtime),
   });
-  const agents = buildAgents({ setup, log, heart, mirrors, core });
   const runtime: ControlRuntime = new ControlRuntime(node, core, {
-    clock,
+    clock: systemClock,
     timer: systemTimer,
     log,
     store,
     heart,
-    agents,
+    agents: buildAgents({ setup, log, heart, mirrors, core }),
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
     publish: (draft) => {
       const event = events.append(draft);
@@ -90,7 +137,7 @@ export async function main(): Promise<void> {
     config,
     core,
     runtime,
-    clock,
+    clock: systemClock,
     timer: systemTimer,
     peers: {
       call: (to, method, params, options) => rpc.call(to, method, params, options),
@@ -102,28 +149,7 @@ export async function main(): Promise<void> {
     reports: () => heart.peers,
     reload: async () => reloadConfig(setup, events),
   });
-  listenToMirrors(setup, mirrors, runtime);
-  const telling = setInterval(() => steering.tellPeers(), TELL_MS);
-  runtime.start();
-  await rpc.started();
-  const api = createApi(steering, log);
-  await api.listen(join(runDir, 'api.sock'));
-  writeFileSync(join(runDir, 'control.ready'), `${process.pid}\n`);
-  log.info('control is ready', { epochs: store.entries().size });
-
-  const leave = async (): Promise<void> => {
-    log.info('control is asked to end: handing over or stopping what runs here');
-    await leaveGroups(setup, runtime, log);
-    clearInterval(telling);
-    runtime.end();
-    await api.close();
-    await rpc.close();
-    for (const mirror of mirrors.values()) mirror.close();
-    heart.close();
-    await store.close();
-    await events.close();
-  };
-  endOnSignals(leave, log);
+  return { runtime, steering, heart, rpc };
 }
 
 function connectMirrors(setup: NodeSetup, log: Log): Map<MirrorId, MirrorClient> {
