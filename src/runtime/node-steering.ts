@@ -47,10 +47,14 @@ export class NodeSteering implements Steering {
   readonly #parts: SteeringParts;
   readonly #reported = new Map<GroupId, { readonly status: GroupStatus; readonly at: number }>();
   readonly #followers = new Set<(event: TakoEvent) => void>();
+  readonly #onlineSince = new Map<GroupId, string>();
 
   constructor(parts: SteeringParts) {
     this.#parts = parts;
+    // A control that was restarted takes up a group that came online before.
+    for (const event of parts.events.latest(WHY_SEARCH)) this.#cameOnline(event);
     parts.events.subscribe((event) => {
+      this.#cameOnline(event);
       for (const listener of this.#followers) listener(event);
       for (const node of parts.peers.connected()) parts.peers.notify(node, 'event', event);
     });
@@ -63,6 +67,7 @@ export class NodeSteering implements Steering {
   async move(group: GroupId, to: NodeId): Promise<string> {
     this.#checkNode(to);
     const owner = this.#ownerOf(group);
+    this.#checkReachable(group, owner, to);
     const reason = 'an administrator asked for it';
     const done = await this.#at(owner, group, { type: 'move', to, reason });
     if (owner === to) return done;
@@ -123,7 +128,7 @@ export class NodeSteering implements Steering {
       return this.#parts.events.latest(Math.min(given.limit ?? 100, WHY_SEARCH));
     if (method === 'ask' && given.group !== undefined && given.request !== undefined) {
       this.#configOf(given.group);
-      return this.#parts.runtime.ask(given.group, given.request);
+      return this.#askHere(given.group, given.request);
     }
     throw new TakoError('peer-refused', `Unknown request "${method}" from another node`);
   }
@@ -162,16 +167,63 @@ export class NodeSteering implements Steering {
       peers: this.#parts.reports(),
       mirrors: new Map([...mirrors].map(([id, mirror]) => [id, mirror.status])),
       reported: new Map(fresh.map(([id, { status }]) => [id, status])),
+      onlineSince: this.#onlineSince,
       now,
       time: clock.wallTime(),
     };
   }
 
+  #cameOnline(event: TakoEvent): void {
+    const { group, kind } = event;
+    if (group !== undefined && kind === 'online') this.#onlineSince.set(group, event.time);
+  }
+
   async #at(node: NodeId, group: GroupId, request: OperatorRequest): Promise<string> {
-    const { me, runtime, peers } = this.#parts;
-    if (node === me) return runtime.ask(group, request);
+    const { me, peers } = this.#parts;
+    if (node === me) return this.#askHere(group, request);
     const options = { timeoutMs: CALL_TIMEOUT_MS };
     return String(await peers.call(node, 'ask', { group, request }, options));
+  }
+
+  /** Adds to a refusal for a stale copy how far behind that copy is. */
+  async #askHere(group: GroupId, request: OperatorRequest): Promise<string> {
+    try {
+      return await this.#parts.runtime.ask(group, request);
+    } catch (error) {
+      if (!(error instanceof TakoError) || error.code !== 'copy-stale') throw error;
+      const behind = request.type === 'move' ? this.#behind(group, request.to) : '';
+      throw new TakoError('copy-stale', error.message + behind, {
+        next: 'Wait until "tako status" shows the copy in sync',
+        cause: error,
+      });
+    }
+  }
+
+  #behind(group: GroupId, node: NodeId): string {
+    const texts: string[] = [];
+    for (const [id, mirror] of this.#parts.mirrors) {
+      const copy = mirror.status?.peers.find((peer) => peer.node === node);
+      if (!id.startsWith(`${group}.`) || copy === undefined || copy.state === 'in-sync') continue;
+      const megabytes = (copy.behindBytes / 1e6).toFixed(1);
+      const { resync } = copy;
+      const done =
+        resync === undefined ? '' : `, ${resync.filesDone} of ${resync.filesTotal} files`;
+      texts.push(`${id} is ${copy.state}, ${megabytes} MB behind as far as known${done}`);
+    }
+    return texts.length === 0 ? '' : ` (${texts.join('; ')})`;
+  }
+
+  /** An owner that does not answer hands nothing over; what the group waits for is the answer. */
+  #checkReachable(group: GroupId, owner: NodeId, to: NodeId): void {
+    const { me, peers } = this.#parts;
+    if (owner === me || peers.connected().includes(owner)) return;
+    const status = groupStatus(this.#sources(), this.#configOf(group));
+    const stale = Object.values(status.inSync).some((nodes) => !nodes.includes(to));
+    const which = stale ? `the copy on ${to} is not in sync and ` : '';
+    const text = `Cannot move "${group}" to ${to}: ${which}${owner}, its owner, does not answer`;
+    throw new TakoError(stale ? 'copy-stale' : 'not-owner', `${text}: ${status.reason}`, {
+      next: stale ? `Bring ${owner} back: it has what that copy lacks` : 'See "tako status"',
+    });
   }
 
   async #untilOnline(group: GroupId, node: NodeId): Promise<void> {

@@ -18,6 +18,8 @@ export interface StatusSources {
   readonly core: NodeCore;
   readonly peers: readonly PeerReport[];
   readonly mirrors: ReadonlyMap<MirrorId, MirrorStatus | undefined>;
+  /** When each group came online on this node. */
+  readonly onlineSince: ReadonlyMap<GroupId, string>;
   /** What owners said of their groups lately. */
   readonly reported: ReadonlyMap<GroupId, GroupStatus>;
   readonly now: Instant;
@@ -70,6 +72,7 @@ export function ownGroupStatus(
     epoch: record?.epoch,
     want: record?.want,
     reason: core.reason,
+    since: core.epochOwned === undefined ? undefined : sources.onlineSince.get(group.id),
     inSync: record?.inSync ?? {},
     resources,
   };
