@@ -12,7 +12,7 @@ import { type LineClient, connectLines } from './line-socket.ts';
 export interface HeartClientOptions {
   readonly runDir: string;
   readonly log: Log;
-  /** After `hello`: the heart listens, and knows nothing of what was said before. */
+  /** The heart listens, has said what it holds, and knows nothing of what it was told before. */
   readonly onConnected: () => void;
   readonly onLost: () => void;
   readonly onMessage: (message: FromHeart) => void;
@@ -25,6 +25,7 @@ interface Wish {
   readonly gone: Set<ResourceId>;
 }
 
+const NOT_HELD: AddressState = { state: 'withdrawn', detail: 'the heart does not hold it' };
 const UNKNOWN: AddressState = { state: 'unknown', detail: 'the heart has not answered yet' };
 
 export class HeartClient implements AddressKeeper {
@@ -32,6 +33,9 @@ export class HeartClient implements AddressKeeper {
   readonly #options: HeartClientOptions;
   readonly #wishes = new Map<GroupId, Wish>();
   readonly #states = new Map<string, AddressState>();
+  /** Wishes that the heart has not answered. */
+  readonly #pending = new Set<string>();
+  #welcomed = false;
   readonly #listeners = new Set<() => void>();
   #peers: readonly PeerReport[] | undefined;
 
@@ -81,7 +85,9 @@ export class HeartClient implements AddressKeeper {
   }
 
   state(group: GroupId, resource: ResourceId): AddressState {
-    return this.#states.get(stateKey(group, resource)) ?? UNKNOWN;
+    const key = stateKey(group, resource);
+    const known = this.#welcomed && !this.#pending.has(key);
+    return this.#states.get(key) ?? (known ? NOT_HELD : UNKNOWN);
   }
 
   link(link: LinkId): LinkHealth | undefined {
@@ -103,6 +109,7 @@ export class HeartClient implements AddressKeeper {
 
   #wished(group: GroupId, resource: ResourceId): void {
     this.#states.delete(stateKey(group, resource));
+    this.#pending.add(stateKey(group, resource));
     this.#sendWishes(group);
   }
 
@@ -116,15 +123,26 @@ export class HeartClient implements AddressKeeper {
 
   #opened(client: LineClient<ToHeart>): void {
     client.send({ type: 'hello', role: 'control', name: 'control', pid: process.pid });
+  }
+
+  #welcome(message: Extract<FromHeart, { type: 'welcome' }>): void {
+    this.#welcomed = true;
+    for (const { group, resource } of message.addresses ?? []) {
+      this.#states.set(stateKey(group, resource), { state: 'held', detail: 'held already' });
+    }
+    for (const [group, { addresses, gone }] of this.#wishes) {
+      for (const resource of [...addresses.keys(), ...gone]) this.#wished(group, resource);
+    }
     this.#options.onConnected();
-    for (const group of this.#wishes.keys()) this.#sendWishes(group);
   }
 
   #received(message: FromHeart): void {
+    if (message.type === 'welcome') this.#welcome(message);
     if (message.type === 'peers') this.#peers = message.peers;
     if (message.type === 'address') {
       const { state, detail } = message;
       this.#states.set(stateKey(message.group, message.resource), { state, detail });
+      this.#pending.delete(stateKey(message.group, message.resource));
     }
     if (message.type === 'peers' || message.type === 'address') this.#changed();
     this.#options.onMessage(message);
@@ -132,6 +150,7 @@ export class HeartClient implements AddressKeeper {
 
   #closed(): void {
     this.#peers = undefined;
+    this.#welcomed = false;
     this.#states.clear();
     this.#changed();
     this.#options.onLost();

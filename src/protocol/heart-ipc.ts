@@ -131,6 +131,11 @@ export type FromHeart =
         readonly epoch: Epoch;
         readonly held: boolean;
       }[];
+      /** The addresses that it holds at the moment; all others it does not. */
+      readonly addresses?: readonly {
+        readonly group: GroupId;
+        readonly resource: ResourceId;
+      }[];
     }
   /** All peers; sent at once after `hello`, on every change of state, and once a second. */
   | { readonly type: 'peers'; readonly peers: readonly PeerReport[] }

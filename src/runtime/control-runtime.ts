@@ -82,6 +82,9 @@ export class ControlRuntime {
   #nextRequest = 1;
   #clearTimer: () => void = () => undefined;
   #ended = false;
+  /** Probes wait for the heart: without it nobody knows which addresses are held. */
+  #heartConnected = false;
+  #probes: GroupId[] = [];
 
   constructor(me: NodeId, core: NodeCore, ports: ControlPorts) {
     this.#me = me;
@@ -112,6 +115,8 @@ export class ControlRuntime {
 
   dispatch(event: UntimedEvent): void {
     if (this.#ended) return;
+    if (event.type === 'heartConnected') this.#startProbes();
+    if (event.type === 'heartLost') this.#heartConnected = false;
     this.#queue.push({ ...event, now: this.#ports.clock.now() } as CoreEvent);
     if (this.#running) return;
     this.#running = true;
@@ -256,7 +261,18 @@ export class ControlRuntime {
     });
   }
 
+  #startProbes(): void {
+    this.#heartConnected = true;
+    const waiting = this.#probes;
+    this.#probes = [];
+    for (const group of waiting) this.#probe(group);
+  }
+
   #probe(group: GroupId): void {
+    if (!this.#heartConnected) {
+      this.#probes.push(group);
+      return;
+    }
     const probes = [...this.#lanes]
       .filter(([key]) => key.startsWith(`${group}/`))
       .map(([key, lane]) => lane.monitor(probeAction(group, key)));

@@ -123,6 +123,16 @@ export class Addresses {
     return earliest(next);
   }
 
+  /** The addresses that the kernel has at the moment, as far as this heart put them there. */
+  holding(): readonly { readonly group: GroupId; readonly resource: ResourceId }[] {
+    const all = [...this.#held].flatMap(([group, addresses]) =>
+      [...addresses].map(([resource, { state }]) => ({ group, resource, state })),
+    );
+    return all
+      .filter(({ state }) => state === 'held')
+      .map(({ group, resource }) => ({ group, resource }));
+  }
+
   /** The present state of all addresses, for a client that just came. */
   report(): HeartEffect[] {
     return [...this.#held.keys()].flatMap((group) => this.#reportGroup(group));

@@ -9,7 +9,7 @@
 import { assert } from '../../base/assert.ts';
 import { earliest, type Instant, plus } from '../../base/time.ts';
 import type { FromHeart } from '../../protocol/heart-ipc.ts';
-import type { Epoch, GroupId } from '../../protocol/ids.ts';
+import type { Epoch, GroupId, ResourceId } from '../../protocol/ids.ts';
 import type { AnswerBody, Claim, HeartbeatBody } from '../../protocol/packet.ts';
 import { Addresses } from './addresses.ts';
 import { Detector } from './detector.ts';
@@ -280,6 +280,11 @@ export class HeartCore {
 
   #report(message: FromHeart): void {
     this.#effects.push({ type: 'report', message });
+  }
+
+  /** The addresses that this node holds. */
+  addresses(): readonly { readonly group: GroupId; readonly resource: ResourceId }[] {
+    return this.#addresses.holding();
   }
 
   /** What this node claims, and whether it holds the lease. */

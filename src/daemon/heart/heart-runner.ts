@@ -133,6 +133,7 @@ export class HeartRunner {
       boot: this.boot,
       startedAt: this.startedAt,
       claims: this.#core.claims(this.#options.clock.now()),
+      addresses: this.#core.addresses(),
     };
   }
 
