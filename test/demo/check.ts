@@ -49,7 +49,7 @@ async function startCluster({ app, print }: CheckOptions): Promise<Cluster> {
 
 function heading(): string {
   const columns = ['outage'.padStart(8), 'acknowledged'.padStart(13), 'lost'.padStart(5)];
-  return styleText('bold', `     ${'scenario'.padEnd(58)}${columns.join('')}  owner`);
+  return styleText('bold', `     ${'scenario'.padEnd(62)}${columns.join('')}  owner`);
 }
 
 function line(verdict: Verdict, rounds: number): string {
@@ -63,7 +63,7 @@ function line(verdict: Verdict, rounds: number): string {
     String(verdict.lost).padStart(5),
   ];
   const word = passed ? styleText('green', 'ok  ') : styleText('red', 'FAIL');
-  return `${word} ${title.padEnd(58)}${columns.join('')}  ${owners.join(' -> ')}`;
+  return `${word} ${title.padEnd(62)}${columns.join('')}  ${owners.join(' -> ')}`;
 }
 
 function summarize(verdicts: readonly Verdict[], print: (line: string) => void): boolean {

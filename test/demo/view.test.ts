@@ -88,7 +88,8 @@ describe('the live screen', () => {
       n2  copy, behind, disk full   ● lan  ✖ mirror cut
       w1  no power                  ○ lan
 
-      ledger is online on n1, epoch 4: n1 took over because n2 was lost
+      ledger is online on n1, epoch 4
+        why: n1 took over because n2 was lost
         data     mirror      online    n2 catches up █████░░░░░░░░░░░░░░░ 25 %
 
       12,345 records acknowledged, 0 lost; answers come

@@ -16,6 +16,7 @@ export interface KeyHelp {
 
 const BARS = ' ▁▂▃▄▅▆▇█';
 const KEY_COLUMNS = 3;
+const SILENCE_SHOWN_MS = 300;
 
 /** As many lines as the terminal has rows at most, each no wider than it. */
 export function drawView(view: DemoView, keys: readonly KeyHelp[], size: Size): string[] {
@@ -79,17 +80,25 @@ function groupLines(group: GroupStatus | undefined, view: DemoView): string[] {
   if (group === undefined) return [styleText('red', `Nobody knows about ${view.group}`)];
   const colour = group.state === 'online' ? 'green' : 'yellow';
   const head = `${group.id} is ${styleText(colour, group.state)} on ${group.owner ?? 'no node'}`;
+  const waits = silenceMs(view) > SILENCE_SHOWN_MS;
   return [
-    `${head}, epoch ${group.epoch ?? '-'}: ${group.reason}`,
-    ...group.resources.map(resourceLine),
+    `${head}, epoch ${group.epoch ?? '-'}`,
+    styleText('dim', `  why: ${group.reason}`),
+    ...group.resources.map((resource) => resourceLine(resource, waits)),
   ];
 }
 
-function resourceLine(resource: ResourceStatus): string {
+/** `waits`: clients get no answers, so what a mirror waits for is of interest. */
+function resourceLine(resource: ResourceStatus, waits: boolean): string {
   const words = `  ${resource.id.padEnd(9)}${resource.agent.padEnd(12)}${resource.state.padEnd(10)}`;
   const copies = resource.mirror?.peers.map(copyText).join('; ') ?? '';
-  const frozen = resource.mirror?.frozen;
+  const frozen = waits ? resource.mirror?.frozen : undefined;
   return words + (frozen ?? (copies === '' ? resource.detail : copies));
+}
+
+/** How long the client has had no answer. */
+function silenceMs({ client }: DemoView): number {
+  return client?.lastAckAt === undefined ? 0 : client.at - client.lastAckAt;
 }
 
 function copyText(peer: MirrorPeerStatus): string {
@@ -106,9 +115,11 @@ function clientLines(view: DemoView): string[] {
   const count = client.acknowledged.toLocaleString('en');
   const lost = client.lost + client.violations.length;
   const verdict = lost === 0 ? styleText('green', '0 lost') : styleText('red', `${lost} LOST`);
-  const silentMs = client.lastAckAt === undefined ? 0 : client.at - client.lastAckAt;
+  const silentMs = silenceMs(view);
   const now =
-    silentMs > 300 ? styleText('red', `no answer for ${seconds(silentMs)}`) : 'answers come';
+    silentMs > SILENCE_SHOWN_MS
+      ? styleText('red', `no answer for ${seconds(silentMs)}`)
+      : 'answers come';
   const last = client.lastOutage === undefined ? 'none yet' : seconds(client.lastOutage.ms);
   const most = Math.max(1, ...view.rates);
   const bars = view.rates.map((rate) => BARS[Math.ceil((rate / most) * (BARS.length - 1))] ?? ' ');

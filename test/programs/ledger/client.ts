@@ -14,7 +14,7 @@ import type { Answer, Service } from './service.ts';
 import type { LedgerClientOptions, LedgerCommand, LedgerLine, Outage } from './wire.ts';
 
 /** Shorter silences are the way of a busy machine. */
-const OUTAGE_MS = 50;
+const OUTAGE_MS = 100;
 const OUTAGES_MAX = 10_000;
 const VIOLATIONS_MAX = 20;
 const STATS_EVERY_MS = 250;
