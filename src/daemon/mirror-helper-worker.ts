@@ -8,8 +8,9 @@ import { workerFile } from './mirror-capture-worker.ts';
 
 export type HelperTask =
   | { readonly type: 'unmount'; readonly path: string }
-  /** Sync the store, then append the barrier that ends the epoch. */
-  | { readonly type: 'finish'; readonly rootFd: number; readonly stream: SharedArrayBuffer };
+  /** Append the barrier that ends the epoch. */
+  | { readonly type: 'barrier'; readonly stream: SharedArrayBuffer }
+  | { readonly type: 'sync'; readonly rootFd: number };
 
 export interface HelperRequest {
   readonly id: number;
@@ -41,8 +42,14 @@ export class MirrorHelper {
     return this.#ask({ type: 'unmount', path });
   }
 
-  async finish(task: { rootFd: number; stream: SharedArrayBuffer }): Promise<void> {
-    const problem = await this.#ask({ type: 'finish', ...task });
+  async barrier(stream: SharedArrayBuffer): Promise<void> {
+    const problem = await this.#ask({ type: 'barrier', stream });
+    if (problem !== undefined) throw new TakoError('store-failed', problem);
+  }
+
+  /** Makes everything on the file system of `rootFd` durable. */
+  async sync(rootFd: number): Promise<void> {
+    const problem = await this.#ask({ type: 'sync', rootFd });
     if (problem !== undefined) throw new TakoError('store-failed', problem);
   }
 

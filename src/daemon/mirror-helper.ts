@@ -30,16 +30,16 @@ function perform(task: HelperTask): string | undefined {
     case 'unmount':
       unmount(task.path);
       return undefined;
-    case 'finish':
-      return finish(task.rootFd, SharedRing.attach(task.stream));
+    case 'barrier':
+      return appendBarrier(SharedRing.attach(task.stream));
+    case 'sync':
+      return syncStore(task.rootFd);
     default:
       return unreachable(task);
   }
 }
 
-function finish(rootFd: number, ring: SharedRing): string | undefined {
-  const failed = fs.syncVolume(rootFd);
-  if (failed < 0) return `Cannot sync the store: syncfs says ${errorName(-failed)}`;
+function appendBarrier(ring: SharedRing): string | undefined {
   ring.lock();
   try {
     const seq = new EntryWriter(ring).barrier(true);
@@ -47,4 +47,9 @@ function finish(rootFd: number, ring: SharedRing): string | undefined {
   } finally {
     ring.unlock();
   }
+}
+
+function syncStore(rootFd: number): string | undefined {
+  const failed = fs.syncVolume(rootFd);
+  return failed < 0 ? `Cannot sync the store: syncfs says ${errorName(-failed)}` : undefined;
 }

@@ -217,7 +217,10 @@ export class MirrorPrimary {
     }
     // The barrier would tell a copy that is still behind that it is equal.
     for (const peer of this.#peers) if (!peer.joined) peer.stop('the mirror is being drained');
-    await helper.finish({ rootFd: this.#options.rootFd, stream: this.#ring.memory });
+    // The copies make theirs durable while this node does.
+    await helper.barrier(this.#ring.memory);
+    this.#streamGrew();
+    await helper.sync(this.#options.rootFd);
     const seq = await this.#cleanEverywhere();
     note.write({ state: 'clean', epoch: this.epoch, seq });
     this.#end('the mirror was drained');

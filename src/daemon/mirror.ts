@@ -8,6 +8,8 @@ import { setPriority } from 'node:os';
 import { systemClock } from '../adapters/clock.ts';
 import { connectLines, type LinePeer, serveLines } from '../adapters/line-socket.ts';
 import { createLog } from '../adapters/log.ts';
+import { backgroundOf } from '../adapters/mirror/copy/background.ts';
+import { EIO } from '../adapters/mirror/copy/store.ts';
 import { FileCopyNote } from '../adapters/mirror/copy/copy-note.ts';
 import { CopyReplica } from '../adapters/mirror/copy/copy-replica.ts';
 import { BindGuard } from '../adapters/mirror/copy/path-guard.ts';
@@ -29,6 +31,7 @@ import type { FromHeart, ToHeart } from '../protocol/heart-ipc.ts';
 import type { MirrorId } from '../protocol/ids.ts';
 import type { FromMirror, ToMirror } from '../protocol/mirror-ipc.ts';
 import { isToMirror } from './mirror-commands.ts';
+import { MirrorHelper } from './mirror-helper-worker.ts';
 import { MirrorProcess } from './mirror-process.ts';
 import { type MirrorSetup, mirrorSetup } from './mirror-setup.ts';
 
@@ -100,8 +103,11 @@ function makeProcess(
     node: setup.node,
     purpose: `mirror ${setup.id}`,
   };
+  // A thread of its own: a disk that hangs must not hang what else the process has to do.
+  const syncing = new MirrorHelper();
   const clients = setup.peers.map(({ node }) => node);
   clearOwnUmask();
+  const background = backgroundOf((fd) => syncVolume(syncing, fd, log));
   return new MirrorProcess(setup, {
     log,
     clock: systemClock,
@@ -109,7 +115,7 @@ function makeProcess(
     openCopy: (root) => {
       const store = { fs: new LinuxFileSystem(), root };
       const note = new FileCopyNote({ file: setup.notePath, mirror: setup.id, store });
-      return { note, replica: new CopyReplica({ store, note }) };
+      return { note, replica: new CopyReplica({ store, note, background }) };
     },
     clientTls: (peer) => clientTlsOptions(identity, peer),
     serverTls: serverTlsOptions(identity, clients),
@@ -189,4 +195,15 @@ if (setupFile === undefined || id === undefined) {
   process.exitCode = EXIT_USAGE;
 } else {
   await main(setupFile, id as MirrorId);
+}
+
+/** Zero, or a negated error number; what the kernel said is in the log. */
+async function syncVolume(syncing: MirrorHelper, rootFd: number, log: Log): Promise<number> {
+  try {
+    await syncing.sync(rootFd);
+    return 0;
+  } catch (error) {
+    log.error('the store cannot be synced', { error: messageOf(error) });
+    return -EIO;
+  }
 }

@@ -18,7 +18,7 @@ import type { FileSystem } from '../../../ports/file-system.ts';
 import type { Change } from '../../../protocol/change.ts';
 import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
 import { LinuxFileSystem } from '../../system/file-system.ts';
-import { nodeBackground, type Background } from './background.ts';
+import { backgroundOf, type Background } from './background.ts';
 import { FileCopyNote } from './copy-note.ts';
 import { CopyReplica } from './copy-replica.ts';
 
@@ -65,7 +65,7 @@ describe('a receiving copy', () => {
     const store = { fs: parts.fs ?? new LinuxFileSystem(), root };
     const file = join(directory, 'state', 'note.json');
     const note = new FileCopyNote({ file, mirror: 'g.r' as MirrorId, store });
-    const background = parts.background ?? nodeBackground;
+    const background = parts.background ?? backgroundOf();
     const replica = new CopyReplica({ store, note, background });
     open = replica;
     const heard = { failed: [] as string[], synced: [] as number[], answers: 0 };
@@ -173,10 +173,10 @@ describe('a receiving copy', () => {
   it('answers a sync when the file is durable, although it was renamed and removed since', async () => {
     const jobs: (() => void)[] = [];
     const background: Background = {
-      ...nodeBackground,
+      ...backgroundOf(),
       sync: (fd, dataOnly) =>
         new Promise((resolve) => {
-          jobs.push(() => resolve(nodeBackground.sync(fd, dataOnly)));
+          jobs.push(() => resolve(backgroundOf().sync(fd, dataOnly)));
         }),
     };
     const { heard, apply, replica } = begin('follow', { background });
@@ -191,12 +191,12 @@ describe('a receiving copy', () => {
   });
 
   it('fails when a sync fails, and when the barrier does', async () => {
-    const bad = { ...nodeBackground, sync: () => Promise.resolve(-EIO) };
+    const bad = { ...backgroundOf(), sync: () => Promise.resolve(-EIO) };
     const first = begin('follow', { background: bad });
     first.apply(create('a'), sync('a'));
     await expect.poll(() => first.heard.failed.length).toBe(1);
     await first.replica.end();
-    const worse = { ...nodeBackground, syncVolume: () => Promise.resolve(-EIO) };
+    const worse = { ...backgroundOf(), syncVolume: () => Promise.resolve(-EIO) };
     const second = begin('follow', { background: worse });
     second.barrier(true);
     await expect.poll(() => second.heard.failed.length).toBe(1);

@@ -24,7 +24,7 @@ import type {
 } from '../../../ports/replica.ts';
 import type { Change } from '../../../protocol/change.ts';
 import type { Epoch } from '../../../protocol/ids.ts';
-import { type Background, nodeBackground } from './background.ts';
+import { type Background, backgroundOf } from './background.ts';
 import { ChangeApplier, type TreeChange, refusedPath } from './change-applier.ts';
 import { OpenFiles } from './open-files.ts';
 import { keyOf, readable } from './paths.ts';
@@ -73,7 +73,7 @@ export class CopyReplica implements Replica {
 
   constructor(deps: CopyReplicaDeps) {
     this.#deps = deps;
-    this.#background = deps.background ?? nodeBackground;
+    this.#background = deps.background ?? backgroundOf();
     this.#files = new OpenFiles(deps.store, deps.openFilesMax);
     this.#applier = new ChangeApplier(deps.store, this.#files);
   }
