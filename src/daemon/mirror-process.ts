@@ -20,6 +20,7 @@ import { MirrorSecondary } from './mirror-secondary.ts';
 import type { MirrorSetup } from './mirror-setup.ts';
 
 /** How long an ended role may keep the next one waiting. */
+const PREPARE_AFTER_MS = 2000;
 const ENDING_MS_MAX = 5000;
 /** A takeover does not wait longer for syncs that nobody will be told of. */
 const TAKEOVER_WAIT_MS = 200;
@@ -48,7 +49,8 @@ export class MirrorProcess {
   readonly #setup: MirrorSetup;
   readonly #deps: ProcessDeps;
   readonly #helper = new MirrorHelper();
-  #capture = new CaptureWorker();
+  /** The worker of the next `serve`, started ahead; undefined for a while after one was used up. */
+  #capture: CaptureWorker | undefined = new CaptureWorker();
   #root: { readonly fd: number; readonly copy: Copy } | undefined;
   #primary: MirrorPrimary | undefined;
   #secondary: MirrorSecondary | undefined;
@@ -71,7 +73,7 @@ export class MirrorProcess {
         error: messageOf(error),
       });
     }
-    await this.#capture.warm;
+    await this.#captureReady().warm;
   }
 
   /** Carries out a command; the answer is for its sender. */
@@ -200,7 +202,7 @@ export class MirrorProcess {
         log: deps.log,
         clock: deps.clock,
         note: copy.note,
-        capture: this.#capture,
+        capture: this.#captureReady(),
         helper: this.#helper,
         tls: deps.clientTls,
         report: deps.report,
@@ -219,9 +221,18 @@ export class MirrorProcess {
     deps.log.info('serving', { epoch, inSync });
   }
 
-  /** The capture worker is used up: have the next one ready. */
+  #captureReady(): CaptureWorker {
+    this.#capture ??= new CaptureWorker();
+    return this.#capture;
+  }
+
+  /**
+   * The capture worker is used up. The next one is started after a pause: in a switchover the
+   * processor has better things to do at this moment.
+   */
   #primaryEnded(primary: MirrorPrimary): void {
-    this.#capture = new CaptureWorker();
+    this.#capture = undefined;
+    setTimeout(() => this.#captureReady(), PREPARE_AFTER_MS).unref();
     if (!primary.over || this.#primary !== primary) return;
     this.#primary = undefined;
     this.#deps.changed();
