@@ -1,0 +1,242 @@
+/**
+ * This node while another one owns the group, or nobody: it follows the owner, and takes over when
+ * the owner is lost.
+ *
+ *   waiting ── owner lost, own turn ──► sealing ── all sealed ──► claiming ── chosen ──► (owning)
+ *      ▲                                   │                         │
+ *      └──── owner heard, record moved on ─┴─────── vote lost ───────┘
+ *
+ * Invariants: nothing of the group runs here; a claim starts only while the owner is lost, every
+ * copy here is in sync and every mirror is sealed; a mirror is unsealed only when it is known that
+ * this node's claim was not and will not be chosen.
+ */
+import { must } from '../../base/assert.ts';
+import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
+import type { NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { ProposalOutcome } from '../registry/proposer.ts';
+import type { RecordChange } from '../registry/record-change.ts';
+import { candidates, claimAt, staleCopies } from './candidacy.ts';
+import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
+import type { MirrorOrder } from './node-io.ts';
+
+/** An owner that is up but claims nothing for this long is asked about at the registry. */
+const UNCLAIMED_MS = 600;
+
+export class Candidate {
+  readonly #context: GroupContext;
+  readonly #moves: Moves;
+  #ownerLostAt: Instant = NEVER;
+  #ownerSilentSince: Instant = NEVER;
+  #claimedFrom: NodeId | undefined;
+
+  constructor(context: GroupContext, moves: Moves) {
+    this.#context = context;
+    this.#moves = moves;
+  }
+
+  /** When it is this node's turn to claim; never while that is nothing to wait for. */
+  claimDueAt(): Instant {
+    const { phase, record, pausedUntil } = this.#context;
+    if (phase !== 'waiting' || this.#ownerLostAt === NEVER) return NEVER;
+    if (record === undefined || record.want !== 'online') return NEVER;
+    if (staleCopies(record, this.#context.me).length > 0) return NEVER;
+    const due = claimAt(this.#context.situation(record), this.#ownerLostAt);
+    return due > pausedUntil ? due : pausedUntil;
+  }
+
+  // Waiting.
+
+  wait(now: Instant): void {
+    this.#context.phase = 'waiting';
+    this.#ownerLostAt = NEVER;
+    this.#ownerSilentSince = NEVER;
+    this.advanceWaiting(now);
+  }
+
+  advanceWaiting(now: Instant): void {
+    const context = this.#context;
+    const { record } = context;
+    if (record === undefined) return this.#waitForFirstRecord(now);
+    if (record.owner !== context.me) this.#follow(record, now);
+    if (context.leaving) return;
+    if (!context.ownerIsLost()) {
+      this.#ownerLostAt = NEVER;
+      return this.#checkUnclaimed(record, now);
+    }
+    if (this.#ownerLostAt === NEVER) this.#ownerLostAt = now;
+    if (record.want !== 'online') {
+      context.reason = `${record.owner} is lost, and the group is wanted offline`;
+      return;
+    }
+    const stale = staleCopies(record, context.me);
+    if (stale.length > 0) {
+      if (now - this.#ownerLostAt >= UNCLAIMED_MS) this.#sayStale(record, stale);
+      return;
+    }
+    if (now < this.claimDueAt()) return;
+    this.#beginClaim(record, now);
+  }
+
+  /** A new epoch was learned while waiting: hand-overs to this node begin here. */
+  movedOn(record: OwnershipRecord, reason: string, now: Instant): void {
+    const context = this.#context;
+    this.#ownerLostAt = NEVER;
+    this.#ownerSilentSince = NEVER;
+    if (record.owner !== context.me || context.leaving) {
+      context.reason = reason;
+      return;
+    }
+    context.voice.say('info', 'taking-over', `${context.me} is the new owner: ${reason}`);
+    this.#moves.own(record, reason, now);
+  }
+
+  #waitForFirstRecord(now: Instant): void {
+    const context = this.#context;
+    const first = context.options.group.nodes[0];
+    if (first === context.me && context.knownEmpty) {
+      context.reason = 'the group starts for the first time, with the data of this node';
+      context.phase = 'claiming';
+      const { mirrors } = context.mirrors;
+      const change: RecordChange = { type: 'create', owner: first, mirrors };
+      return context.propose('create', change, now);
+    }
+    context.reason = `the group waits for ${first}, whose data count at the very first start`;
+    if (now < context.pausedUntil) return;
+    context.retryAt = plus(now, RETRY_MS * 3);
+    context.learn(now);
+  }
+
+  /** The owner answers but claims nothing: the record may have moved on without our hearing it. */
+  #checkUnclaimed(record: OwnershipRecord, now: Instant): void {
+    const context = this.#context;
+    const claims = context.peers.claims(record.owner, record.epoch);
+    if (record.owner !== context.me && (claims || record.want === 'offline')) {
+      this.#ownerSilentSince = NEVER;
+      return;
+    }
+    if (this.#ownerSilentSince === NEVER) this.#ownerSilentSince = now;
+    if (now - this.#ownerSilentSince < UNCLAIMED_MS) {
+      context.retryAt = earliest([context.retryAt, plus(this.#ownerSilentSince, UNCLAIMED_MS)]);
+      return;
+    }
+    this.#ownerSilentSince = now;
+    context.learn(now);
+  }
+
+  #follow(record: OwnershipRecord, now: Instant): void {
+    const context = this.#context;
+    if (!context.options.group.nodes.includes(context.me)) return;
+    context.mirrors.follow(record, now >= context.pausedUntil);
+  }
+
+  #sayStale(record: OwnershipRecord, stale: readonly ResourceId[]): void {
+    const context = this.#context;
+    const ready = candidates(context.situation(record)).join(', ') || record.owner;
+    context.reason =
+      `${context.peers.lostReason(record.owner)}, but the copy of "${stale.join('", "')}" on ` +
+      `${context.me} is not in sync; waiting for ${ready}`;
+    const next = `next: bring ${record.owner} back; its copy has everything`;
+    const about = `copy-stale ${record.owner}@${record.epoch}`;
+    const text = `not taking over: ${context.reason}; ${next}`;
+    context.voice.sayOnce(about, 'error', 'copy-stale', text);
+  }
+
+  // Sealing and claiming.
+
+  #beginClaim(record: OwnershipRecord, now: Instant): void {
+    const context = this.#context;
+    const { owner } = record;
+    const again = owner === context.me;
+    this.#claimedFrom = owner;
+    context.reason = again
+      ? `${owner} owned it before it was restarted`
+      : `${context.peers.lostReason(owner)}; ${context.me} has everything that was acknowledged`;
+    const what = again ? 'claiming the group anew' : `taking over from ${owner}`;
+    context.voice.say('info', 'claiming', `${what}: ${context.reason}`);
+    context.phase = 'sealing';
+    const nothingToSeal = again || context.mirrors.mirrors.length === 0;
+    if (nothingToSeal) return this.#claim(record, now);
+    context.mirrors.seal(record.epoch);
+  }
+
+  advanceSealing(now: Instant): void {
+    if (!this.#context.ownerIsLost()) this.unseal('the owner is heard again', now);
+  }
+
+  advanceClaiming(now: Instant): void {
+    const context = this.#context;
+    const owner = context.record?.owner;
+    if (owner === undefined || owner === context.me || context.ownerIsLost()) return;
+    if (context.voteUnderWay === 'claim') context.cancelVote(now);
+  }
+
+  mirrorAnswered(
+    mirror: ResourceId,
+    order: MirrorOrder,
+    answer: { readonly ok: boolean; readonly message: string },
+    now: Instant,
+  ): void {
+    const { mirrors, phase, record, voice } = this.#context;
+    if (order.type === 'follow' && !answer.ok) {
+      mirrors.refused(mirror);
+      this.#context.retryAt = earliest([this.#context.retryAt, plus(now, RETRY_MS * 10)]);
+      return voice.say('error', 'mirror-refused', `"${mirror}": ${answer.message}`, mirror);
+    }
+    if (order.type !== 'seal' || phase !== 'sealing') return;
+    if (!answer.ok) return this.unseal(`"${mirror}" cannot be sealed: ${answer.message}`, now);
+    if (mirrors.sealed(mirror)) this.#claim(must(record, 'sealed for it'), now);
+  }
+
+  unseal(why: string, now: Instant): void {
+    const context = this.#context;
+    context.voice.say('info', 'claim-ended', `not taking over: ${why}`);
+    context.mirrors.unseal();
+    context.retryAt = plus(now, RETRY_MS);
+    this.wait(now);
+  }
+
+  #claim(record: OwnershipRecord, now: Instant): void {
+    const context = this.#context;
+    context.phase = 'claiming';
+    context.propose('claim', { type: 'claim', owner: context.me, epoch: record.epoch }, now);
+  }
+
+  // Outcomes of votes.
+
+  claimSettled(purpose: 'create' | 'claim', outcome: ProposalOutcome, now: Instant): void {
+    const context = this.#context;
+    if (context.phase !== 'claiming') return;
+    if (outcome.type === 'chosen' && outcome.record.owner === context.me) {
+      const again = this.#claimedFrom === context.me ? 'restarted' : 'failover';
+      const kind = purpose === 'create' ? 'first-start' : again;
+      const { epoch } = outcome.record;
+      const text = `${context.me} owns the group at epoch ${epoch}: ${context.reason}`;
+      context.voice.say('info', kind, text);
+      return this.#moves.own(outcome.record, context.reason, now);
+    }
+    if (outcome.type === 'noQuorum') {
+      context.voice.say('warning', 'no-majority', `cannot take over yet: ${outcome.why}`);
+      context.knownEmpty = false;
+      return context.learn(now);
+    }
+    this.unseal(outcome.type === 'rejected' ? outcome.why : 'the record is gone', now);
+  }
+
+  /**
+   * A reading after a claim without a clear outcome. The mirrors stay sealed until it is known
+   * what became of the vote: nothing of the old epoch may be acknowledged once the new one may
+   * exist.
+   */
+  doubtSettled(before: OwnershipRecord | undefined, outcome: ProposalOutcome, now: Instant): void {
+    const context = this.#context;
+    const { record } = context;
+    if (outcome.type === 'noQuorum') return context.learn(now);
+    if (record === undefined) return this.wait(now);
+    if (record.owner === context.me && record.epoch !== before?.epoch) {
+      return this.#moves.own(record, context.reason, now);
+    }
+    if (record.epoch === before?.epoch && context.ownerIsLost()) return this.#claim(record, now);
+    this.unseal(`${record.owner} owns the group at epoch ${record.epoch}`, now);
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * This node while it lets go of the group.
+ *
+ *   handing   stop in order, then vote for another owner        (switchover, failed resource)
+ *   stopping  stop in order, and stay the owner, offline        (an administrator, end of the node)
+ *   yielding  stop by force: authority is lost already          (record moved on, grace over)
+ *
+ * Invariants: another owner is voted for only after every resource has stopped; the claim is
+ * released only then, too, for a mirror may trust the lease mark that it has read to its end.
+ */
+import { must } from '../../base/assert.ts';
+import type { Instant } from '../../base/time.ts';
+import type { NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { ProposalOutcome } from '../registry/proposer.ts';
+import type { GroupContext, Moves } from './group-context.ts';
+
+export class Departure {
+  readonly #context: GroupContext;
+  readonly #moves: Moves;
+  #handTo: NodeId | undefined;
+
+  constructor(context: GroupContext, moves: Moves) {
+    this.#context = context;
+    this.#moves = moves;
+  }
+
+  handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
+    const { engine, voice } = this.#context;
+    this.#context.phase = 'handing';
+    this.#handTo = to;
+    this.#context.reason = reason;
+    const kind = voice.request === undefined ? 'failover' : 'switchover';
+    voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);
+    this.#context.engineDid(engine.stop('orderly', now), now);
+  }
+
+  startAnew(record: OwnershipRecord, now: Instant): void {
+    this.#handTo = this.#context.me;
+    this.#transfer(record, now);
+  }
+
+  stop(now: Instant): void {
+    const context = this.#context;
+    context.phase = 'stopping';
+    context.voice.say('info', 'stopping', `stopping on ${context.me}: ${context.reason}`);
+    context.engineDid(context.engine.stop('orderly', now), now);
+  }
+
+  yield(reason: string, now: Instant): void {
+    const context = this.#context;
+    context.phase = 'yielding';
+    context.reason = reason;
+    context.leaseHeld = false;
+    context.voice.say('warning', 'yielding', `stopping by force what runs here: ${reason}`);
+    context.voice.failed('not-owner', reason);
+    context.engineDid(context.engine.stop('abandon', now), now);
+  }
+
+  /** The engine has nothing running any more. */
+  engineStopped(now: Instant): void {
+    const context = this.#context;
+    const { id, me, voice } = context;
+    switch (context.phase) {
+      case 'handing':
+        return this.#transfer(must(context.record, 'an owner has a record'), now);
+      case 'stopping':
+        context.phase = 'offline';
+        context.leaseHeld = false;
+        voice.emit({ type: 'release', group: id });
+        voice.say('info', 'stopped', `stopped on ${me}: ${context.reason}`);
+        return voice.done(`"${id}" is stopped`);
+      case 'yielding':
+        voice.emit({ type: 'release', group: id });
+        voice.say('info', 'stopped', `nothing of the group runs on ${me} any more`);
+        voice.done(`"${id}" is stopped`);
+        context.learn(now);
+        return this.#moves.wait(now);
+      default:
+        return undefined;
+    }
+  }
+
+  stopFailed(resource: ResourceId, reason: string, now: Instant): void {
+    const context = this.#context;
+    const { engine, id, me, record, voice } = context;
+    if (context.phase === 'handing' && record !== undefined && !context.leaving) {
+      const text = `"${resource}" ${reason}; the group stays on ${me}`;
+      voice.say('error', 'stop-failed', text, resource);
+      voice.failed('agent-failed', `Cannot move "${id}": "${resource}" ${reason}`);
+      context.phase = 'owning';
+      context.reason = `it could not be stopped: "${resource}" ${reason}`;
+      return context.engineDid(engine.start(record.epoch, now), now);
+    }
+    const next = 'nobody else starts the group until it is stopped; next: end what holds it';
+    voice.say('error', 'stop-failed', `"${resource}" ${reason}; ${next}`, resource);
+    voice.failed('agent-failed', `"${resource}" ${reason}`);
+  }
+
+  transferSettled(outcome: ProposalOutcome, now: Instant): void {
+    const context = this.#context;
+    const { id, me, voice } = context;
+    if (outcome.type === 'chosen') {
+      const { record } = outcome;
+      if (record.owner === me) return this.#moves.own(record, context.reason, now);
+      voice.emit({ type: 'release', group: id });
+      context.announce(record, now);
+      voice.done(`"${id}" was handed over to ${record.owner}`);
+      context.leaseHeld = false;
+      return this.#moves.wait(now);
+    }
+    const why = outcome.type === 'empty' ? 'the record is gone' : outcome.why;
+    const { record } = context;
+    if (record === undefined || record.owner !== me || context.phase === 'yielding') {
+      return this.#moves.yield(why, now);
+    }
+    const text = `the hand-over found no majority, trying again: ${why}`;
+    voice.say('warning', 'no-majority', text);
+    voice.failed('no-quorum', `The hand-over failed: ${why}`);
+    this.startAnew(record, now);
+  }
+
+  #transfer(record: OwnershipRecord, now: Instant): void {
+    const to = must(this.#handTo, 'a hand-over has a target');
+    this.#context.phase = 'handing';
+    this.#context.propose('transfer', { type: 'transfer', to, epoch: record.epoch }, now);
+  }
+}

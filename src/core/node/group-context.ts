@@ -1,0 +1,189 @@
+/**
+ * What the parts of one group's core share: the options, the instruments (voice, mirrors, peers,
+ * engine, votes) and the few facts that more than one of them reads or changes.
+ *
+ * Invariants: `phase` is changed by the part that the group goes to (`Moves`), never by the one
+ * that it leaves; the outcome of every vote and each notice of the engine goes through the
+ * handlers, in the order in which they came about.
+ */
+import { type Instant, NEVER } from '../../base/time.ts';
+import type { GroupConfig, Timing } from '../../protocol/config.ts';
+import type { Epoch, GroupId, NodeId } from '../../protocol/ids.ts';
+import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
+import type { ProposalOutcome } from '../registry/proposer.ts';
+import type { RecordChange } from '../registry/record-change.ts';
+import type { Situation } from './candidacy.ts';
+import { MirrorOrders } from './mirror-orders.ts';
+import { PeerView } from './peer-view.ts';
+import { type Proposal, Proposals, type ProposalsEffect } from './proposals.ts';
+import { Voice } from './voice.ts';
+
+export type GroupPhase =
+  | 'probing'
+  | 'waiting'
+  | 'sealing'
+  | 'claiming'
+  | 'owning'
+  | 'suspended'
+  | 'handing'
+  | 'stopping'
+  | 'offline'
+  | 'yielding';
+
+export interface GroupCoreOptions {
+  readonly me: NodeId;
+  readonly group: GroupConfig;
+  readonly timing: Timing;
+  readonly voters: readonly NodeId[];
+  readonly members: readonly NodeId[];
+  /** The acceptor's view, for ballots and for a first guess of the record. */
+  readonly promised: () => Ballot | undefined;
+  readonly accepted: () => OwnershipRecord | undefined;
+}
+
+/** What a vote of this node is for. */
+export type Purpose = 'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want';
+
+/** Ways from one phase to another that belong to a part other than the one that takes them. */
+export interface Moves {
+  /** To `owning`: a vote has named this node. */
+  own(record: OwnershipRecord, reason: string, now: Instant): void;
+  /** To `waiting`: nothing of the group runs here. */
+  wait(now: Instant): void;
+  /** From `owning` to `handing`: stop in order, then vote for another owner. */
+  handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void;
+  /** To `handing` with nothing to stop: start here, at an epoch of its own. */
+  startAnew(record: OwnershipRecord, now: Instant): void;
+  /** To `stopping`: in order, and stay the owner. */
+  stop(now: Instant): void;
+  /** To `yielding`: authority is lost, everything is stopped by force. */
+  yield(reason: string, now: Instant): void;
+}
+
+export interface GroupHandlers {
+  settled(proposal: Proposal<Purpose>, outcome: ProposalOutcome, now: Instant): void;
+  noticed(notice: EngineNotice, now: Instant): void;
+}
+
+const VOTE_TIMEOUT_MS = 3000;
+/** Pause before a failed claim, reading or order is tried again. */
+export const RETRY_MS = 300;
+
+const OWNING_PHASES: readonly GroupPhase[] = ['owning', 'suspended', 'handing', 'stopping'];
+
+export class GroupContext {
+  readonly options: GroupCoreOptions;
+  readonly id: GroupId;
+  readonly me: NodeId;
+  readonly voice: Voice;
+  readonly mirrors: MirrorOrders;
+  readonly peers: PeerView;
+  readonly engine: GroupEngine;
+  readonly #votes: Proposals<Purpose>;
+  readonly #handlers: GroupHandlers;
+  phase: GroupPhase = 'probing';
+  /** The newest record that this node knows of. */
+  record: OwnershipRecord | undefined;
+  /** A vote found that the group has never had a record. */
+  knownEmpty = false;
+  /** Why the group is where and as it is. */
+  reason = 'Tako has just started on this node';
+  leaseHeld = false;
+  /** This node is being stopped: it takes nothing over any more. */
+  leaving = false;
+  /** When what failed or found no answer is tried again; what it is depends on the phase. */
+  retryAt: Instant = NEVER;
+
+  constructor(options: GroupCoreOptions, handlers: GroupHandlers) {
+    this.options = options;
+    this.#handlers = handlers;
+    const { me, group, voters, members } = options;
+    this.id = group.id;
+    this.me = me;
+    const others = members.filter((member) => member !== me);
+    this.voice = new Voice(group.id, others);
+    const mirrors = group.resources.flatMap((r) => (r.agent === 'mirror' ? [r.id] : []));
+    this.mirrors = new MirrorOrders(mirrors, (mirror, order) => {
+      this.voice.emit({ type: 'mirrorOrder', group: group.id, mirror, order });
+    });
+    this.peers = new PeerView(group.id, members);
+    this.engine = new GroupEngine(group);
+    const rank = voters.indexOf(me);
+    this.#votes = new Proposals({ me, group: group.id, voters, rank }, options.promised);
+  }
+
+  /** The epoch at which resources may run here; undefined while this node is not the owner. */
+  get epochOwned(): Epoch | undefined {
+    return OWNING_PHASES.includes(this.phase) ? this.record?.epoch : undefined;
+  }
+
+  get pausedUntil(): Instant {
+    return this.retryAt === NEVER ? (0 as Instant) : this.retryAt;
+  }
+
+  situation(record: OwnershipRecord): Situation {
+    return { me: this.me, group: this.options.group, record, peers: this.peers.reports };
+  }
+
+  /** Lost to the heart; a record that names this node itself, which runs nothing, counts too. */
+  ownerIsLost(): boolean {
+    const owner = this.record?.owner;
+    if (owner === undefined || !this.peers.heartConnected) return false;
+    return owner === this.me || this.peers.isLost(owner);
+  }
+
+  // Votes.
+
+  /** What the vote under way is for. */
+  get voteUnderWay(): Purpose | undefined {
+    return this.#votes.active;
+  }
+
+  votesWakeAt(): Instant {
+    return this.#votes.nextWakeAt();
+  }
+
+  propose(purpose: Purpose, change: RecordChange, now: Instant): void {
+    const proposal = { change, purpose, timeoutMs: VOTE_TIMEOUT_MS };
+    this.#voted(this.#votes.propose(proposal, now), now);
+  }
+
+  /** A reading: it tells what is true, and completes what was left unfinished. */
+  learn(now: Instant): void {
+    this.propose('learn', { type: 'read' }, now);
+  }
+
+  cancelVote(now: Instant): void {
+    this.#voted(this.#votes.cancel(now), now);
+  }
+
+  tickVotes(now: Instant): void {
+    this.#voted(this.#votes.tick(now), now);
+  }
+
+  voteMessage(from: NodeId, message: RegistryMessage, now: Instant): void {
+    this.#voted(this.#votes.message(from, message, now), now);
+  }
+
+  /** Tells the other members; they check it where it matters. */
+  announce(record: OwnershipRecord, now: Instant): void {
+    this.voice.announce(record, this.reason, [...this.peers.avoided(now)]);
+  }
+
+  // The engine.
+
+  engineDid(effects: readonly EngineEffect[], now: Instant): void {
+    for (const effect of effects) {
+      if (effect.type === 'action') this.voice.emit(effect);
+      else this.#handlers.noticed(effect.notice, now);
+    }
+  }
+
+  #voted(effects: readonly ProposalsEffect<Purpose>[], now: Instant): void {
+    for (const effect of effects) {
+      if (effect.type === 'send') this.voice.emit({ ...effect, after: undefined });
+      else this.#handlers.settled(effect.proposal, effect.outcome, now);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * How this node comes to know the group's record: by the outcomes of its own votes and readings,
+ * and by what other members say was decided.
+ *
+ * Invariant: a record never gives way to one of an older epoch.
+ */
+import { unreachable } from '../../base/assert.ts';
+import type { Instant } from '../../base/time.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { ProposalOutcome } from '../registry/proposer.ts';
+import type { Candidate } from './candidate.ts';
+import type { Departure } from './departure.ts';
+import type { GroupContext, Moves, Purpose } from './group-context.ts';
+import type { Decided } from './node-io.ts';
+import type { Owner } from './owner.ts';
+import type { Proposal } from './proposals.ts';
+import type { Requests } from './requests.ts';
+
+export interface LearningParts {
+  readonly candidate: Candidate;
+  readonly owner: Owner;
+  readonly departure: Departure;
+  readonly requests: Requests;
+}
+
+export class Learning {
+  readonly #context: GroupContext;
+  readonly #moves: Moves;
+  readonly #parts: LearningParts;
+
+  constructor(context: GroupContext, moves: Moves, parts: LearningParts) {
+    this.#context = context;
+    this.#moves = moves;
+    this.#parts = parts;
+  }
+
+  /** A vote of this node has ended. */
+  settled(proposal: Proposal<Purpose>, outcome: ProposalOutcome, now: Instant): void {
+    const context = this.#context;
+    const { candidate, departure, owner, requests } = this.#parts;
+    const before = context.record;
+    if (outcome.type === 'empty') context.knownEmpty = true;
+    this.#take(outcome);
+    switch (proposal.purpose) {
+      case 'learn':
+        return this.#learned(before, outcome, now);
+      case 'create':
+      case 'claim':
+        return candidate.claimSettled(proposal.purpose, outcome, now);
+      case 'transfer':
+        return departure.transferSettled(outcome, now);
+      case 'copy':
+        return owner.copySettled(proposal.change, outcome, now);
+      case 'want':
+        return requests.wantSettled(outcome, now);
+      default:
+        return unreachable(proposal.purpose);
+    }
+  }
+
+  /** Another member says what was decided. */
+  heard(decided: Decided, now: Instant): void {
+    const context = this.#context;
+    const { record } = decided;
+    const before = context.record;
+    for (const node of decided.failedOn) context.peers.failedOn(node, now);
+    if (before !== undefined && record.epoch < before.epoch) return;
+    const newer = before === undefined || record.epoch > before.epoch;
+    const text = `${record.owner} owns the group at epoch ${record.epoch}`;
+    if (context.epochOwned !== undefined) {
+      if (!newer) return;
+      context.record = record;
+      return this.#moves.yield(text, now);
+    }
+    if (context.phase === 'offline' && record.owner === context.me) return;
+    context.record = record;
+    if (context.phase === 'probing' || context.phase === 'yielding') return;
+    if (context.phase === 'offline') this.#moves.wait(now);
+    if (!newer) return;
+    const { candidate } = this.#parts;
+    if (context.phase === 'waiting') return candidate.movedOn(record, decided.reason, now);
+    candidate.unseal(text, now);
+  }
+
+  /** Whatever a vote was for, it tells the present record. */
+  #take(outcome: ProposalOutcome): void {
+    if (outcome.type !== 'chosen' && outcome.type !== 'rejected') return;
+    const context = this.#context;
+    const { record } = outcome;
+    const before = context.record;
+    if (record === undefined || (before !== undefined && record.epoch < before.epoch)) return;
+    context.record = record;
+    if (before?.epoch === record.epoch && context.epochOwned !== undefined) {
+      context.mirrors.copiesChanged(before, record);
+    }
+  }
+
+  #learned(before: OwnershipRecord | undefined, outcome: ProposalOutcome, now: Instant): void {
+    const { epochOwned, phase, record } = this.#context;
+    const { candidate } = this.#parts;
+    if (phase === 'claiming') return candidate.doubtSettled(before, outcome, now);
+    if (record === undefined || record.epoch === before?.epoch) return;
+    const text = `${record.owner} owns the group at epoch ${record.epoch}`;
+    if (epochOwned !== undefined && before !== undefined) this.#moves.yield(text, now);
+    else if (phase === 'waiting' && before !== undefined) {
+      candidate.movedOn(record, 'the registry names this node as its owner', now);
+    } else if (phase === 'sealing') candidate.unseal(text, now);
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * This node while it owns the group: it runs the resources, keeps the list of copies in sync true,
+ * and gives up its authority when the lease does not come back.
+ *
+ *   owning ◄── lease back ── suspended ── grace over, record moved on ──► (yielding)
+ *      └────── lease lost ──────►
+ *
+ * Invariants: resources are started by `own` alone, after a vote that named this node, and again
+ * in the same epoch; a copy is expelled from a mirror only after the vote that took it out.
+ */
+import { must } from '../../base/assert.ts';
+import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
+import type { Epoch, ResourceId } from '../../protocol/ids.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { Observation } from '../group/engine.ts';
+import type { ProposalOutcome } from '../registry/proposer.ts';
+import type { RecordChange } from '../registry/record-change.ts';
+import { handOverTarget } from './candidacy.ts';
+import { CopyKeeper } from './copy-keeper.ts';
+import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
+import type { CoreEvent, MirrorNews } from './node-io.ts';
+import { AVOID_MS } from './peer-view.ts';
+
+/** What a restart cannot help may mend by itself: a plug that is put back. */
+const LASTING_RETRY_MS = 2000;
+
+export class Owner {
+  readonly #context: GroupContext;
+  readonly #moves: Moves;
+  readonly #copies: CopyKeeper;
+  #ownedSince: Instant = NEVER;
+  #suspendedAt: Instant = NEVER;
+  #gaveUpAt: Instant = NEVER;
+  #refreshedAt = 0 as Instant;
+
+  constructor(context: GroupContext, moves: Moves) {
+    this.#context = context;
+    this.#moves = moves;
+    this.#copies = new CopyKeeper(context.options.timing.secondaryLostMs);
+  }
+
+  nextWakeAt(now: Instant): Instant {
+    const { epochOwned, leaseHeld, options, phase } = this.#context;
+    if (epochOwned === undefined) return NEVER;
+    const graceEndsAt = plus(this.#suspendedAt, options.timing.suspendGraceMs);
+    return earliest([
+      this.#copies.nextWakeAt(now),
+      phase === 'suspended' ? graceEndsAt : NEVER,
+      phase === 'owning' ? this.#gaveUpAt : NEVER,
+      phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
+    ]);
+  }
+
+  own(record: OwnershipRecord, reason: string, now: Instant): void {
+    const context = this.#context;
+    context.record = record;
+    context.reason = reason;
+    context.phase = 'owning';
+    context.voice.allWell();
+    this.#ownedSince = now;
+    context.leaseHeld = false;
+    this.#gaveUpAt = NEVER;
+    context.retryAt = NEVER;
+    context.mirrors.forget();
+    this.#copies.reset();
+    this.heartConnected();
+    context.announce(record, now);
+    context.engineDid(context.engine.start(record.epoch, now), now);
+    if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
+  }
+
+  advanceOwning(now: Instant): void {
+    const context = this.#context;
+    const record = must(context.record, 'an owner has a record');
+    if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
+    this.advanceCopies(record, now);
+    if (!context.leaseHeld && now >= this.#leaseDueAt()) {
+      return this.#suspend('no majority of voters answers', now);
+    }
+    if (context.engine.hasGivenUp()) this.#advanceGivenUp(record, now);
+    else this.#gaveUpAt = NEVER;
+  }
+
+  advanceSuspended(now: Instant): void {
+    const context = this.#context;
+    const record = must(context.record, 'an owner has a record');
+    if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
+    if (now - this.#suspendedAt >= context.options.timing.suspendGraceMs) {
+      return this.#moves.yield('the lease did not come back in time', now);
+    }
+    if (now < context.pausedUntil) return;
+    context.retryAt = plus(now, RETRY_MS);
+    context.learn(now);
+  }
+
+  #superseded(record: OwnershipRecord, now: Instant): void {
+    this.#context.learn(now);
+    this.#moves.yield(`another node owns the group since epoch ${record.epoch + 1}`, now);
+  }
+
+  // The lease.
+
+  /** A heart knows nothing of claims that it was not told of. */
+  heartConnected(): void {
+    const { epochOwned, id, voice } = this.#context;
+    if (epochOwned !== undefined) voice.emit({ type: 'claim', group: id, epoch: epochOwned });
+  }
+
+  leaseReported(epoch: Epoch, held: boolean, reason: string, now: Instant): void {
+    const context = this.#context;
+    if (context.phase !== 'probing' && epoch !== context.record?.epoch) return;
+    context.leaseHeld = held;
+    if (!held && context.phase === 'owning') this.#suspend(reason, now);
+    if (held && context.phase === 'suspended') this.#resume(now);
+  }
+
+  /** A new owner that has no lease by then is suspended. */
+  #leaseDueAt(): Instant {
+    return plus(this.#ownedSince, 2 * this.#context.options.timing.leaseMs);
+  }
+
+  #suspend(reason: string, now: Instant): void {
+    const context = this.#context;
+    context.phase = 'suspended';
+    this.#suspendedAt = now;
+    context.reason = `the lease is out: ${reason}`;
+    const text = `suspended: ${reason}; addresses are withdrawn and writes wait`;
+    context.voice.say('warning', 'suspended', text);
+  }
+
+  #resume(now: Instant): void {
+    const context = this.#context;
+    const seconds = ((now - this.#suspendedAt) / 1000).toFixed(2);
+    context.phase = 'owning';
+    context.retryAt = NEVER;
+    context.reason = `the lease came back after ${seconds} s`;
+    const text = `resumed after ${seconds} s: the lease is back, nothing restarted`;
+    context.voice.say('info', 'resumed', text);
+  }
+
+  /** Reading tells what is true, and writes it once more, which brings a late voter up. */
+  recordDiffers(now: Instant): void {
+    if (this.#context.epochOwned === undefined || now - this.#refreshedAt < RETRY_MS) return;
+    this.#refreshedAt = now;
+    this.#context.learn(now);
+  }
+
+  // Copies.
+
+  /** Votes copies out and in, as long as writes or the end of writes wait for them. */
+  advanceCopies(record: OwnershipRecord, now: Instant): void {
+    const { me, mirrors, peers, voice } = this.#context;
+    const liveness = { silentMs: peers.silentMs.bind(peers) };
+    for (const vote of this.#copies.due(liveness, now)) {
+      const { type, mirror, peer } = vote;
+      const listed = record.inSync[mirror]?.includes(peer) ?? false;
+      if (type === 'expel' && !listed) {
+        this.#copies.settled(mirror, peer);
+        mirrors.expel(mirror, peer);
+        continue;
+      }
+      if (type === 'expel') {
+        const text = `voting the copy of "${mirror}" on ${peer} out: ${vote.reason}`;
+        voice.say('warning', 'copy-lost', text, mirror);
+      }
+      const change: RecordChange = { type, owner: me, epoch: record.epoch, mirror, peer };
+      this.#context.propose('copy', change, now);
+    }
+  }
+
+  copySettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
+    const context = this.#context;
+    if (change.type !== 'expel' && change.type !== 'admit') return;
+    if (outcome.type === 'noQuorum' || outcome.type === 'empty') return;
+    if (outcome.type === 'rejected') {
+      if (context.epochOwned !== undefined) this.#moves.yield(outcome.why, now);
+      return;
+    }
+    const { type, mirror, peer } = change;
+    this.#copies.settled(mirror, peer);
+    const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
+    const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
+    const text = `the copy of "${mirror}" on ${peer} ${what}; in sync: ${nodes}`;
+    const kind = type === 'admit' ? 'copy-admitted' : 'copy-expelled';
+    context.voice.say(type === 'admit' ? 'info' : 'warning', kind, text, mirror);
+    context.announce(outcome.record, now);
+  }
+
+  mirrorNews(mirror: ResourceId, news: MirrorNews, now: Instant): void {
+    const { engine, epochOwned } = this.#context;
+    if (news.type === 'failed') {
+      const seen: Observation = { resource: mirror, state: 'failed', detail: news.reason };
+      return this.#context.engineDid(engine.observed(seen, now), now);
+    }
+    if (epochOwned !== undefined) this.#copies.news(mirror, news, now);
+  }
+
+  // Resources.
+
+  /** Without a lease an address is meant to be gone; that is no failure of it. */
+  observed(event: Extract<CoreEvent, { type: 'observed' }>, now: Instant): void {
+    const { engine, leaseHeld, options } = this.#context;
+    const config = options.group.resources.find((r) => r.id === event.seen.resource);
+    const excused = config?.agent === 'virtual-ip' && !leaseHeld;
+    const seen: Observation = excused ? { ...event.seen, state: 'unknown' } : event.seen;
+    this.#context.engineDid(engine.observed(seen, now, event.monitorId), now);
+  }
+
+  /** What cannot run here goes to another node; where there is none, it is tried again here. */
+  #advanceGivenUp(record: OwnershipRecord, now: Instant): void {
+    const { engine, id, me, peers, voice } = this.#context;
+    const failed = must(engine.givenUp(), 'a resource gave up');
+    const failure = `"${failed.id}" failed: ${failed.reason}`;
+    const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+    if (target.node !== undefined) {
+      peers.failedOn(me, now);
+      return this.#moves.handOver(record, target.node, `it failed on ${me}: ${failure}`, now);
+    }
+    if (this.#gaveUpAt === NEVER) {
+      this.#gaveUpAt = plus(now, failed.lasting ? LASTING_RETRY_MS : AVOID_MS);
+      const next = `next: repair it, then run "tako group start ${id}"`;
+      const text = `${failure}; nobody can take over: ${target.why}; ${next}`;
+      voice.sayOnce(text, 'error', 'failed', text);
+    } else if (now >= this.#gaveUpAt) {
+      this.#gaveUpAt = NEVER;
+      this.#context.engineDid(engine.start(record.epoch, now), now);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The phase in which a control process begins: it does not know what runs here, nor who owns the
+ * group. It ends when both are known; what runs without authority is stopped, what runs with it
+ * is taken up as it is.
+ *
+ * Invariant: nothing is started in this phase.
+ */
+import { must } from '../../base/assert.ts';
+import { type Instant, NEVER, plus } from '../../base/time.ts';
+import type { Observation } from '../group/engine.ts';
+import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
+
+export class Probing {
+  readonly #context: GroupContext;
+  readonly #moves: Moves;
+  #found: readonly Observation[] | undefined;
+
+  constructor(context: GroupContext, moves: Moves) {
+    this.#context = context;
+    this.#moves = moves;
+  }
+
+  begin(now: Instant): void {
+    this.#context.voice.emit({ type: 'probe', group: this.#context.id });
+    this.#context.learn(now);
+  }
+
+  probed(found: readonly Observation[]): void {
+    this.#found = found.map((seen) => this.#knownAddress(seen));
+  }
+
+  advance(now: Instant): void {
+    const context = this.#context;
+    if (this.#found === undefined) return;
+    const found = this.#found;
+    const running = found.some((seen) => seen.state !== 'stopped');
+    const accepted = context.options.accepted();
+    if (
+      context.record === undefined &&
+      context.leaseHeld &&
+      running &&
+      accepted?.owner === context.me
+    ) {
+      // Control was restarted while too few voters answer, but the heart holds the lease.
+      context.record = accepted;
+    }
+    if (context.record === undefined && !context.knownEmpty) {
+      if (now >= context.retryAt || context.retryAt === NEVER) {
+        context.learn(now);
+        context.retryAt = plus(now, RETRY_MS);
+      }
+      return;
+    }
+    context.engine.adopt(found, now);
+    if (!running) return this.#moves.wait(now);
+    if (context.record?.owner !== context.me) {
+      return this.#moves.yield('this node does not own the group, yet its resources run', now);
+    }
+    this.#takeUp(now);
+  }
+
+  #takeUp(now: Instant): void {
+    const context = this.#context;
+    context.voice.say('info', 'adopted', 'control was restarted and took up the running group');
+    const held = context.leaseHeld;
+    const record = must(context.record, 'mine implies a record');
+    this.#moves.own(record, context.reason, now);
+    context.leaseHeld = held;
+  }
+
+  /** What the heart does not report of an address it does not hold. */
+  #knownAddress(seen: Observation): Observation {
+    const { resources } = this.#context.options.group;
+    const config = resources.find((r) => r.id === seen.resource);
+    const gone = config?.agent === 'virtual-ip' && seen.state === 'unknown';
+    return gone ? { ...seen, state: 'stopped' } : seen;
+  }
+}
