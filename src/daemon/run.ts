@@ -21,6 +21,7 @@ import {
   requireRoot,
   type Self,
 } from './launcher/checks.ts';
+import { ENGINE_FLAGS } from './heart/engine.ts';
 import { chooseConfig } from './launcher/choose-config.ts';
 import { Keeper } from './launcher/keeper.ts';
 import { createSay, type Say } from './launcher/say.ts';
@@ -72,8 +73,8 @@ async function keep(
 ): Promise<number> {
   const name = self.role === 'witness' ? 'witness' : 'heart';
   const program = options.program ?? daemonPath(name);
-  // One thread: V8's helpers would compete with it. Real-time priority it takes by itself.
-  const command = [process.execPath, '--single-threaded', program, setupPath(setup.runDir)];
+  // Real-time priority it takes by itself.
+  const command = [process.execPath, ...ENGINE_FLAGS, program, setupPath(setup.runDir)];
   const keeper = new Keeper({
     name,
     command: () => command,

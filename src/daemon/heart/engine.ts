@@ -6,13 +6,18 @@ import { enableCompileCache, flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 
-/** Helper threads of the engine would run beside the heart at another priority. */
-const ENGINE_FLAG = '--single-threaded';
+/**
+ * Helper threads of the engine would run beside the heart at another priority. And a collection
+ * that gives memory back to the kernel ends a process whose memory is locked: the kernel refuses
+ * the madvise(2), which V8 takes for a fatal error.
+ */
+export const ENGINE_FLAGS: readonly string[] = ['--single-threaded', '--no-memory-reducer'];
 
 /** Replaces the process by itself with the right flags, unless it has them. */
 export function prepareEngine(): void {
-  if (!process.execArgv.includes(ENGINE_FLAG) && process.execve !== undefined) {
-    const args = [process.execPath, ENGINE_FLAG, ...process.execArgv, ...process.argv.slice(1)];
+  const missing = ENGINE_FLAGS.filter((flag) => !process.execArgv.includes(flag));
+  if (missing.length > 0 && process.execve !== undefined) {
+    const args = [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)];
     process.execve(process.execPath, args, process.env);
   }
   const setupFile = process.argv[2];
