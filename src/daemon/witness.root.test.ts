@@ -10,6 +10,7 @@ import { must } from '../base/assert.ts';
 import type { NodeSetup } from '../protocol/config.ts';
 import type { Epoch, LinkId, NodeId } from '../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../protocol/record.ts';
+import { ENGINE_FLAGS } from './heart/engine.ts';
 
 const [A, B, W] = ['a', 'b', 'w'] as NodeId[] as [NodeId, NodeId, NodeId];
 const LAN = 'lan' as LinkId;
@@ -68,7 +69,7 @@ function startWitness(): ChildProcess {
   mkdirSync(setup.runDir, { recursive: true });
   const file = join(setup.runDir, 'setup.json');
   writeFileSync(file, JSON.stringify(setup));
-  return spawn(process.execPath, ['--single-threaded', program, file], {
+  return spawn(process.execPath, [...ENGINE_FLAGS, program, file], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }

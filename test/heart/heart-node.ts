@@ -10,6 +10,7 @@ import { systemClock } from '../../src/adapters/clock.ts';
 import { connectLines, type LineClient } from '../../src/adapters/line-socket.ts';
 import { createLog } from '../../src/adapters/log.ts';
 import { must } from '../../src/base/assert.ts';
+import { ENGINE_FLAGS } from '../../src/daemon/heart/engine.ts';
 import type { NodeSetup } from '../../src/protocol/config.ts';
 import type { FromHeart, ToHeart } from '../../src/protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId } from '../../src/protocol/ids.ts';
@@ -113,7 +114,7 @@ export class HeartNode {
     const [program, ...args] = [
       ...this.#prefix,
       process.execPath,
-      '--single-threaded',
+      ...ENGINE_FLAGS,
       heartProgram,
       file,
       '--no-children',
