@@ -22,12 +22,15 @@ import type { MirrorOrder } from './node-io.ts';
 
 /** An owner that is up but claims nothing for this long is asked about at the registry. */
 const UNCLAIMED_MS = 600;
+const LEAVING = 'the node is being stopped';
 
 export class Candidate {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   #ownerLostAt: Instant = NEVER;
   #ownerSilentSince: Instant = NEVER;
+  /** A claim that ended without success is not begun again before. */
+  #claimPausedUntil = 0 as Instant;
   #claimedFrom: NodeId | undefined;
 
   constructor(context: GroupContext, moves: Moves) {
@@ -37,20 +40,22 @@ export class Candidate {
 
   /** When it is this node's turn to claim; never while that is nothing to wait for. */
   claimDueAt(): Instant {
-    const { phase, record, pausedUntil } = this.#context;
-    if (phase !== 'waiting' || this.#ownerLostAt === NEVER) return NEVER;
+    const { leaving, phase, record } = this.#context;
+    if (phase !== 'waiting' || leaving || this.#ownerLostAt === NEVER) return NEVER;
     if (record === undefined || record.want !== 'online') return NEVER;
     if (staleCopies(record, this.#context.me).length > 0) return NEVER;
     const due = claimAt(this.#context.situation(record), this.#ownerLostAt);
-    return due > pausedUntil ? due : pausedUntil;
+    return due > this.#claimPausedUntil ? due : this.#claimPausedUntil;
   }
 
   // Waiting.
 
   wait(now: Instant): void {
+    const { id, leaving, voice } = this.#context;
     this.#context.phase = 'waiting';
     this.#ownerLostAt = NEVER;
     this.#ownerSilentSince = NEVER;
+    if (leaving) voice.done(`"${id}" does not run here`);
     this.advanceWaiting(now);
   }
 
@@ -94,7 +99,7 @@ export class Candidate {
   #waitForFirstRecord(now: Instant): void {
     const context = this.#context;
     const first = context.options.group.nodes[0];
-    if (first === context.me && context.knownEmpty) {
+    if (first === context.me && context.knownEmpty && !context.leaving) {
       context.reason = 'the group starts for the first time, with the data of this node';
       context.phase = 'claiming';
       const { mirrors } = context.mirrors;
@@ -168,7 +173,17 @@ export class Candidate {
     const context = this.#context;
     const owner = context.record?.owner;
     if (owner === undefined || owner === context.me || context.ownerIsLost()) return;
-    if (context.voteUnderWay === 'claim') context.cancelVote(now);
+    context.withdraw('claim', now);
+  }
+
+  /** The node ends. A claim that was begun is read up first: it may have been chosen. */
+  standDown(now: Instant): void {
+    const context = this.#context;
+    if (context.phase === 'sealing') return this.unseal(LEAVING, now);
+    if (context.phase !== 'claiming') return;
+    context.withdraw('claim', now);
+    context.withdraw('create', now);
+    if (context.phase === 'claiming') context.learn(now);
   }
 
   mirrorAnswered(
@@ -192,7 +207,10 @@ export class Candidate {
     const context = this.#context;
     context.voice.say('info', 'claim-ended', `not taking over: ${why}`);
     context.mirrors.unseal();
-    context.retryAt = plus(now, RETRY_MS);
+    this.#claimPausedUntil = plus(now, RETRY_MS);
+    context.retryAt = this.#claimPausedUntil;
+    context.phase = 'waiting';
+    context.withdraw('claim', now);
     this.wait(now);
   }
 
@@ -231,11 +249,16 @@ export class Candidate {
   doubtSettled(before: OwnershipRecord | undefined, outcome: ProposalOutcome, now: Instant): void {
     const context = this.#context;
     const { record } = context;
-    if (outcome.type === 'noQuorum') return context.learn(now);
+    if (outcome.type === 'noQuorum') {
+      if (context.leaving) context.voice.done(`"${context.id}" does not run here`);
+      return context.learn(now);
+    }
     if (record === undefined) return this.wait(now);
     if (record.owner === context.me && record.epoch !== before?.epoch) {
       return this.#moves.own(record, context.reason, now);
     }
+    // A reading at the old epoch was chosen: by that, an earlier vote that was not is void.
+    if (context.leaving) return this.unseal(LEAVING, now);
     if (record.epoch === before?.epoch && context.ownerIsLost()) return this.#claim(record, now);
     this.unseal(`${record.owner} owns the group at epoch ${record.epoch}`, now);
   }

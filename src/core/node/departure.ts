@@ -65,11 +65,7 @@ export class Departure {
       case 'handing':
         return this.#transfer(must(context.record, 'an owner has a record'), now);
       case 'stopping':
-        context.phase = 'offline';
-        context.leaseHeld = false;
-        voice.emit({ type: 'release', group: id });
-        voice.say('info', 'stopped', `stopped on ${me}: ${context.reason}`);
-        return voice.done(`"${id}" is stopped`);
+        return this.#offline(context.reason);
       case 'yielding':
         voice.emit({ type: 'release', group: id });
         voice.say('info', 'stopped', `nothing of the group runs on ${me} any more`);
@@ -79,6 +75,18 @@ export class Departure {
       default:
         return undefined;
     }
+  }
+
+  /** Everything has stopped, and this node stays the owner. */
+  #offline(reason: string): void {
+    const context = this.#context;
+    const { id, me, voice } = context;
+    context.phase = 'offline';
+    context.leaseHeld = false;
+    voice.emit({ type: 'release', group: id });
+    voice.say('info', 'stopped', `stopped on ${me}: ${reason}`);
+    // A wish to start that came in between is answered when the group is online again.
+    if (voice.request?.type !== 'start') voice.done(`"${id}" is stopped`);
   }
 
   stopFailed(resource: ResourceId, reason: string, now: Instant): void {
@@ -114,6 +122,7 @@ export class Departure {
     if (record === undefined || record.owner !== me || context.phase === 'yielding') {
       return this.#moves.yield(why, now);
     }
+    if (context.leaving) return this.#offline(`the hand-over found no majority: ${why}`);
     const text = `the hand-over found no majority, trying again: ${why}`;
     voice.say('warning', 'no-majority', text);
     voice.failed('no-quorum', `The hand-over failed: ${why}`);

@@ -53,6 +53,8 @@ export interface Moves {
   wait(now: Instant): void;
   /** From `owning` to `handing`: stop in order, then vote for another owner. */
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void;
+  /** From `sealing` or `claiming` to `waiting`, as soon as it is known what became of the vote. */
+  standDown(now: Instant): void;
   /** To `handing` with nothing to stop: start here, at an epoch of its own. */
   startAnew(record: OwnershipRecord, now: Instant): void;
   /** To `stopping`: in order, and stay the owner. */
@@ -90,6 +92,8 @@ export class GroupContext {
   /** Why the group is where and as it is. */
   reason = 'Tako has just started on this node';
   leaseHeld = false;
+  /** The epoch that the heart last spoke of. */
+  leaseEpoch: Epoch | undefined;
   /** This node is being stopped: it takes nothing over any more. */
   leaving = false;
   /** When what failed or found no answer is tried again; what it is depends on the phase. */
@@ -135,11 +139,6 @@ export class GroupContext {
 
   // Votes.
 
-  /** What the vote under way is for. */
-  get voteUnderWay(): Purpose | undefined {
-    return this.#votes.active;
-  }
-
   votesWakeAt(): Instant {
     return this.#votes.nextWakeAt();
   }
@@ -154,8 +153,9 @@ export class GroupContext {
     this.propose('learn', { type: 'read' }, now);
   }
 
-  cancelVote(now: Instant): void {
-    this.#voted(this.#votes.cancel(now), now);
+  /** Ends votes of that purpose, under way or waiting; what became of the former is unknown. */
+  withdraw(purpose: Purpose, now: Instant): void {
+    this.#voted(this.#votes.withdraw(purpose, now), now);
   }
 
   tickVotes(now: Instant): void {

@@ -66,6 +66,7 @@ export class GroupCore {
       own: (record, reason, now) => this.#owner.own(record, reason, now),
       wait: (now) => this.#candidate.wait(now),
       handOver: (record, to, reason, now) => this.#departure.handOver(record, to, reason, now),
+      standDown: (now) => this.#candidate.standDown(now),
       startAnew: (record, now) => this.#departure.startAnew(record, now),
       stop: (now) => this.#departure.stop(now),
       yield: (reason, now) => this.#departure.yield(reason, now),
@@ -134,11 +135,9 @@ export class GroupCore {
         context.tickVotes(now);
         return context.engineDid(engine.tick(now), now);
       case 'heartConnected':
-        context.peers.heartConnected = true;
-        return this.#owner.heartConnected();
+        return this.#owner.heartConnected(now);
       case 'heartLost':
-        context.peers.heartConnected = false;
-        return;
+        return this.#owner.heartLost(now);
       case 'peers':
         return this.#peersReported(event.peers, now);
       case 'lease':
@@ -201,6 +200,8 @@ export class GroupCore {
         }
         break;
       case 'offline':
+        this.#owner.advanceOffline(now);
+        break;
       case 'yielding':
         break;
       default:
@@ -213,7 +214,7 @@ export class GroupCore {
     const context = this.#context;
     context.peers.update(peers);
     const { phase, record } = context;
-    if (phase !== 'waiting' || record === undefined) return;
+    if ((phase !== 'waiting' && phase !== 'offline') || record === undefined) return;
     if (context.peers.someoneClaimsAfter(record.epoch)) context.learn(now);
   }
 

@@ -39,8 +39,16 @@ export class Learning {
     const context = this.#context;
     const { candidate, departure, owner, requests } = this.#parts;
     const before = context.record;
+    const owned = context.epochOwned;
     if (outcome.type === 'empty') context.knownEmpty = true;
     this.#take(outcome);
+    const { record } = context;
+    const overtaken = owned !== undefined && record !== undefined && record.epoch > owned;
+    if (overtaken && proposal.purpose !== 'transfer') {
+      if (proposal.purpose === 'want') requests.wantRecorded(outcome, now);
+      return this.#moves.yield(owns(record), now);
+    }
+    this.#leaveOffline(now);
     switch (proposal.purpose) {
       case 'learn':
         return this.#learned(before, outcome, now);
@@ -52,7 +60,7 @@ export class Learning {
       case 'copy':
         return owner.copySettled(proposal.change, outcome, now);
       case 'want':
-        return requests.wantSettled(outcome, now);
+        return requests.wantSettled(proposal.change, outcome, now);
       default:
         return unreachable(proposal.purpose);
     }
@@ -66,20 +74,28 @@ export class Learning {
     for (const node of decided.failedOn) context.peers.failedOn(node, now);
     if (before !== undefined && record.epoch < before.epoch) return;
     const newer = before === undefined || record.epoch > before.epoch;
-    const text = `${record.owner} owns the group at epoch ${record.epoch}`;
-    if (context.epochOwned !== undefined) {
-      if (!newer) return;
-      context.record = record;
-      return this.#moves.yield(text, now);
+    // The word of others is no ground to take up what a probe may find running here.
+    if (context.phase === 'probing' && record.owner === context.me) return context.learn(now);
+    if (context.epochOwned !== undefined || context.phase === 'offline') {
+      // The same epoch with another wish: somebody recorded it elsewhere.
+      if (!newer && record.want !== before.want) return context.learn(now);
+      if (!newer || (context.phase === 'offline' && record.owner === context.me)) return;
     }
-    if (context.phase === 'offline' && record.owner === context.me) return;
+    const owned = context.epochOwned;
     context.record = record;
+    if (owned !== undefined) return this.#moves.yield(owns(record), now);
     if (context.phase === 'probing' || context.phase === 'yielding') return;
-    if (context.phase === 'offline') this.#moves.wait(now);
+    this.#leaveOffline(now);
     if (!newer) return;
     const { candidate } = this.#parts;
     if (context.phase === 'waiting') return candidate.movedOn(record, decided.reason, now);
-    candidate.unseal(text, now);
+    candidate.unseal(owns(record), now);
+  }
+
+  /** A group that was stopped here and started elsewhere is followed like any other. */
+  #leaveOffline(now: Instant): void {
+    const { me, phase, record } = this.#context;
+    if (phase === 'offline' && record?.owner !== me) this.#moves.wait(now);
   }
 
   /** Whatever a vote was for, it tells the present record. */
@@ -96,14 +112,16 @@ export class Learning {
   }
 
   #learned(before: OwnershipRecord | undefined, outcome: ProposalOutcome, now: Instant): void {
-    const { epochOwned, phase, record } = this.#context;
+    const { phase, record } = this.#context;
     const { candidate } = this.#parts;
     if (phase === 'claiming') return candidate.doubtSettled(before, outcome, now);
     if (record === undefined || record.epoch === before?.epoch) return;
-    const text = `${record.owner} owns the group at epoch ${record.epoch}`;
-    if (epochOwned !== undefined && before !== undefined) this.#moves.yield(text, now);
-    else if (phase === 'waiting' && before !== undefined) {
+    if (phase === 'waiting' && before !== undefined) {
       candidate.movedOn(record, 'the registry names this node as its owner', now);
-    } else if (phase === 'sealing') candidate.unseal(text, now);
+    } else if (phase === 'sealing') candidate.unseal(owns(record), now);
   }
+}
+
+function owns(record: OwnershipRecord): string {
+  return `${record.owner} owns the group at epoch ${record.epoch}`;
 }

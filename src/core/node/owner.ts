@@ -28,7 +28,7 @@ export class Owner {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   readonly #copies: CopyKeeper;
-  #ownedSince: Instant = NEVER;
+  #leaseSoughtAt: Instant = NEVER;
   #suspendedAt: Instant = NEVER;
   #gaveUpAt: Instant = NEVER;
   #refreshedAt = 0 as Instant;
@@ -57,13 +57,13 @@ export class Owner {
     context.reason = reason;
     context.phase = 'owning';
     context.voice.allWell();
-    this.#ownedSince = now;
+    this.#leaseSoughtAt = now;
     context.leaseHeld = false;
     this.#gaveUpAt = NEVER;
     context.retryAt = NEVER;
     context.mirrors.forget();
     this.#copies.reset();
-    this.heartConnected();
+    this.#claim();
     context.announce(record, now);
     context.engineDid(context.engine.start(record.epoch, now), now);
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
@@ -75,10 +75,26 @@ export class Owner {
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
     this.advanceCopies(record, now);
     if (!context.leaseHeld && now >= this.#leaseDueAt()) {
-      return this.#suspend('no majority of voters answers', now);
+      const { heartConnected } = context.peers;
+      const why = heartConnected ? 'no majority of voters answers' : 'the heart does not answer';
+      return this.#suspend(why, now);
     }
+    if (record.want === 'offline') return this.#unwanted(now);
     if (context.engine.hasGivenUp()) this.#advanceGivenUp(record, now);
     else this.#gaveUpAt = NEVER;
+  }
+
+  /** Somebody else recorded it, or the lease was out when it was. */
+  #unwanted(now: Instant): void {
+    this.#context.reason = 'an administrator stopped it';
+    this.#moves.stop(now);
+  }
+
+  /** Stopped by a wish that was withdrawn while it was carried out. */
+  advanceOffline(now: Instant): void {
+    const { leaving, me, record } = this.#context;
+    if (record === undefined || leaving) return;
+    if (record.owner === me && record.want === 'online') this.#moves.startAnew(record, now);
   }
 
   advanceSuspended(now: Instant): void {
@@ -100,8 +116,26 @@ export class Owner {
 
   // The lease.
 
-  /** A heart knows nothing of claims that it was not told of. */
-  heartConnected(): void {
+  /** A heart may be a new one: it is told the claim, and says itself whether it holds the lease. */
+  heartConnected(now: Instant): void {
+    this.#context.peers.heartConnected = true;
+    this.#leaseUnknown(now);
+    this.#claim();
+  }
+
+  /** The marks that it left end by themselves; so does this node's authority. */
+  heartLost(now: Instant): void {
+    this.#context.peers.heartConnected = false;
+    this.#leaseUnknown(now);
+  }
+
+  #leaseUnknown(now: Instant): void {
+    if (this.#context.epochOwned === undefined) return;
+    this.#context.leaseHeld = false;
+    this.#leaseSoughtAt = now;
+  }
+
+  #claim(): void {
     const { epochOwned, id, voice } = this.#context;
     if (epochOwned !== undefined) voice.emit({ type: 'claim', group: id, epoch: epochOwned });
   }
@@ -110,13 +144,14 @@ export class Owner {
     const context = this.#context;
     if (context.phase !== 'probing' && epoch !== context.record?.epoch) return;
     context.leaseHeld = held;
+    context.leaseEpoch = epoch;
     if (!held && context.phase === 'owning') this.#suspend(reason, now);
     if (held && context.phase === 'suspended') this.#resume(now);
   }
 
-  /** A new owner that has no lease by then is suspended. */
+  /** An owner that has no lease by then is suspended. */
   #leaseDueAt(): Instant {
-    return plus(this.#ownedSince, 2 * this.#context.options.timing.leaseMs);
+    return plus(this.#leaseSoughtAt, 2 * this.#context.options.timing.leaseMs);
   }
 
   #suspend(reason: string, now: Instant): void {
@@ -221,6 +256,7 @@ export class Owner {
       const next = `next: repair it, then run "tako group start ${id}"`;
       const text = `${failure}; nobody can take over: ${target.why}; ${next}`;
       voice.sayOnce(text, 'error', 'failed', text);
+      voice.failed('agent-failed', text);
     } else if (now >= this.#gaveUpAt) {
       this.#gaveUpAt = NEVER;
       this.#context.engineDid(engine.start(record.epoch, now), now);

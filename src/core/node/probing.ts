@@ -39,12 +39,14 @@ export class Probing {
       context.record === undefined &&
       context.leaseHeld &&
       running &&
-      accepted?.owner === context.me
+      accepted?.owner === context.me &&
+      accepted.epoch === context.leaseEpoch
     ) {
       // Control was restarted while too few voters answer, but the heart holds the lease.
       context.record = accepted;
     }
     if (context.record === undefined && !context.knownEmpty) {
+      if (context.leaving) return this.#leave(found, running, now);
       if (now >= context.retryAt || context.retryAt === NEVER) {
         context.learn(now);
         context.retryAt = plus(now, RETRY_MS);
@@ -59,11 +61,19 @@ export class Probing {
     this.#takeUp(now);
   }
 
+  /** The node ends before it is known who owns the group: nothing may go on unwatched. */
+  #leave(found: readonly Observation[], running: boolean, now: Instant): void {
+    const { engine, id, voice } = this.#context;
+    if (!running) return voice.done(`"${id}" does not run here`);
+    engine.adopt(found, now);
+    this.#moves.yield('the node is being stopped, and who owns the group is not known', now);
+  }
+
   #takeUp(now: Instant): void {
     const context = this.#context;
     context.voice.say('info', 'adopted', 'control was restarted and took up the running group');
-    const held = context.leaseHeld;
     const record = must(context.record, 'mine implies a record');
+    const held = context.leaseHeld && context.leaseEpoch === record.epoch;
     this.#moves.own(record, context.reason, now);
     context.leaseHeld = held;
   }

@@ -42,11 +42,6 @@ export class Proposals<Purpose> {
     this.#highest = highest;
   }
 
-  /** What the vote under way is for; undefined when there is none. */
-  get active(): Purpose | undefined {
-    return this.#active?.proposal.purpose;
-  }
-
   /** False when the queue is full, or when the same vote is under way or waits already. */
   propose(proposal: Proposal<Purpose>, now: Instant): readonly ProposalsEffect<Purpose>[] {
     const key = JSON.stringify([proposal.change, proposal.purpose]);
@@ -57,9 +52,11 @@ export class Proposals<Purpose> {
     return this.#next(now);
   }
 
-  /** Ends the vote under way, if there is one; it settles as `noQuorum`. */
-  cancel(now: Instant): readonly ProposalsEffect<Purpose>[] {
-    return this.#active === undefined ? [] : this.#convert(this.#active.proposer.cancel(), now);
+  /** Forgets waiting votes of that purpose; one under way ends and settles as `noQuorum`. */
+  withdraw(purpose: Purpose, now: Instant): readonly ProposalsEffect<Purpose>[] {
+    this.#queue = this.#queue.filter((proposal) => proposal.purpose !== purpose);
+    if (this.#active?.proposal.purpose !== purpose) return [];
+    return this.#convert(this.#active.proposer.cancel(), now);
   }
 
   message(

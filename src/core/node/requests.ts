@@ -6,10 +6,14 @@
  */
 import { must } from '../../base/assert.ts';
 import type { Instant } from '../../base/time.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
+import type { RecordChange } from '../registry/record-change.ts';
 import { handOverTarget, obstacle, staleCopies } from './candidacy.ts';
 import type { GroupContext, Moves } from './group-context.ts';
 import type { OperatorRequest } from './node-io.ts';
+
+const LEAVING = 'the node is being stopped';
 
 type MoveRequest = Extract<OperatorRequest, { type: 'move' }>;
 
@@ -38,23 +42,41 @@ export class Requests {
     this.#context.propose('want', { type: 'want', want }, now);
   }
 
-  wantSettled(outcome: ProposalOutcome, now: Instant): void {
+  wantSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
     const context = this.#context;
-    const { id, phase, voice } = context;
-    const pending = voice.request;
+    const { phase, voice } = context;
     if (outcome.type !== 'chosen') {
       const why = outcome.type === 'empty' ? 'the group was never started' : outcome.why;
-      return voice.failed('no-quorum', `Cannot record what is wanted: ${why}`);
+      if (isFor(voice.request, change)) {
+        voice.failed('no-quorum', `Cannot record what is wanted: ${why}`);
+      }
+      return;
     }
     context.announce(outcome.record, now);
-    if (pending === undefined) return;
-    const start = pending.type === 'start';
+    if (!isFor(voice.request, change)) return;
+    const start = voice.request?.type === 'start';
     context.reason = `an administrator ${start ? 'started' : 'stopped'} it`;
-    if (!start && phase === 'owning') return this.#moves.stop(now);
+    if (!start && (phase === 'owning' || phase === 'suspended')) return this.#moves.stop(now);
     if (start && phase === 'offline') return this.#moves.startAnew(outcome.record, now);
-    if (start && phase === 'owning') return;
-    const wanted = `"${id}" is wanted ${outcome.record.want}`;
-    const soon = start && context.ownerIsLost();
+    // The request is answered when the resources are online, or have stopped.
+    if ((start && phase === 'owning') || phase === 'stopping') return;
+    this.#recorded(outcome.record, start);
+  }
+
+  /** The wish was recorded, but another node owns the group since: it hears of it and complies. */
+  wantRecorded(outcome: ProposalOutcome, now: Instant): void {
+    if (outcome.type !== 'chosen') return;
+    const { owner, want } = outcome.record;
+    this.#context.announce(outcome.record, now);
+    const text = `"${this.#context.id}" is wanted ${want}; ${owner} owns it and was told`;
+    if (this.#context.voice.request?.type !== 'leave') this.#context.voice.done(text);
+  }
+
+  #recorded(record: OwnershipRecord, start: boolean): void {
+    const { epochOwned, id, phase, voice } = this.#context;
+    const wanted = `"${id}" is wanted ${record.want}`;
+    if (epochOwned !== undefined) return voice.done(`${wanted}; at the moment it is ${phase}`);
+    const soon = start && this.#context.ownerIsLost();
     voice.done(soon ? `${wanted} and starts now` : `${wanted}; it runs on no reachable node`);
   }
 
@@ -79,17 +101,26 @@ export class Requests {
     const context = this.#context;
     const { id, me, peers, phase, record, voice } = context;
     context.leaving = true;
-    if (record === undefined || context.epochOwned === undefined) {
+    voice.failed('busy', LEAVING);
+    if (phase === 'waiting' || phase === 'offline') {
       return voice.reply(requestId, undefined, `"${id}" does not run here`);
     }
-    voice.failed('busy', 'the node is being stopped');
     voice.begin(requestId, { type: 'leave' });
-    const target = handOverTarget(context.situation(record), peers.avoided(now));
+    if (phase === 'sealing' || phase === 'claiming') return this.#moves.standDown(now);
+    // What these phases do ends in an answer by itself.
+    if (phase === 'probing' || phase === 'handing' || phase === 'yielding') return;
     context.reason = `${me} is being stopped`;
-    if (phase === 'owning' && target.node !== undefined) {
-      return this.#moves.handOver(record, target.node, context.reason, now);
-    }
+    if (phase === 'stopping') return;
     if (phase === 'suspended') return this.#moves.yield(context.reason, now);
-    this.#moves.stop(now);
+    const owned = must(record, 'an owner has a record');
+    const target = handOverTarget(context.situation(owned), peers.avoided(now));
+    if (target.node === undefined) return this.#moves.stop(now);
+    this.#moves.handOver(owned, target.node, context.reason, now);
   }
+}
+
+/** Whether a vote on what is wanted is what this request waits for. */
+function isFor(request: OperatorRequest | undefined, change: RecordChange): boolean {
+  if (change.type !== 'want') return false;
+  return request?.type === (change.want === 'online' ? 'start' : 'stop');
 }

@@ -64,6 +64,9 @@ export class Voice {
 
   /** Takes a request up: `done` or `failed` will answer it. */
   begin(id: number, request: OperatorRequest): void {
+    if (this.#request !== undefined) {
+      this.reply(this.#request.id, 'busy', 'a later request took its place');
+    }
     this.#request = { id, request };
   }
 

@@ -1,0 +1,438 @@
+/**
+ * One group's core over real acceptors: what a whole simulated cluster reaches too seldom. Each
+ * request is answered, each phase is left, and nothing waits for what cannot come.
+ */
+import { describe, expect, test } from 'vitest';
+import { must } from '../../base/assert.ts';
+import { type Instant, instant } from '../../base/time.ts';
+import type { GroupConfig, ResourceConfig, Timing } from '../../protocol/config.ts';
+import type { PeerReport, PeerState } from '../../protocol/heart-ipc.ts';
+import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { Observation } from '../group/engine.ts';
+import { Acceptor } from '../registry/acceptor.ts';
+import { GroupCore } from './group-core.ts';
+import type { CoreEvent, Effect, MirrorOrder, OperatorRequest } from './node-io.ts';
+
+type Untimed<E> = E extends { readonly now: Instant } ? Omit<E, 'now'> : never;
+
+const GROUP = 'db' as GroupId;
+const [N1, N2, W1] = ['n1', 'n2', 'w1'] as [NodeId, NodeId, NodeId];
+const [DATA, PROGRAM] = ['data', 'program'] as [ResourceId, ResourceId];
+
+const TIMING: Timing = {
+  heartbeatMs: 50,
+  leaseMs: 300,
+  nodeLostMs: 1000,
+  secondaryLostMs: 400,
+  clockDrift: 0.01,
+  addressLifeSeconds: 3,
+  suspendGraceMs: 10_000,
+};
+
+function config(): GroupConfig {
+  const common = {
+    monitorMs: 1e9,
+    startTimeoutMs: 1000,
+    stopTimeoutMs: 1000,
+    restarts: { limit: 1, windowMs: 60_000 },
+  };
+  const data = { ...common, id: DATA, after: [], agent: 'mirror', path: '/d', mode: 'durable' };
+  const program = { ...common, id: PROGRAM, after: [DATA], agent: 'process', command: ['p'] };
+  const resources = [{ ...data, index: 0 }, program] as unknown as readonly ResourceConfig[];
+  return { id: GROUP, nodes: [N1, N2], resources };
+}
+
+function record(owner: NodeId, epoch: number, given: Partial<OwnershipRecord> = {}) {
+  const inSync = { [DATA]: [N1, N2] } as unknown as OwnershipRecord['inSync'];
+  return { owner, epoch: epoch as Epoch, inSync, want: 'online' as const, ...given };
+}
+
+/** The core of n1; n2 and w1 only vote. Everything that is started starts, until told otherwise. */
+class Bench {
+  readonly core: GroupCore;
+  readonly acceptors = new Map<NodeId, Acceptor>();
+  readonly replies: string[] = [];
+  readonly kinds: string[] = [];
+  readonly orders: MirrorOrder[] = [];
+  readonly unanswered: (() => void)[] = [];
+  reachable = new Set([N1, N2, W1]);
+  /** Actions and orders whose answers are kept back. */
+  keep = new Set<string>();
+  failing = new Set<string>();
+  leaseFollows = true;
+  now = instant(1000);
+  #ballots = 0;
+  #queue: (() => readonly Effect[])[] = [];
+
+  constructor(present: OwnershipRecord | undefined) {
+    const ballot = { counter: 1, node: N1 };
+    for (const voter of [N1, N2, W1]) {
+      const entry = { group: GROUP, promised: ballot, accepted: { ballot, record: present } };
+      this.acceptors.set(voter, new Acceptor(present === undefined ? [] : [entry]));
+    }
+    const voters = [N1, N2, W1];
+    const own = must(this.acceptors.get(N1), 'n1 votes');
+    this.core = new GroupCore({
+      me: N1,
+      group: config(),
+      timing: TIMING,
+      voters,
+      members: voters,
+      promised: () => own.entry(GROUP)?.promised,
+      accepted: () => own.entry(GROUP)?.accepted?.record,
+    });
+  }
+
+  start(found: Observation['state'] = 'stopped'): this {
+    this.#queue.push(() => this.core.start(this.now));
+    this.#run();
+    this.peer('up');
+    this.step({ type: 'heartConnected' });
+    const seen = [DATA, PROGRAM].map((resource) => ({ resource, state: found, detail: '' }));
+    this.step({ type: 'probed', group: GROUP, found: seen });
+    return this;
+  }
+
+  peer(state: PeerState, claims?: number): void {
+    const claimed = claims === undefined ? [] : [{ group: GROUP, epoch: claims as Epoch }];
+    const report = { state, reason: 'silent', lastHeardAt: this.now, hearsOn: [], links: [] };
+    const peers = [{ ...report, node: N2, claims: claimed } as unknown as PeerReport];
+    this.step({ type: 'peers', peers });
+  }
+
+  lease(held: boolean, epoch = this.core.record?.epoch ?? (0 as Epoch)): void {
+    this.step({ type: 'lease', group: GROUP, epoch, held, reason: 'no answers' });
+  }
+
+  ask(request: OperatorRequest, id = 1): void {
+    this.step({ type: 'asked', id, group: GROUP, request });
+  }
+
+  decided(decided: OwnershipRecord): void {
+    const message = { type: 'decided', group: GROUP, record: decided, reason: 'told' } as const;
+    this.step({ type: 'decided', from: N2, decided: { ...message, failedOn: [] } });
+  }
+
+  /** Writes a record behind this node's back, as a vote of the others would. */
+  others(written: OwnershipRecord): void {
+    this.#ballots += 1000;
+    const ballot = { counter: this.#ballots, node: N2 };
+    for (const voter of [N2, W1]) {
+      const entry = { group: GROUP, promised: ballot, accepted: { ballot, record: written } };
+      this.acceptors.set(voter, new Acceptor([entry]));
+    }
+  }
+
+  answer(): void {
+    for (const answer of this.unanswered.splice(0)) answer();
+  }
+
+  advance(ms: number): void {
+    const end = this.now + ms;
+    for (let wakes = 0; ; wakes += 1) {
+      expect(wakes, 'it does not spin').toBeLessThan(ms + 100);
+      const due = Math.max(this.core.nextWakeAt(this.now), this.now + 1);
+      if (due > end) break;
+      this.now = instant(due);
+      this.step({ type: 'timePassed' });
+    }
+    this.now = instant(end);
+  }
+
+  step(event: Untimed<CoreEvent>): void {
+    this.#queue.push(() => this.core.step({ ...event, now: this.now } as CoreEvent));
+    this.#run();
+  }
+
+  #running = false;
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      for (const effect of next()) this.#perform(effect);
+    }
+    this.#running = false;
+  }
+
+  #perform(effect: Effect): void {
+    if (effect.type === 'reply') this.replies.push(`${effect.id} ${effect.code ?? 'ok'}`);
+    else if (effect.type === 'event') this.kinds.push(effect.draft.kind);
+    else if (effect.type === 'send') this.#vote(effect.to, effect.message as RegistryMessage);
+    else if (effect.type === 'claim' && this.leaseFollows) this.lease(true, effect.epoch);
+    else if (effect.type === 'mirrorOrder') {
+      const { mirror, order } = effect;
+      this.orders.push(order);
+      const answered = { group: GROUP, mirror, order, ok: true, message: '' };
+      this.#later(order.type, () => this.step({ type: 'mirrorAnswered', ...answered }));
+    } else if (effect.type === 'action' && effect.action !== 'monitor') {
+      const { id, resource, action } = effect;
+      const outcome = this.failing.has(action) ? ('failed' as const) : ('ok' as const);
+      const result = { id, resource, outcome, detail: '' };
+      this.#later(action, () =>
+        this.step({ type: 'actionFinished', group: GROUP, action, result }),
+      );
+    }
+  }
+
+  #later(what: string, answer: () => void): void {
+    if (this.keep.has(what)) this.unanswered.push(answer);
+    else answer();
+  }
+
+  #vote(to: NodeId, message: RegistryMessage): void {
+    if (message.type !== 'prepare' && message.type !== 'accept') return;
+    if (!this.reachable.has(to)) return;
+    const acceptor = must(this.acceptors.get(to), 'every member votes');
+    const effects = [...acceptor.step(N1, message)];
+    for (let effect = effects.shift(); effect !== undefined; effect = effects.shift()) {
+      if (effect.type === 'revoke') {
+        effects.push(...acceptor.revoked(effect.id, { ok: true, remainingMs: 0, why: undefined }));
+      } else if (effect.type === 'answer') {
+        const { message: answer } = effect;
+        this.step({ type: 'registryMessage', from: to, message: answer });
+      }
+    }
+  }
+}
+
+function owner(): Bench {
+  const bench = new Bench(record(N1, 4)).start();
+  expect([bench.core.phase, bench.core.record?.epoch]).toEqual(['owning', 5]);
+  return bench;
+}
+
+describe('what people ask', () => {
+  test('a stop while the lease is out is carried out once a majority has recorded it', () => {
+    const bench = owner();
+    bench.reachable = new Set([N1]);
+    bench.lease(false);
+    bench.advance(400);
+    bench.ask({ type: 'stop' });
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.advance(4000);
+    expect([bench.core.phase, bench.replies]).toEqual(['offline', ['1 ok']]);
+  });
+
+  test('a wish that finds no majority is refused, and the next one is heard', () => {
+    const bench = owner();
+    bench.reachable = new Set([N1]);
+    bench.ask({ type: 'stop' });
+    bench.advance(3500);
+    bench.ask({ type: 'start' }, 2);
+    expect([bench.core.phase, bench.replies]).toEqual(['owning', ['1 no-quorum', '2 ok']]);
+  });
+
+  test('a start that nobody can carry out is answered, and does not keep a stop away', () => {
+    const bench = new Bench(record(N1, 4, { want: 'offline' })).start();
+    bench.failing.add('start');
+    bench.peer('lost');
+    bench.ask({ type: 'start' });
+    bench.advance(2000);
+    bench.ask({ type: 'start' }, 2);
+    bench.advance(5000);
+    bench.ask({ type: 'stop' }, 3);
+    bench.advance(1000);
+    expect([bench.core.phase, bench.replies]).toEqual([
+      'offline',
+      ['1 ok', '2 agent-failed', '3 ok'],
+    ]);
+  });
+
+  test('a start in the middle of a stop that hangs begins when it has stopped', () => {
+    const bench = owner();
+    bench.failing.add('stop');
+    bench.ask({ type: 'stop' });
+    expect([bench.core.phase, bench.replies]).toEqual(['stopping', ['1 agent-failed']]);
+    bench.ask({ type: 'start' }, 2);
+    bench.failing.clear();
+    bench.advance(3000);
+    expect([bench.core.phase, bench.replies]).toEqual(['owning', ['1 agent-failed', '2 ok']]);
+    expect(bench.core.record?.want).toBe('online');
+  });
+
+  test('what another node recorded is carried out by the owner', () => {
+    const bench = owner();
+    const { epoch } = must(bench.core.record, 'owned');
+    const wished = record(N1, epoch, { want: 'offline', inSync: { [DATA]: [N1] } as never });
+    bench.others(wished);
+    bench.decided(wished);
+    bench.advance(500);
+    expect(bench.core.phase).toBe('offline');
+    bench.others({ ...wished, want: 'online' });
+    bench.decided({ ...wished, want: 'online' });
+    bench.advance(500);
+    expect(bench.core.phase).toBe('owning');
+  });
+});
+
+describe('a record that moved on', () => {
+  test('is noticed by whatever vote tells it', () => {
+    const bench = owner();
+    bench.others(record(N2, 6));
+    bench.ask({ type: 'stop' });
+    bench.advance(500);
+    expect(bench.kinds).toContain('yielding');
+    expect([bench.core.phase, bench.core.record?.owner]).toEqual(['waiting', N2]);
+    expect(bench.replies).toEqual(['1 ok']);
+  });
+
+  test('is noticed where the group was stopped by hand, too', () => {
+    const bench = owner();
+    bench.ask({ type: 'stop' });
+    expect(bench.core.phase).toBe('offline');
+    bench.others(record(N2, 6));
+    bench.peer('up', 6);
+    bench.advance(500);
+    expect([bench.core.phase, bench.core.record?.owner]).toEqual(['waiting', N2]);
+    expect(bench.orders.at(-1)).toMatchObject({ type: 'follow', primary: N2 });
+  });
+
+  test('ends a claim, also one that still waits for its turn', () => {
+    const bench = new Bench(record(N2, 4)).start();
+    bench.reachable = new Set([N1]);
+    bench.peer('lost');
+    expect(bench.core.phase).toBe('claiming');
+    bench.others(record(N2, 5));
+    bench.decided(record(N2, 5));
+    bench.peer('up', 5);
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.advance(5000);
+    expect(bench.orders.some((order) => order.type === 'unseal')).toBe(true);
+    expect([bench.core.phase, bench.core.record?.epoch]).toEqual(['waiting', 5]);
+  });
+
+  test('told while probing: what runs is taken up only after a reading of its own', () => {
+    const bench = new Bench(record(N2, 6));
+    bench.decided(record(N1, 5));
+    bench.start('online');
+    expect(bench.kinds).not.toContain('adopted');
+    expect([bench.core.phase, bench.core.record?.owner]).toEqual(['waiting', N2]);
+  });
+});
+
+describe('authority', () => {
+  test('a control that finds no majority goes on only at the epoch of the lease', () => {
+    for (const [epoch, phase] of [
+      [4, 'owning'],
+      [3, 'probing'],
+    ] as const) {
+      const bench = new Bench(record(N1, 4));
+      bench.reachable = new Set([N1]);
+      bench.lease(true, epoch as Epoch);
+      bench.start('online');
+      expect(bench.core.phase).toBe(phase);
+    }
+  });
+
+  test('a heart that comes back without the lease suspends the group', () => {
+    const bench = owner();
+    bench.leaseFollows = false;
+    bench.step({ type: 'heartLost' });
+    bench.advance(200);
+    bench.step({ type: 'heartConnected' });
+    bench.advance(590);
+    expect(bench.core.phase).toBe('owning');
+    bench.advance(50);
+    expect(bench.core.phase).toBe('suspended');
+    bench.lease(true);
+    expect(bench.core.phase).toBe('owning');
+  });
+
+  test('without a heart the group ends after the grace', () => {
+    const bench = owner();
+    bench.step({ type: 'heartLost' });
+    bench.advance(11_000);
+    expect(bench.core.phase).toBe('waiting');
+    expect(bench.core.engine.isStopped()).toBe(true);
+  });
+});
+
+describe('a node that ends', () => {
+  test('gives a take-over up before the vote', () => {
+    const bench = new Bench(record(N2, 4)).start();
+    bench.keep.add('seal');
+    bench.peer('lost');
+    expect(bench.core.phase).toBe('sealing');
+    bench.ask({ type: 'leave' });
+    bench.answer();
+    bench.advance(5000);
+    expect([bench.core.phase, bench.replies]).toEqual(['waiting', ['1 ok']]);
+    expect(bench.acceptors.get(N2)?.entry(GROUP)?.accepted?.record?.epoch).toBe(4);
+  });
+
+  test('does not wait for a majority that it lacks', () => {
+    const bench = new Bench(record(N2, 4)).start();
+    bench.reachable = new Set([N1]);
+    bench.peer('lost');
+    expect(bench.core.phase).toBe('claiming');
+    bench.ask({ type: 'leave' });
+    bench.advance(3500);
+    expect(bench.replies).toEqual(['1 ok']);
+    expect(bench.orders.at(-1)?.type, 'sealed while in doubt').toBe('seal');
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.advance(4000);
+    expect([bench.core.phase, bench.core.record?.epoch]).toEqual(['waiting', 4]);
+  });
+
+  test('stops what a probe finds first', () => {
+    for (const reachable of [[N1], [N1, N2, W1]]) {
+      const bench = new Bench(record(N1, 4));
+      bench.reachable = new Set(reachable);
+      bench.ask({ type: 'leave' });
+      expect(bench.replies).toEqual([]);
+      bench.start('online');
+      bench.advance(1000);
+      expect(bench.replies).toEqual(['1 ok']);
+      expect(bench.core.engine.isStopped()).toBe(true);
+    }
+  });
+
+  test('is answered after what is being stopped by force has stopped', () => {
+    const bench = owner();
+    bench.keep.add('stop');
+    bench.decided(record(N2, 6));
+    expect(bench.core.phase).toBe('yielding');
+    bench.ask({ type: 'leave' });
+    expect(bench.replies).toEqual([]);
+    bench.keep.clear();
+    bench.answer();
+    expect([bench.core.phase, bench.replies]).toEqual(['waiting', ['1 ok']]);
+  });
+
+  test('is not answered by the end of a vote on something else', () => {
+    const bench = owner();
+    bench.reachable = new Set([N1]);
+    bench.ask({ type: 'stop' });
+    bench.keep.add('stop');
+    bench.ask({ type: 'leave' }, 2);
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.advance(100);
+    expect(bench.replies).toEqual(['1 busy']);
+    bench.keep.clear();
+    bench.answer();
+    bench.advance(100);
+    expect(bench.replies).toEqual(['1 busy', '2 ok']);
+    expect(bench.core.engine.isStopped()).toBe(true);
+  });
+
+  test('ends also when its hand-over finds no majority', () => {
+    const bench = new Bench(record(N1, 4)).start();
+    const news = { type: 'peerCaughtUp', peer: N2 } as const;
+    bench.step({ type: 'mirrorNews', group: GROUP, mirror: DATA, news });
+    bench.reachable = new Set([N1]);
+    bench.ask({ type: 'leave' });
+    expect(bench.core.phase).toBe('handing');
+    bench.advance(3500);
+    expect([bench.core.phase, bench.replies]).toEqual(['offline', ['1 ok']]);
+  });
+
+  test('sleeps while its owner is lost', () => {
+    const bench = new Bench(record(N2, 4)).start();
+    bench.keep.add('seal');
+    bench.peer('lost');
+    bench.ask({ type: 'leave' });
+    bench.advance(10_000);
+    expect(bench.core.phase).toBe('waiting');
+  });
+});
