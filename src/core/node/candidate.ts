@@ -22,6 +22,8 @@ import type { MirrorOrder } from './node-io.ts';
 
 /** An owner that is up but claims nothing for this long is asked about at the registry. */
 const UNCLAIMED_MS = 600;
+/** A mirror that is not sealed by then is named; its disk or its process hangs. */
+const SEAL_PATIENCE_MS = 5000;
 const LEAVING = 'the node is being stopped';
 
 export class Candidate {
@@ -31,6 +33,7 @@ export class Candidate {
   #ownerSilentSince: Instant = NEVER;
   /** A claim that ended without success is not begun again before. */
   #claimPausedUntil = 0 as Instant;
+  #sealingSince: Instant = NEVER;
   #claimedFrom: NodeId | undefined;
 
   constructor(context: GroupContext, moves: Moves) {
@@ -39,7 +42,7 @@ export class Candidate {
   }
 
   /** When it is this node's turn to claim; never while that is nothing to wait for. */
-  claimDueAt(): Instant {
+  #claimDueAt(): Instant {
     const { leaving, phase, record } = this.#context;
     if (phase !== 'waiting' || leaving || this.#ownerLostAt === NEVER) return NEVER;
     if (record === undefined || record.want !== 'online') return NEVER;
@@ -79,7 +82,7 @@ export class Candidate {
       if (now - this.#ownerLostAt >= UNCLAIMED_MS) this.#sayStale(record, stale);
       return;
     }
-    if (now < this.claimDueAt()) return;
+    if (now < this.#claimDueAt()) return;
     this.#beginClaim(record, now);
   }
 
@@ -162,11 +165,30 @@ export class Candidate {
     context.phase = 'sealing';
     const nothingToSeal = again || context.mirrors.mirrors.length === 0;
     if (nothingToSeal) return this.#claim(record, now);
+    this.#sealingSince = now;
     context.mirrors.seal(record.epoch);
   }
 
   advanceSealing(now: Instant): void {
-    if (!this.#context.ownerIsLost()) this.unseal('the owner is heard again', now);
+    const context = this.#context;
+    if (!context.ownerIsLost()) return this.unseal('the owner is heard again', now);
+    if (now < this.#sealDueAt()) return;
+    const which = context.mirrors.unsealed.join('", "');
+    const text =
+      `the take-over waits for "${which}" on ${context.me}, which does not answer; ` +
+      `next: look at its disk, or end that mirror process`;
+    context.reason = text;
+    context.voice.sayOnce(`seal ${which}`, 'error', 'mirror-stuck', text);
+  }
+
+  #sealDueAt(): Instant {
+    return plus(this.#sealingSince, SEAL_PATIENCE_MS);
+  }
+
+  /** When a seal without an answer is worth a word; it is waited for all the same. */
+  nextWakeAt(now: Instant): Instant {
+    if (this.#context.phase !== 'sealing') return this.#claimDueAt();
+    return now < this.#sealDueAt() ? this.#sealDueAt() : NEVER;
   }
 
   advanceClaiming(now: Instant): void {
@@ -198,7 +220,9 @@ export class Candidate {
       this.#context.retryAt = earliest([this.#context.retryAt, plus(now, RETRY_MS * 10)]);
       return voice.say('error', 'mirror-refused', `"${mirror}": ${answer.message}`, mirror);
     }
-    if (order.type !== 'seal' || phase !== 'sealing') return;
+    if (order.type !== 'seal') return;
+    const latest = mirrors.sealAnswered(mirror);
+    if (!latest || phase !== 'sealing') return;
     if (!answer.ok) return this.unseal(`"${mirror}" cannot be sealed: ${answer.message}`, now);
     if (mirrors.sealed(mirror)) this.#claim(must(record, 'sealed for it'), now);
   }

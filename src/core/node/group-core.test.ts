@@ -311,6 +311,32 @@ describe('a record that moved on', () => {
   });
 });
 
+describe('sealing', () => {
+  test('the answer to a seal that was overtaken does not count', () => {
+    const bench = new Bench(record(N2, 4)).start();
+    bench.keep.add('seal');
+    bench.peer('lost');
+    bench.peer('up', 4);
+    bench.advance(400);
+    bench.peer('lost', 4);
+    expect(bench.unanswered.length).toBe(2);
+    bench.unanswered.shift()?.();
+    expect(bench.core.phase).toBe('sealing');
+    bench.answer();
+    expect(bench.core.phase).toBe('owning');
+  });
+
+  test('a mirror that does not answer is named, and waited for', () => {
+    const bench = new Bench(record(N2, 4)).start();
+    bench.keep.add('seal');
+    bench.peer('lost');
+    bench.advance(60_000);
+    expect(bench.kinds.filter((kind) => kind === 'mirror-stuck')).toHaveLength(1);
+    bench.answer();
+    expect(bench.core.phase).toBe('owning');
+  });
+});
+
 describe('authority', () => {
   test('a control that finds no majority goes on only at the epoch of the lease', () => {
     for (const [epoch, phase] of [

@@ -112,7 +112,7 @@ export class GroupCore {
       this.#context.votesWakeAt(),
       this.#owner.nextWakeAt(now),
       this.#context.retryAt,
-      this.#candidate.claimDueAt(),
+      this.#candidate.nextWakeAt(now),
     ]);
   }
 

@@ -10,6 +10,8 @@ export class MirrorOrders {
   readonly mirrors: readonly ResourceId[];
   readonly #order: (mirror: ResourceId, order: MirrorOrder) => void;
   #sealing = new Set<ResourceId>();
+  /** Seals without an answer: one that was overtaken by `unseal` and another proves nothing. */
+  #unanswered = new Map<ResourceId, number>();
   #followed = new Map<ResourceId, string>();
   #refused = new Set<ResourceId>();
 
@@ -46,7 +48,22 @@ export class MirrorOrders {
 
   seal(epoch: Epoch): void {
     this.#sealing = new Set(this.mirrors);
-    for (const mirror of this.mirrors) this.#order(mirror, { type: 'seal', epoch });
+    for (const mirror of this.mirrors) {
+      this.#unanswered.set(mirror, (this.#unanswered.get(mirror) ?? 0) + 1);
+      this.#order(mirror, { type: 'seal', epoch });
+    }
+  }
+
+  /** Counts the answer to a seal; true when it answers the latest one. */
+  sealAnswered(mirror: ResourceId): boolean {
+    const left = Math.max(0, (this.#unanswered.get(mirror) ?? 0) - 1);
+    this.#unanswered.set(mirror, left);
+    return left === 0;
+  }
+
+  /** The mirrors that are not sealed yet. */
+  get unsealed(): readonly ResourceId[] {
+    return [...this.#sealing];
   }
 
   /** True when it was the last of them. */
