@@ -194,6 +194,20 @@ describe('failures', () => {
     expect(driver.wanted()).toEqual(['start program']);
   });
 
+  test('sleeps while it waits for the stop of what needs a resource', () => {
+    for (const begin of ['stop', 'fail'] as const) {
+      const driver = chain().online();
+      driver.wait(900);
+      driver.open = [];
+      if (begin === 'stop') driver.take(driver.engine.stop('orderly', driver.now));
+      else driver.fail('disk');
+      for (let step = 0; step < 10; step += 1) {
+        driver.wait(1500);
+        expect(driver.engine.nextWakeAt()).toBeGreaterThan(driver.now);
+      }
+    }
+  });
+
   test('gives up when the restarts of the window are used up, and not before', () => {
     const driver = chain().online();
     for (let round = 0; round < 2; round += 1) {

@@ -91,6 +91,8 @@ interface Resource {
 }
 
 const STOP_RETRY_MS = 2000;
+/** How soon a stop that waits for others to stop is looked at again, if nothing else happens. */
+const BLOCKED_MS = 100;
 /** The first restart follows at once, each further one within the window a while later. */
 const RESTART_PAUSES_MS: readonly number[] = [0, 250, 1000, 2000, 5000];
 
@@ -248,7 +250,7 @@ export class GroupEngine {
     r.gaveUp = !restart;
     const pauses = RESTART_PAUSES_MS.length;
     const pause = RESTART_PAUSES_MS[Math.min(r.restarts.count(now), pauses) - 1] ?? 0;
-    r.startAt = plus(now, pause);
+    r.startAt = restart ? plus(now, pause) : NEVER;
     const then = restart ? 'restart' : r.lasting ? 'lasting' : 'gaveUp';
     return [notice({ type: 'resourceFailed', resource: r.config.id, reason, then })];
   }
@@ -283,7 +285,9 @@ export class GroupEngine {
         return now >= r.retryAt && r.actionId === undefined ? this.#begin(r, 'stop') : undefined;
       case 'online':
         if (!this.#dependenciesOnline(r) && r.config.agent !== 'virtual-ip') {
-          return this.#runningDependents(r) ? undefined : this.#begin(r, 'stop');
+          if (!this.#runningDependents(r)) return this.#begin(r, 'stop');
+          r.monitorAt = plus(now, r.config.monitorMs);
+          return undefined;
         }
         return this.#monitor(r, now);
       case 'starting':
@@ -296,7 +300,10 @@ export class GroupEngine {
     const busyStopping = r.state === 'stopping' && r.stopMode === this.#mode;
     if (r.state === 'stopped' || busyStopping) return undefined;
     if (r.state === 'unknown' && now < r.retryAt) return undefined;
-    if (this.#mode === 'orderly' && this.#runningDependents(r, true)) return undefined;
+    if (this.#mode === 'orderly' && this.#runningDependents(r, true)) {
+      r.retryAt = plus(now, BLOCKED_MS);
+      return undefined;
+    }
     return this.#begin(r, 'stop');
   }
 
@@ -375,7 +382,8 @@ function newResource(config: ResourceConfig): Resource {
 
 function wakeAt(r: Resource, target: 'online' | 'stopped'): Instant {
   if (r.state === 'stopped' && target === 'online') return r.startAt;
-  if (r.state === 'online' && r.monitorId === undefined) return r.monitorAt;
+  if (r.state === 'online')
+    return target === 'online' && r.monitorId === undefined ? r.monitorAt : NEVER;
   return r.state === 'unknown' ? r.retryAt : NEVER;
 }
 
