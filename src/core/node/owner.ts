@@ -40,13 +40,14 @@ export class Owner {
   }
 
   nextWakeAt(now: Instant): Instant {
-    const { epochOwned, leaseHeld, options, phase } = this.#context;
+    const { engine, epochOwned, leaseHeld, options, peers, phase } = this.#context;
     if (epochOwned === undefined) return NEVER;
     const graceEndsAt = plus(this.#suspendedAt, options.timing.suspendGraceMs);
     return earliest([
       this.#copies.nextWakeAt(now),
       phase === 'suspended' ? graceEndsAt : NEVER,
       phase === 'owning' ? this.#gaveUpAt : NEVER,
+      phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
     ]);
   }

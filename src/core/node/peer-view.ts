@@ -1,5 +1,5 @@
 /** The other members as one group's core sees them: by the heart's reports and by what failed. */
-import { type Instant, plus } from '../../base/time.ts';
+import { type Instant, earliest, plus } from '../../base/time.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId } from '../../protocol/ids.ts';
 
@@ -60,6 +60,11 @@ export class PeerView {
 
   failedOn(node: NodeId, now: Instant): void {
     this.#failedOn.set(node, plus(now, AVOID_MS));
+  }
+
+  /** When the next of them may be chosen again. */
+  avoidEndsAt(now: Instant): Instant {
+    return earliest([...this.#failedOn.values()].filter((until) => until > now));
   }
 
   /** Nodes on which the group failed lately. */
