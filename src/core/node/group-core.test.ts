@@ -304,8 +304,12 @@ describe('a record that moved on', () => {
 
   test('told while probing: what runs is taken up only after a reading of its own', () => {
     const bench = new Bench(record(N2, 6));
+    bench.reachable = new Set([N1]);
     bench.decided(record(N1, 5));
     bench.start('online');
+    expect(bench.core.phase).toBe('probing');
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.advance(1000);
     expect(bench.kinds).not.toContain('adopted');
     expect([bench.core.phase, bench.core.record?.owner]).toEqual(['waiting', N2]);
   });
