@@ -4,7 +4,7 @@
  * run on the same machine does at the same time is told apart.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -32,6 +32,8 @@ export interface World {
 
 export function openScope(compileCache: string): TestScope {
   const folder = mkdtempSync(join(tmpdir(), 'tako-test-'));
+  // Programs with rights of their own, like PostgreSQL, must reach what lies below it.
+  chmodSync(folder, 0o755);
   const id = basename(folder);
   const environment = {
     [RUN_VARIABLE]: id,

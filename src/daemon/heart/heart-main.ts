@@ -1,7 +1,7 @@
 /**
  * The heart of a node, started by `src/daemon/heart.ts`. Puts the pieces together: the runner (core,
- * links, addresses, lease marks), the socket for control and mirrors, the supervisor of both. `--no-children` starts none, for tests and for a person who
- * starts them by hand.
+ * links, addresses, lease marks), the socket for control and mirrors, the supervisor of both.
+ * `--no-children` starts none, for tests and for a person who starts them by hand.
  *
  * SIGTERM or SIGINT: control ends first (it hands over or stops its groups), then the mirrors, then
  * the leases and addresses are given up and the heart ends. Any other death is none of the children's
