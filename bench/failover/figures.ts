@@ -1,5 +1,7 @@
 /** What was measured, and how it is told: median, least and most, and ratios of medians. */
 export const SITUATIONS = ['power-off', 'power-off-silent', 'program-kill', 'move'] as const;
+/** The client's patience with one question: what it adds to a gap must be small beside the gap. */
+export const ANSWER_MS = 50;
 export type Situation = (typeof SITUATIONS)[number];
 
 export const TITLES: Readonly<Record<Situation, string>> = {

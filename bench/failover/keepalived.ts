@@ -11,7 +11,7 @@ import { type Lab, createLab } from '../../test/hosts/lab.ts';
 import type { Host } from '../../test/hosts/host.ts';
 import { until } from '../../test/hosts/wait.ts';
 import { LedgerDriver } from '../../test/programs/ledger/driver.ts';
-import type { Situation } from './figures.ts';
+import { ANSWER_MS, type Situation } from './figures.ts';
 
 const ANSWERER = fileURLToPath(new URL('./answerer.mjs', import.meta.url));
 const PORT = 7000;
@@ -24,7 +24,13 @@ export class KeepalivedBench {
   private constructor(lab: Lab) {
     this.#lab = lab;
     const address = lab.virtualAddress(0);
-    const options = { host: lab.host('client'), name: 'client', address, port: PORT };
+    const options = {
+      host: lab.host('client'),
+      name: 'client',
+      address,
+      port: PORT,
+      answerMs: ANSWER_MS,
+    };
     this.#client = new LedgerDriver(options);
   }
 

@@ -1,7 +1,7 @@
 /** Tako at its default settings, with a mirrored directory and a ledger on it. */
 import { Cluster } from '../../test/demo/cluster.ts';
 import { ledgerApp } from '../../test/demo/ledger-app.ts';
-import type { Situation } from './figures.ts';
+import { ANSWER_MS, type Situation } from './figures.ts';
 
 const EFFECT_MS = 30_000;
 
@@ -13,7 +13,7 @@ export class TakoBench {
   }
 
   static async start(): Promise<TakoBench> {
-    return new TakoBench(await Cluster.start({ app: ledgerApp }));
+    return new TakoBench(await Cluster.start({ app: ledgerApp, answerMs: ANSWER_MS }));
   }
 
   /** Seconds that the client waited; throws when anything was lost. */

@@ -26,5 +26,6 @@ export interface App {
   prepare(lab: Lab): Promise<void>;
   /** Ends with SIGKILL the program that Tako runs on that host. */
   killProgram(lab: Lab, node: string): Promise<void>;
-  connect(lab: Lab, address: string): AppClient;
+  /** `answerMs`: how long the client waits for an answer before it asks again. */
+  connect(lab: Lab, address: string, answerMs?: number): AppClient;
 }

@@ -31,6 +31,8 @@ export interface ClusterOptions extends LabOptions {
   readonly app: App;
   readonly timing?: ConfigChoices['timing'];
   readonly restarts?: ConfigChoices['restarts'];
+  /** For `App.connect`. */
+  readonly answerMs?: number | undefined;
 }
 
 export class Cluster {
@@ -41,12 +43,12 @@ export class Cluster {
   readonly client: AppClient;
   readonly #launchers = new Map<string, ChildProcess>();
 
-  private constructor(lab: Lab, app: App, configFile: string) {
+  private constructor(lab: Lab, configFile: string, { app, answerMs }: ClusterOptions) {
     this.lab = lab;
     this.app = app;
     this.address = lab.virtualAddress(0);
     this.configFile = configFile;
-    this.client = app.connect(lab, this.address);
+    this.client = app.connect(lab, this.address, answerMs);
   }
 
   /** Makes the hosts, starts Tako on them; resolves when the service runs and both copies are equal. */
@@ -58,7 +60,7 @@ export class Cluster {
       await lab.host('w1').run([TAKO, 'key', 'new', keyFile]);
       writeFileSync(configFile, configText(lab, options.app, { ...options, keyFile }));
       await options.app.prepare(lab);
-      const cluster = new Cluster(lab, options.app, configFile);
+      const cluster = new Cluster(lab, configFile, options);
       for (const host of cluster.members) cluster.startTako(host.name);
       await cluster.settled();
       return cluster;

@@ -25,6 +25,6 @@ export const ledgerApp: App = {
   killProgram: async (lab, node) => {
     await lab.host(node).run(['pkill', '-KILL', '-f', SERVER]);
   },
-  connect: (lab, address) =>
-    new LedgerDriver({ host: lab.host('client'), name: 'client', address, port: PORT }),
+  connect: (lab, address, answerMs) =>
+    new LedgerDriver({ host: lab.host('client'), name: 'client', address, port: PORT, answerMs }),
 };

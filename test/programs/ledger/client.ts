@@ -2,7 +2,7 @@
  * The ledger's client and auditor: posts numbered records without end, remembers what was
  * acknowledged and when, and at any time reads everything back and compares.
  *
- *     node client.ts NAME ADDRESS PORT [EVERY_MS [http|sql]]
+ *     node client.ts NAME ADDRESS PORT [EVERY_MS [http|sql [ANSWER_MS]]]
  *
  * Steered by, and answering in, the lines of `wire.ts`. Ends when its standard input ends.
  */
@@ -205,13 +205,18 @@ function say(line: LedgerLine): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-const [name = '', address = '', port = '', every = '5', kind = 'http'] = process.argv.slice(2);
+const [name = '', address = '', port = '', every = '5', kind = 'http', answer] =
+  process.argv.slice(2);
 if (!/^\w{1,8}$/.test(name) || address === '' || !/^\d+$/.test(port)) {
-  throw new Error('usage: node client.ts NAME ADDRESS PORT [EVERY_MS [http|sql]]');
+  throw new Error('usage: node client.ts NAME ADDRESS PORT [EVERY_MS [http|sql [ANSWER_MS]]]');
 }
-const target = { address, port: Number(port) };
+const answerMs = answer === undefined ? undefined : Number(answer);
+const target = { address, port: Number(port), answerMs };
 const service = kind === 'sql' ? new SqlService(target) : new HttpService(target);
-const client = new LedgerClient({ name, ...target, everyMs: Number(every) }, service);
+const client = new LedgerClient(
+  { name, address, port: target.port, everyMs: Number(every) },
+  service,
+);
 const input = createInterface({ input: process.stdin });
 input.on('line', (line) => client.obey(JSON.parse(line) as LedgerCommand));
 input.on('close', () => process.exit(0));

@@ -29,9 +29,12 @@ export class LedgerDriver {
     readonly everyMs?: number | undefined;
     /** `http`, the ledger's own server, unless told. */
     readonly kind?: 'http' | 'sql' | undefined;
+    /** How long an answer is waited for before it asks again; only for `http`. */
+    readonly answerMs?: number | undefined;
   }) {
     const { name, address, port, everyMs = 5, kind = 'http' } = options;
     const words = [name, address, port, everyMs, kind].map(String);
+    if (options.answerMs !== undefined) words.push(String(options.answerMs));
     this.#child = options.host.spawn([process.execPath, CLIENT, ...words]);
     const lines = createInterface({ input: must(this.#child.stdout, 'spawned with pipes') });
     lines.on('line', (line) => this.#take(JSON.parse(line) as LedgerLine));

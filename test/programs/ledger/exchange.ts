@@ -12,11 +12,13 @@ const ANSWER_TIMEOUT_MS = 200;
 export class Exchange {
   readonly #address: string;
   readonly #port: number;
+  readonly #answerMs: number;
   #socket: Socket | undefined;
 
   constructor(options: Target) {
     this.#address = options.address;
     this.#port = options.port;
+    this.#answerMs = options.answerMs ?? ANSWER_TIMEOUT_MS;
   }
 
   /** Undefined when no whole answer came in time. */
@@ -25,7 +27,7 @@ export class Exchange {
     if (socket === undefined) return undefined;
     const text = JSON.stringify(body);
     socket.write(`POST ${path} HTTP/1.1\r\ncontent-length: ${text.length}\r\n\r\n${text}`);
-    const answer = await readAnswer(socket);
+    const answer = await readAnswer(socket, this.#answerMs);
     if (answer === undefined) {
       socket.destroy();
       this.#socket = undefined;
@@ -57,7 +59,7 @@ export class Exchange {
   }
 }
 
-function readAnswer(socket: Socket): Promise<Answer | undefined> {
+function readAnswer(socket: Socket, timeoutMs: number): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     let received = '';
     const settle = (answer: Answer | undefined): void => {
@@ -66,7 +68,7 @@ function readAnswer(socket: Socket): Promise<Answer | undefined> {
       resolve(answer);
     };
     const end = (): void => settle(undefined);
-    const timer = setTimeout(end, ANSWER_TIMEOUT_MS);
+    const timer = setTimeout(end, timeoutMs);
     const take = (chunk: Buffer): void => {
       received += chunk.toString('latin1');
       const answer = parseAnswer(received);

@@ -11,6 +11,8 @@ export interface Answer {
 export interface Target {
   readonly address: string;
   readonly port: number;
+  /** How long an answer is waited for before the same is asked again on a new connection. */
+  readonly answerMs?: number | undefined;
 }
 
 export interface Service {
