@@ -2,7 +2,8 @@
  * Connects to a peer over the first link that works: the links are tried in their configured
  * order, the next one beginning {@link STAGGER_MS} after the one before or as soon as that one
  * failed; the first that is established wins and the others are dropped. A link that failed is
- * tried again while another one, which may be cut, is still being waited for.
+ * tried again while another one, which may be cut, is still being waited for; one on which the peer
+ * refused is a good link to a peer that is not ready, and keeps its turn.
  */
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../../base/tako-error.ts';
@@ -54,12 +55,13 @@ export function raceLinks(
     return timer;
   }
 
-  function fail(target: LinkTarget, socket: TLSSocket, why: string): void {
+  function fail(target: LinkTarget, socket: TLSSocket, why: string, refused = false): void {
     if (over || !sockets.delete(socket)) return;
     socket.destroy();
     failures.set(target.link, why);
-    if (begun < targets.length) begin();
-    if (sockets.size === 0) {
+    const turn = refused && begun < targets.length;
+    if (!turn && begun < targets.length) begin();
+    if (sockets.size === 0 && !turn) {
       end();
       handlers.onFailed([...failures].map(([link, reason]) => `${link}: ${reason}`).join('; '));
     } else if (performance.now() < endsAt) after(AGAIN_MS, () => attempt(target));
@@ -87,7 +89,9 @@ export function raceLinks(
       fail(target, socket, `no answer within ${ATTEMPT_MS_MAX} ms`);
     });
     // Stays attached: a late error of a dropped attempt must not end the process.
-    socket.on('error', (error) => fail(target, socket, messageOf(error)));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      fail(target, socket, messageOf(error), error.code === 'ECONNREFUSED');
+    });
     socket.once('close', () => fail(target, socket, 'closed during the handshake'));
     socket.once('secureConnect', () => {
       if (over) return;
