@@ -17,9 +17,13 @@ export interface Self {
 
 export function requireRoot(): void {
   if (process.geteuid?.() === 0) return;
-  throw new TakoError('not-root', 'Cannot run Tako: it mounts file systems and moves addresses', {
-    next: 'Run the same command with sudo, or start the service with "systemctl start tako"',
-  });
+  throw new TakoError(
+    'not-root',
+    'Cannot run Tako without root: it mounts file systems and moves addresses',
+    {
+      next: 'Run the same command with sudo, or start the service with "systemctl start tako"',
+    },
+  );
 }
 
 /** Who this machine is: by `name`, else by its host name. */
