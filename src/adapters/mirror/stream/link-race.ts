@@ -82,8 +82,7 @@ export function raceLinks(
   function attempt(target: LinkTarget): void {
     const { host, port, localAddress } = target;
     // `localAddress` is net.connect's, to which tls.connect hands its options on.
-    const options = { ...tls, host, port, localAddress };
-    const socket = connect(options);
+    const socket = connect({ ...tls, host, port, localAddress } as ConnectionOptions);
     sockets.add(socket);
     const limit = after(ATTEMPT_MS_MAX, () => {
       fail(target, socket, `no answer within ${ATTEMPT_MS_MAX} ms`);
