@@ -143,6 +143,8 @@ test('refuses to vote against the owner that it is bound to, and does so afterwa
 });
 
 test('SIGTERM ends it in order', async () => {
+  // Whoever answers has started; before that a signal ends it as it ends any program.
+  await ask({ type: 'prepare', ballot: ballot(1) });
   const code = new Promise((resolve) => witness.once('exit', resolve));
   must(witness, 'started').kill('SIGTERM');
   expect(await code).toBe(0);
