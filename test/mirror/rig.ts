@@ -30,7 +30,10 @@ export interface RigOptions {
   readonly mode?: 'durable' | 'every-write';
   readonly basePort: number;
   readonly secondaryLostMs?: number;
-  /** The first node reaches the others on the first link at 127.0.2.N, where a proxy may listen. */
+  /**
+   * The first node reaches the others at 127.0.2.N on the first link and at 127.0.3.N on the second,
+   * where the test puts a proxy when the link is to carry something.
+   */
   readonly proxied?: boolean;
 }
 
@@ -279,7 +282,10 @@ function withPath(config: Config, path: string): Config {
 function throughProxy(config: Config): Config {
   const nodes = config.nodes.map((node, at) => {
     if (at === 0) return node;
-    const addresses = { ...node.addresses, ['mirror' as LinkId]: `127.0.2.${at + 1}` };
+    const addresses = {
+      ['mirror' as LinkId]: `127.0.2.${at + 1}`,
+      ['lan' as LinkId]: `127.0.3.${at + 1}`,
+    };
     return { ...node, addresses };
   });
   return { ...config, nodes };
