@@ -2,7 +2,7 @@
  * One member in the simulator: the production `HeartCore` and `NodeCore` over a simulated disk,
  * network, mirrors and programs. Its clock may run fast or slow within the allowed drift.
  */
-import { must, unreachable } from '../base/assert.ts';
+import { assert, must, unreachable } from '../base/assert.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
 import type { EngineAction, Observation } from '../core/group/engine.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
@@ -57,6 +57,8 @@ type Untimed<E> = E extends { readonly now: Instant } ? Omit<E, 'now'> : never;
 
 const DISK_MS = 0.3;
 const ACTION_MS = 5;
+/** Wakes of the simulated heart are at least that far apart. */
+const HEART_SLACK_MS = 1;
 
 export class SimNode {
   readonly id: NodeId;
@@ -428,8 +430,16 @@ export class SimNode {
         this.#coreStep({ type: 'observed', group, seen, monitorId: action.id }),
       );
     }
+    if (action.action === 'start') this.#checkAuthority(group, action.epoch);
     this.#latest.set(key, action.id);
     this.#later(ACTION_MS, () => this.#finish(action, key, action.timeoutMs));
+  }
+
+  /** Nothing starts without the lease of its epoch; the heart tells its end a moment late. */
+  #checkAuthority(group: GroupId, epoch: Epoch): void {
+    const mark = must(this.#marks.get(group), 'a start follows a lease');
+    const held = mark.epoch === epoch && this.#now() < mark.validUntil + HEART_SLACK_MS;
+    assert(held, `P3: ${group} starts on ${this.id} at epoch ${epoch} without its lease`);
   }
 
   #finish(action: EngineAction, key: string, patienceMs: number): void {

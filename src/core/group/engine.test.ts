@@ -48,10 +48,11 @@ class Driver {
   readonly told: string[] = [];
   open: EngineAction[] = [];
   now: Instant = instant(0);
+  mayStart = true;
 
   constructor(resources: readonly ResourceConfig[]) {
     const group: GroupConfig = { id: 'g' as GroupId, nodes: ['n' as NodeId], resources };
-    this.engine = new GroupEngine(group);
+    this.engine = new GroupEngine(group, () => this.mayStart);
   }
 
   take(effects: readonly EngineEffect[]): void {
@@ -117,6 +118,26 @@ describe('starting and stopping', () => {
     expect(driver.wanted()).toEqual(['stop c']);
     driver.finish('stop c');
     expect(driver.wanted()).toEqual(['stop a', 'stop b']);
+  });
+
+  test('without authority nothing starts, neither anew nor after a failure', () => {
+    const driver = chain();
+    driver.mayStart = false;
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    expect(driver.wanted()).toEqual([]);
+    driver.mayStart = true;
+    driver.wait(0);
+    for (const next of ['start disk', 'start program', 'start address']) driver.finish(next);
+    driver.mayStart = false;
+    driver.fail('program');
+    expect(driver.wanted()).toEqual(['stop program']);
+    driver.finish('stop program');
+    driver.wait(300);
+    expect(driver.wanted()).toEqual([]);
+    expect(driver.engine.nextWakeAt()).toBeGreaterThan(driver.now);
+    driver.mayStart = true;
+    driver.wait(0);
+    expect(driver.wanted()).toEqual(['start program']);
   });
 
   test('an abandoned group is stopped at once, whatever the order', () => {

@@ -13,6 +13,8 @@
  *
  * Order: a resource starts when all that it comes `after` is online, and stops when all that
  * depends on it is stopped. A virtual IP keeps its address while a program below it restarts.
+ * Nothing is started while there is no authority (`mayStart`), be it anew or after a failure; what
+ * runs goes on. Who changes the authority calls `tick`.
  * `abandon` stops everything at once and by force: authority is lost, no order is worth waiting for.
  */
 import { must } from '../../base/assert.ts';
@@ -98,6 +100,7 @@ const RESTART_PAUSES_MS: readonly number[] = [0, 250, 1000, 2000, 5000];
 
 export class GroupEngine {
   readonly #group: GroupConfig;
+  readonly #mayStart: () => boolean;
   readonly #resources: ReadonlyMap<ResourceId, Resource>;
   #target: 'online' | 'stopped' = 'stopped';
   #mode: StopMode = 'orderly';
@@ -105,8 +108,9 @@ export class GroupEngine {
   #nextId = 1;
   #reported: 'online' | 'stopped' | undefined;
 
-  constructor(group: GroupConfig) {
+  constructor(group: GroupConfig, mayStart: () => boolean) {
     this.#group = group;
+    this.#mayStart = mayStart;
     this.#resources = new Map(group.resources.map((config) => [config.id, newResource(config)]));
   }
 
@@ -278,7 +282,7 @@ export class GroupEngine {
     switch (r.state) {
       case 'stopped':
         if (r.gaveUp || this.#pauses(r, now) || !this.#dependenciesOnline(r)) return undefined;
-        return this.#begin(r, 'start');
+        return this.#mayStart() ? this.#begin(r, 'start') : undefined;
       case 'failed':
         return this.#runningDependents(r) ? undefined : this.#begin(r, 'stop');
       case 'unknown':

@@ -7,7 +7,7 @@
  *     leases     this node as an owner               addresses  what it holds under its leases
  */
 import { assert } from '../../base/assert.ts';
-import { earliest, type Instant, plus } from '../../base/time.ts';
+import { earliest, type Instant, NEVER, plus } from '../../base/time.ts';
 import type { FromHeart } from '../../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, ResourceId } from '../../protocol/ids.ts';
 import type { AnswerBody, Claim, HeartbeatBody } from '../../protocol/packet.ts';
@@ -19,6 +19,8 @@ import { Promises } from './promises.ts';
 
 /** Peers are reported at least this often. */
 const REPORT_EVERY_MS = 1000;
+/** A new claim is repeated this often until it is upheld, for the length of a lease. */
+const EAGER_ROUND_MS = 5;
 /** A voter that stays behind is reported this often. */
 const NOTICE_EVERY_MS = 500;
 
@@ -33,6 +35,8 @@ export class HeartCore {
   /** When control was last told that a voter is behind or ahead, by voter and group. */
   readonly #noticedAt = new Map<string, Instant>();
   #nextRoundAt: Instant;
+  #lastRoundAt: Instant;
+  #eagerUntil: Instant;
   #nextReportAt: Instant;
   #stopped = false;
   #lastStepAt: Instant;
@@ -55,6 +59,8 @@ export class HeartCore {
       leftovers: options.leftovers,
     });
     this.#nextRoundAt = startedAt;
+    this.#lastRoundAt = startedAt;
+    this.#eagerUntil = startedAt;
     this.#nextReportAt = startedAt;
     this.#lastStepAt = startedAt;
   }
@@ -71,7 +77,7 @@ export class HeartCore {
     this.#reviewAuthority(now);
     this.#handle(event);
     this.#reviewAuthority(now);
-    if (now >= this.#nextRoundAt) this.#sendRound(now);
+    if (now >= this.#roundDueAt(now)) this.#sendRound(now);
     this.#reviewPeers(now);
     return this.#effects;
   }
@@ -79,7 +85,7 @@ export class HeartCore {
   nextWakeAt(): Instant {
     const now = this.#lastStepAt;
     return earliest([
-      this.#nextRoundAt,
+      this.#roundDueAt(now),
       this.#nextReportAt,
       this.#detector.nextChangeAt(now),
       this.#leases.nextChangeAt(),
@@ -165,6 +171,8 @@ export class HeartCore {
     this.#forgetNotices(group);
     this.#voidMark(group, epoch);
     this.#reviewAuthority(now);
+    // A voter may hear of the vote, or of the end of the lease before, a moment after this round.
+    this.#eagerUntil = plus(now, this.#options.timing.leaseMs);
     this.#sendRound(now);
   }
 
@@ -237,6 +245,7 @@ export class HeartCore {
   #sendRound(now: Instant): void {
     const { self, boot, timing } = this.#options;
     const { heartbeatMs } = timing;
+    this.#lastRoundAt = now;
     if (now >= this.#nextRoundAt) {
       const next = plus(this.#nextRoundAt, heartbeatMs);
       this.#nextRoundAt = next > now ? next : plus(now, heartbeatMs);
@@ -253,6 +262,11 @@ export class HeartCore {
     for (const { id, links } of this.#detector.targets()) {
       for (const link of links) this.#effects.push({ type: 'send', to: id, link, body });
     }
+  }
+
+  #roundDueAt(now: Instant): Instant {
+    const eager = now < this.#eagerUntil && this.claims(now).some(({ held }) => !held);
+    return earliest([this.#nextRoundAt, eager ? plus(this.#lastRoundAt, EAGER_ROUND_MS) : NEVER]);
   }
 
   #reviewPeers(now: Instant): void {

@@ -12,7 +12,7 @@
  */
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
-import type { NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -24,6 +24,8 @@ import type { MirrorOrder } from './node-io.ts';
 const UNCLAIMED_MS = 600;
 /** A mirror that is not sealed by then is named; its disk or its process hangs. */
 const SEAL_PATIENCE_MS = 5000;
+/** A mirror that refuses to be sealed is asked again after a while. */
+const REFUSED_RETRY_MS = 3000;
 const LEAVING = 'the node is being stopped';
 
 export class Candidate {
@@ -35,6 +37,8 @@ export class Candidate {
   #claimPausedUntil = 0 as Instant;
   #sealingSince: Instant = NEVER;
   #claimedFrom: NodeId | undefined;
+  /** A mirror here refused to be sealed for the claim that follows this epoch. */
+  #sealRefusedAt: Epoch | undefined;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -161,7 +165,9 @@ export class Candidate {
       ? `${owner} owned it before it was restarted`
       : `${context.peers.lostReason(owner)}; ${context.me} has everything that was acknowledged`;
     const what = again ? 'claiming the group anew' : `taking over from ${owner}`;
-    context.voice.say('info', 'claiming', `${what}: ${context.reason}`);
+    if (this.#sealRefusedAt !== record.epoch) {
+      context.voice.say('info', 'claiming', `${what}: ${context.reason}`);
+    }
     context.phase = 'sealing';
     const nothingToSeal = again || context.mirrors.mirrors.length === 0;
     if (nothingToSeal) return this.#claim(record, now);
@@ -223,15 +229,30 @@ export class Candidate {
     if (order.type !== 'seal') return;
     const latest = mirrors.sealAnswered(mirror);
     if (!latest || phase !== 'sealing') return;
-    if (!answer.ok) return this.unseal(`"${mirror}" cannot be sealed: ${answer.message}`, now);
+    if (!answer.ok) return this.#sealRefused(mirror, answer.message, now);
     if (mirrors.sealed(mirror)) this.#claim(must(record, 'sealed for it'), now);
   }
 
+  /** Told once, and tried again as long as the owner is lost. */
+  #sealRefused(mirror: ResourceId, why: string, now: Instant): void {
+    const { record, voice } = this.#context;
+    const next = 'next: repair it; it is tried again every few seconds';
+    const text = `not taking over: "${mirror}" cannot be sealed: ${why}; ${next}`;
+    if (this.#sealRefusedAt !== record?.epoch) voice.say('error', 'mirror-refused', text, mirror);
+    this.#sealRefusedAt = record?.epoch;
+    this.#endClaim(REFUSED_RETRY_MS, now);
+  }
+
   unseal(why: string, now: Instant): void {
+    this.#context.voice.say('info', 'claim-ended', `not taking over: ${why}`);
+    this.#sealRefusedAt = undefined;
+    this.#endClaim(RETRY_MS, now);
+  }
+
+  #endClaim(pauseMs: number, now: Instant): void {
     const context = this.#context;
-    context.voice.say('info', 'claim-ended', `not taking over: ${why}`);
     context.mirrors.unseal();
-    this.#claimPausedUntil = plus(now, RETRY_MS);
+    this.#claimPausedUntil = plus(now, pauseMs);
     context.retryAt = this.#claimPausedUntil;
     context.phase = 'waiting';
     context.withdraw('claim', now);

@@ -40,6 +40,8 @@ export interface PeerLiveness {
 export class CopyKeeper {
   readonly #copies = new Map<string, Copy>();
   readonly #secondaryLostMs: number;
+  /** Until then silence says nothing: this node heard nobody, and what was sent is on its way. */
+  #deafUntil = 0 as Instant;
 
   constructor(secondaryLostMs: number) {
     this.#secondaryLostMs = secondaryLostMs;
@@ -48,6 +50,11 @@ export class CopyKeeper {
   /** Forgets everything: another period of ownership begins. */
   reset(): void {
     this.#copies.clear();
+  }
+
+  /** This node is heard again and hears again; others are given `ms` to be heard, too. */
+  hearsAgain(ms: number, now: Instant): void {
+    this.#deafUntil = plus(now, ms);
   }
 
   news(mirror: ResourceId, news: MirrorNews, now: Instant): void {
@@ -101,7 +108,7 @@ export class CopyKeeper {
     const { mirror, peer } = copy;
     if (copy.state === 'failed') return { type: 'expel', mirror, peer, reason: copy.reason };
     if (copy.state === 'caughtUp') return { type: 'admit', mirror, peer, reason: copy.reason };
-    if (copy.state !== 'silent') return undefined;
+    if (copy.state !== 'silent' || now < this.#deafUntil) return undefined;
     const heartMs = liveness.silentMs(peer, now);
     if (heartMs >= this.#secondaryLostMs) {
       const heard = Number.isFinite(heartMs) ? `for ${(heartMs / 1000).toFixed(1)} s` : 'ever';

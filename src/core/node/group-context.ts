@@ -91,6 +91,7 @@ export class GroupContext {
   knownEmpty = false;
   /** Why the group is where and as it is. */
   reason = 'Tako has just started on this node';
+  /** While this node owns the group: the heart holds the lease for exactly the epoch owned. */
   leaseHeld = false;
   /** The epoch that the heart last spoke of. */
   leaseEpoch: Epoch | undefined;
@@ -112,7 +113,7 @@ export class GroupContext {
       this.voice.emit({ type: 'mirrorOrder', group: group.id, mirror, order });
     });
     this.peers = new PeerView(group.id, members);
-    this.engine = new GroupEngine(group);
+    this.engine = new GroupEngine(group, () => this.leaseHeld);
     const rank = voters.indexOf(me);
     this.#votes = new Proposals({ me, group: group.id, voters, rank }, options.promised);
   }

@@ -163,7 +163,8 @@ class Bench {
     else if (effect.type === 'mirrorOrder') {
       const { mirror, order } = effect;
       this.orders.push(order);
-      const answered = { group: GROUP, mirror, order, ok: true, message: '' };
+      const ok = !this.failing.has(order.type);
+      const answered = { group: GROUP, mirror, order, ok, message: 'it says no' };
       this.#later(order.type, () => this.step({ type: 'mirrorAnswered', ...answered }));
     } else if (effect.type === 'action' && effect.action !== 'monitor') {
       const { id, resource, action } = effect;
@@ -330,6 +331,19 @@ describe('sealing', () => {
     expect(bench.core.phase).toBe('owning');
   });
 
+  test('a mirror that refuses is told once, and asked again while the owner is lost', () => {
+    const bench = new Bench(record(N2, 4)).start();
+    bench.failing.add('seal');
+    bench.peer('lost');
+    bench.advance(10_000);
+    expect(bench.orders.filter((order) => order.type === 'seal').length).toBeGreaterThan(2);
+    expect(bench.kinds.filter((kind) => kind === 'mirror-refused')).toHaveLength(1);
+    expect(bench.kinds.filter((kind) => kind === 'claiming')).toHaveLength(1);
+    bench.failing.clear();
+    bench.advance(3000);
+    expect(bench.core.phase).toBe('owning');
+  });
+
   test('a mirror that does not answer is named, and waited for', () => {
     const bench = new Bench(record(N2, 4)).start();
     bench.keep.add('seal');
@@ -342,6 +356,18 @@ describe('sealing', () => {
 });
 
 describe('authority', () => {
+  test('a hand-over that this node is told of starts nothing before the lease is held', () => {
+    const bench = new Bench(record(N2, 4)).start();
+    bench.leaseFollows = false;
+    bench.decided(record(N1, 5));
+    expect(bench.core.phase).toBe('owning');
+    expect(bench.core.engine.isStopped()).toBe(true);
+    bench.lease(true, 4 as Epoch);
+    expect(bench.core.engine.isStopped()).toBe(true);
+    bench.lease(true);
+    expect(bench.core.engine.isOnline()).toBe(true);
+  });
+
   test('a control that finds no majority goes on only at the epoch of the lease', () => {
     for (const [epoch, phase] of [
       [4, 'owning'],

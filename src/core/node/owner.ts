@@ -5,8 +5,8 @@
  *   owning ◄── lease back ── suspended ── grace over, record moved on ──► (yielding)
  *      └────── lease lost ──────►
  *
- * Invariants: resources are started by `own` alone, after a vote that named this node, and again
- * in the same epoch; a copy is expelled from a mirror only after the vote that took it out.
+ * Invariants: resources are started after `own` alone, that is after a vote that named this node,
+ * and only while the heart holds the lease of that epoch; a copy is expelled from a mirror only after the vote that took it out.
  */
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
@@ -52,6 +52,7 @@ export class Owner {
     ]);
   }
 
+  /** Resources start as soon as the heart holds the lease of that epoch. */
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
     context.record = record;
@@ -148,6 +149,7 @@ export class Owner {
     context.leaseEpoch = epoch;
     if (!held && context.phase === 'owning') this.#suspend(reason, now);
     if (held && context.phase === 'suspended') this.#resume(now);
+    if (held) context.engineDid(context.engine.tick(now), now);
   }
 
   /** An owner that has no lease by then is suspended. */
@@ -169,6 +171,7 @@ export class Owner {
     const seconds = ((now - this.#suspendedAt) / 1000).toFixed(2);
     context.phase = 'owning';
     context.retryAt = NEVER;
+    this.#copies.hearsAgain(2 * context.options.timing.heartbeatMs, now);
     context.reason = `the lease came back after ${seconds} s`;
     const text = `resumed after ${seconds} s: the lease is back, nothing restarted`;
     context.voice.say('info', 'resumed', text);

@@ -76,6 +76,7 @@ export class Probing {
     const held = context.leaseHeld && context.leaseEpoch === record.epoch;
     this.#moves.own(record, context.reason, now);
     context.leaseHeld = held;
+    context.engineDid(context.engine.tick(now), now);
   }
 
   /** What the heart does not report of an address it does not hold. */
