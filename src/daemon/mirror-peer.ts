@@ -61,6 +61,8 @@ export interface PeerContext {
   readonly tls: (peer: NodeId) => ConnectionOptions;
   readonly stream: StreamReader;
   readonly tracker: AckTracker;
+  /** Called after each acknowledgement. */
+  readonly acknowledged: () => void;
   readonly held: HeldReplies;
   readonly hello: () => MirrorControl;
   readonly streamFacts: () => Omit<PrimaryStream, 'first' | 'sendableFrom' | 'last'>;
@@ -479,6 +481,7 @@ export class PrimaryPeer {
     // Expelled, and yet it follows: it may come in again.
     if (!this.joined && !this.#resyncing) this.#join(stream.last);
     held.apply(() => tracker.acknowledged(this.node, applied, stable));
+    this.#with.acknowledged();
     if (this.#caughtUpAt !== undefined && stable >= this.#caughtUpAt && !this.#reportedCaughtUp) {
       this.#caughtUpAt = undefined;
       this.#reportedCaughtUp = true;

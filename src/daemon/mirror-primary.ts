@@ -262,6 +262,7 @@ export class MirrorPrimary {
       secondaryLostMs: setup.secondaryLostMs,
       stream: this.#stream,
       tracker: this.#tracker,
+      acknowledged: () => this.#progressed(),
       held: this.#held,
       hello: () => this.#hello(),
       streamFacts: () => ({

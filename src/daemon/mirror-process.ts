@@ -19,8 +19,9 @@ import { MirrorPrimary, within } from './mirror-primary.ts';
 import { MirrorSecondary } from './mirror-secondary.ts';
 import type { MirrorSetup } from './mirror-setup.ts';
 
+/** After the beginning of a service, when the worker of the next one is started. */
+const PREPARE_AFTER_MS = 500;
 /** How long an ended role may keep the next one waiting. */
-const PREPARE_AFTER_MS = 2000;
 const ENDING_MS_MAX = 5000;
 /** A takeover does not wait longer for syncs that nobody will be told of. */
 const TAKEOVER_WAIT_MS = 200;
@@ -49,8 +50,8 @@ export class MirrorProcess {
   readonly #setup: MirrorSetup;
   readonly #deps: ProcessDeps;
   readonly #helper = new MirrorHelper();
-  /** The worker of the next `serve`, started ahead; undefined for a while after one was used up. */
-  #capture: CaptureWorker | undefined = new CaptureWorker();
+  /** The worker of the next `serve`, started ahead; undefined for a while after one was taken. */
+  #capture: CaptureWorker | undefined;
   #root: { readonly fd: number; readonly copy: Copy } | undefined;
   #primary: MirrorPrimary | undefined;
   #secondary: MirrorSecondary | undefined;
@@ -73,7 +74,8 @@ export class MirrorProcess {
         error: messageOf(error),
       });
     }
-    await this.#captureReady().warm;
+    this.#capture ??= new CaptureWorker();
+    await this.#capture.warm;
   }
 
   /** Carries out a command; the answer is for its sender. */
@@ -202,7 +204,7 @@ export class MirrorProcess {
         log: deps.log,
         clock: deps.clock,
         note: copy.note,
-        capture: this.#captureReady(),
+        capture: this.#takeCapture(),
         helper: this.#helper,
         tls: deps.clientTls,
         report: deps.report,
@@ -221,18 +223,20 @@ export class MirrorProcess {
     deps.log.info('serving', { epoch, inSync });
   }
 
-  #captureReady(): CaptureWorker {
-    this.#capture ??= new CaptureWorker();
-    return this.#capture;
+  /**
+   * The next one is started after a pause: in a switchover the processor has better things to do at
+   * this moment.
+   */
+  #takeCapture(): CaptureWorker {
+    const capture = this.#capture ?? new CaptureWorker();
+    this.#capture = undefined;
+    setTimeout(() => {
+      this.#capture ??= new CaptureWorker();
+    }, PREPARE_AFTER_MS).unref();
+    return capture;
   }
 
-  /**
-   * The capture worker is used up. The next one is started after a pause: in a switchover the
-   * processor has better things to do at this moment.
-   */
   #primaryEnded(primary: MirrorPrimary): void {
-    this.#capture = undefined;
-    setTimeout(() => this.#captureReady(), PREPARE_AFTER_MS).unref();
     if (!primary.over || this.#primary !== primary) return;
     this.#primary = undefined;
     this.#deps.changed();

@@ -5,8 +5,9 @@
  *   owning ◄── lease back ── suspended ── grace over, record moved on ──► (yielding)
  *      └────── lease lost ──────►
  *
- * Invariants: resources are started after `own` alone, that is after a vote that named this node,
- * and only while the heart holds the lease of that epoch; a copy is expelled from a mirror only after the vote that took it out.
+ * Invariants: resources start only after `own`, that is after a vote that named this node, and only
+ * while the heart holds the lease of that epoch; a copy is expelled from a mirror only after the
+ * vote that took it out.
  */
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
