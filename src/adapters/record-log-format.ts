@@ -2,7 +2,7 @@
  * The bytes of a record log file:
  *
  *     8 bytes    'TAKOLOG1'
- *     frame 0    JSON {"generation": g}
+ *     frame 0    JSON {"generation": g, "id": "..."}          `id`: from when both files were new
  *     frame 1    JSON {"seq": 1, "puts": [[key, value], ...]}   the state when the file was made
  *     frame n    JSON {"seq": n, "puts": [[key, value], ...]}   one group commit
  *
@@ -28,6 +28,7 @@ export type FileEnd = 'whole' | 'torn' | 'damaged';
 export interface ScannedFile {
   /** 0 when not even the first frame can be read. */
   readonly generation: number;
+  readonly id: string;
   /** The good frames from the first on, without frame 0. */
   readonly commits: readonly (readonly Put[])[];
   readonly end: FileEnd;
@@ -51,17 +52,20 @@ export function encodeCommit(seq: number, puts: readonly Put[]): Buffer {
 }
 
 /** A whole new file that holds `puts`. */
-export function encodeFile(generation: number, puts: readonly Put[]): Buffer {
-  return Buffer.concat([MAGIC, encodeFrame({ generation }), encodeCommit(1, puts)]);
+export function encodeFile(
+  { generation, id }: { readonly generation: number; readonly id: string },
+  puts: readonly Put[],
+): Buffer {
+  return Buffer.concat([MAGIC, encodeFrame({ generation, id }), encodeCommit(1, puts)]);
 }
 
 /** Reads as far as the bytes are good; never throws. */
 export function scanFile(bytes: Buffer): ScannedFile {
   const commits: (readonly Put[])[] = [];
-  let generation = 0;
+  let [generation, id] = [0, ''];
   let at = MAGIC.length;
   const result = (end: FileEnd, why: string): ScannedFile => {
-    return { generation, commits, end, goodBytes: at, why };
+    return { generation, id, commits, end, goodBytes: at, why };
   };
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) {
     at = 0;
@@ -75,9 +79,9 @@ export function scanFile(bytes: Buffer): ScannedFile {
       return result(commits.length > 0 ? frame.end : 'damaged', frame.why);
     }
     if (generation === 0) {
-      const read = generationOf(frame.value);
+      const read = headOf(frame.value);
       if (read === undefined) return result('damaged', 'its first frame is not one');
-      generation = read;
+      [generation, id] = read;
     } else {
       const puts = putsOf(frame.value, commits.length + 1);
       if (puts === undefined) return result('damaged', 'a frame is not the one that comes next');
@@ -124,11 +128,14 @@ function judge(bytes: Buffer, from: number, why: string): FrameRead {
   return { end: 'damaged', why };
 }
 
-function generationOf(value: unknown): number | undefined {
-  if (typeof value !== 'object' || value === null || !('generation' in value)) return undefined;
-  const { generation } = value;
+function headOf(value: unknown): [generation: number, id: string] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (!('generation' in value) || !('id' in value)) return undefined;
+  const { generation, id } = value;
   const good = typeof generation === 'number' && Number.isSafeInteger(generation);
-  return good && generation > 0 ? generation : undefined;
+  return good && generation > 0 && typeof id === 'string' && id !== ''
+    ? [generation, id]
+    : undefined;
 }
 
 function putsOf(value: unknown, seq: number): readonly Put[] | undefined {

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { type Put, encodeCommit, encodeFile, scanFile } from './record-log-format.ts';
 import { judgeFiles } from './record-log-recovery.ts';
 
+const head = (generation: number, id = 'one') => ({ generation, id });
 const before = Buffer.concat([
-  encodeFile(7, [['a', { n: 1 }]]),
+  encodeFile(head(7), [['a', { n: 1 }]]),
   encodeCommit(2, [['b', { n: 2, pad: 'x'.repeat(300) }]]),
 ]);
 const lastPuts: Put[] = [
@@ -74,7 +75,7 @@ describe('after a crash', () => {
   });
 
   it('between two renames the new generation counts', () => {
-    const next = encodeFile(8, [['a', { n: 9 }]]);
+    const next = encodeFile(head(8), [['a', { n: 9 }]]);
     expect(recover(next, whole)).toBe(1);
     expect(recover(whole, next)).toBe(1);
   });
@@ -99,11 +100,15 @@ describe('after damage', () => {
     }
   });
 
+  it('files of two stores are refused', () => {
+    expect(recover(whole, encodeFile(head(8, 'other'), []))).toMatch(/not of the same store/);
+  });
+
   it('a bad frame without a witness is refused', () => {
     for (let cut = 1; cut < last.length; cut += 1) {
       const torn = whole.subarray(0, before.length + cut);
       expect(recover(torn, undefined)).toMatch(/file ends within|checksum/);
-      expect(recover(torn, encodeFile(6, []))).toMatch(/file ends within|checksum/);
+      expect(recover(torn, encodeFile(head(6), []))).toMatch(/file ends within|checksum/);
     }
     expect(recover(flipped(whole, before.length + 40), flipped(whole, 60))).toMatch(/checksum/);
   });

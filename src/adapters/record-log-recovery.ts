@@ -24,6 +24,9 @@ export function judgeFiles(files: readonly (ScannedFile | undefined)[]): Verdict
   const best = present.toSorted(bestFirst)[0];
   if (best === undefined) return { type: 'new' };
   const others = present.filter((file) => file !== best);
+  if (others.some(({ id }) => id !== '' && best.id !== '' && id !== best.id)) {
+    return { type: 'refuse', reason: 'its two files are not of the same store' };
+  }
   if (best.end === 'whole') return { type: 'use', file: best, warnings: complaints(best, files) };
   const witness = others.find(
     (file) =>

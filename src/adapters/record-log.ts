@@ -10,6 +10,7 @@
  *   interrupted write may have left in the page cache only.
  * - `PATH.lock` is held while open. The first error of a write or sync is final.
  */
+import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TakoError, messageOf } from '../base/tako-error.ts';
@@ -50,8 +51,8 @@ export async function openRecordLog<T>(options: RecordLogOptions<T>): Promise<St
     });
   }
   try {
-    const { entries, generation } = await recover(options);
-    const store = new RecordLog<T>({ ...options, lock, entries, generation });
+    const found = await recover(options);
+    const store = new RecordLog<T>({ ...options, lock, ...found });
     await store.rewrite();
     return store;
   } catch (error) {
@@ -65,7 +66,7 @@ async function recover<T>(options: RecordLogOptions<T>) {
   const files = await Promise.all(filesOf(path).map(readIfThere));
   const verdict = judgeFiles(files.map((bytes) => (bytes ? scanFile(bytes) : undefined)));
   const entries = new Map<string, T>();
-  if (verdict.type === 'new') return { entries, generation: 0 };
+  if (verdict.type === 'new') return { entries, generation: 0, id: randomBytes(8).toString('hex') };
   if (verdict.type === 'refuse') throw damaged(path, verdict.reason);
   for (const warning of verdict.warnings) log.warn('state file repaired', { path, warning });
   for (const [key, value] of verdict.file.commits.flat()) {
@@ -73,13 +74,15 @@ async function recover<T>(options: RecordLogOptions<T>) {
     if (decoded === undefined) throw damaged(path, `the entry of "${key}" is not understood`);
     entries.set(key, decoded);
   }
-  return { entries, generation: verdict.file.generation };
+  const { generation, id } = verdict.file;
+  return { entries, generation, id };
 }
 
 class RecordLog<T> implements StateStore<T> {
   readonly #options: RecordLogOptions<T>;
   readonly #lock: FileLock;
   readonly #entries: Map<string, T>;
+  readonly id: string;
   #generation: number;
   #files: readonly FileHandle[] = [];
   #seq = 0;
@@ -94,12 +97,14 @@ class RecordLog<T> implements StateStore<T> {
       readonly lock: FileLock;
       readonly entries: Map<string, T>;
       readonly generation: number;
+      readonly id: string;
     },
   ) {
     this.#options = options;
     this.#lock = options.lock;
     this.#entries = options.entries;
     this.#generation = options.generation;
+    this.id = options.id;
   }
 
   entries(): ReadonlyMap<string, T> {
@@ -131,7 +136,7 @@ class RecordLog<T> implements StateStore<T> {
   /** Writes both files anew, one after the other, so that one is good at any moment. */
   async rewrite(): Promise<void> {
     const { path } = this.#options;
-    const bytes = encodeFile(this.#generation + 1, [...this.#entries]);
+    const bytes = encodeFile({ generation: this.#generation + 1, id: this.id }, [...this.#entries]);
     const old = this.#files;
     const files: FileHandle[] = [];
     this.#files = files;

@@ -76,6 +76,7 @@ const STATUS = {
       want: 'online',
       reason: 'Took over from n1, which was lost: silent on lan, mirror for 1.0 s',
       inSync: { data: ['n2'] },
+      voters: ['n2'],
       resources: [
         {
           id: 'data',
@@ -232,6 +233,7 @@ describe('tako status', () => {
       GROUP   STATE   OWNER  EPOCH  SINCE
       ledger  online  n2     7      2 h 3 min
         Took over from n1, which was lost: silent on lan, mirror for 1.0 s
+        votes: n2; without n1, w1
 
         RESOURCE  AGENT       STATE   DETAIL
         data      mirror      online  /srv/帳簿 is mounted

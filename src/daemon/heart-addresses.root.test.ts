@@ -76,7 +76,7 @@ async function start(): Promise<[HeartNode, HeartNode]> {
 }
 
 async function claim(a: HeartNode): Promise<void> {
-  a.send({ type: 'claim', group: G, epoch: E1 });
+  a.claim(E1);
   a.send({ type: 'addresses', group: G, epoch: E1, addresses: VIPS });
   for (const { resource } of VIPS) {
     await a.next('address', (m) => m.resource === resource && m.state === 'held');
@@ -222,7 +222,7 @@ test("a link without this node's address: said, and healed", async () => {
   a.send({ type: 'release', group: G });
   await a.next('address', (m) => m.state === 'withdrawn');
   ip(`-n ${namespaceOf(A)} addr del 192.0.2.1/24 dev ${LAN}`);
-  a.send({ type: 'claim', group: G, epoch: E1 });
+  a.claim(E1);
   a.send({ type: 'addresses', group: G, epoch: E1, addresses: VIPS });
   const failed = await a.next('address', (m) => m.state === 'failed');
   expect(failed.detail).toBe("no network interface has this node's address on lan (192.0.2.1)");

@@ -92,7 +92,7 @@ async function startOwned(...ids: readonly NodeId[]): Promise<HeartNode[]> {
   await Promise.all(all.map((node) => node.hears(...ids.filter((id) => id !== node.id))));
   for (const node of all) node.records(A, E1);
   const [a] = all;
-  must(a, 'at least one').send({ type: 'claim', group: G, epoch: E1 });
+  must(a, 'at least one').claim(E1);
   await a?.next('lease', (lease) => lease.held && lease.epoch === E1);
   return all;
 }
@@ -140,7 +140,7 @@ test('a frozen owner has no mark before anybody may vote, and gives up before it
   a.process.kill('SIGCONT');
   await a.next('lease', (lease) => !lease.held);
   b.records(B, E2, id);
-  b.send({ type: 'claim', group: G, epoch: E2 });
+  b.claim(E2);
   await a.next('ahead', (ahead) => ahead.node === B && ahead.epoch === E2);
 });
 
@@ -192,14 +192,14 @@ test('a release frees the voters at once', async () => {
   expect(a.marked(E1)).toBe(false);
   const start = performance.now();
   for (const node of [a, b, c]) node.records(B, E2);
-  b.send({ type: 'claim', group: G, epoch: E2 });
+  b.claim(E2);
   await b.next('lease', (lease) => lease.held && lease.epoch === E2);
   expect(performance.now() - start).toBeLessThan(LEASE_MS / 2);
 });
 
 test('a voter that is behind is reported', async () => {
   const [a] = await three();
-  a.send({ type: 'claim', group: G, epoch: E2 });
+  a.claim(E2);
   expect(await a.next('behind', ({ node }) => node === B)).toMatchObject({ group: G });
 });
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { G, HeartNode } from '../../test/heart/heart-node.ts';
+import { G, HeartNode, SEAT } from '../../test/heart/heart-node.ts';
 import { must } from '../base/assert.ts';
 import type { NodeSetup } from '../protocol/config.ts';
-import type { Epoch, LinkId, NodeId } from '../protocol/ids.ts';
+import type { Epoch, LinkId, NodeId, SeatId } from '../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../protocol/record.ts';
 import { ENGINE_FLAGS } from './heart/engine.ts';
 
@@ -87,7 +87,20 @@ const record = (owner: NodeId, epoch: number): OwnershipRecord => ({
   owner,
   inSync: {},
   want: 'online',
+  voters: [{ node: A, seat: SEAT }],
 });
+
+/** The memory of the witness that gave this answer. */
+function seatIn(answer: RegistryMessage): SeatId {
+  expect(answer.type).toBe('accepted');
+  return answer.type === 'accepted' ? answer.seat : SEAT;
+}
+
+const votersWith = (seat: SeatId) => [
+  { node: A, seat: SEAT },
+  { node: B, seat: SEAT },
+  { node: W, seat },
+];
 
 type Question =
   | { readonly type: 'prepare'; readonly ballot: Ballot }
@@ -110,9 +123,9 @@ async function ask(question: Question): Promise<RegistryMessage> {
 test('votes, remembers its votes over a kill, and promises the owner that it voted for', async () => {
   expect(await ask({ type: 'prepare', ballot: ballot(1) })).toMatchObject({ type: 'prepared' });
   const vote = { type: 'accept', ballot: ballot(1), record: record(A, 1) } as const;
-  expect(await ask(vote)).toMatchObject({ type: 'accepted' });
+  const seat = seatIn(await ask(vote));
   a.records(A, E1);
-  a.send({ type: 'claim', group: G, epoch: E1 });
+  a.claim(E1, votersWith(seat));
   const lease = await a.next('lease', (m) => m.held);
   expect(lease.reason).toContain('2 of 3 voters uphold it: a, w');
 
@@ -121,7 +134,7 @@ test('votes, remembers its votes over a kill, and promises the owner that it vot
   witness = startWitness();
   await a.next('lease', (m) => m.held);
   const prepared = await ask({ type: 'prepare', ballot: ballot(2) });
-  expect(prepared).toMatchObject({ accepted: { record: { owner: A, epoch: 1 } } });
+  expect(prepared).toMatchObject({ seat, accepted: { record: { owner: A, epoch: 1 } } });
 });
 
 test('refuses to vote against the owner that it is bound to, and does so afterwards', async () => {
@@ -138,7 +151,7 @@ test('refuses to vote against the owner that it is bound to, and does so afterwa
   }
   expect(answer.type).toBe('accepted');
   a.records(A, 2 as Epoch);
-  a.send({ type: 'claim', group: G, epoch: 2 as Epoch });
+  a.claim(2 as Epoch, votersWith(seatIn(answer)));
   await a.next('lease', (m) => m.held);
 });
 

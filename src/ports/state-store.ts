@@ -3,6 +3,8 @@
  * acceptor of the registry keeps its promises and votes here.
  */
 export interface StateStore<T> {
+  /** Made together with the storage, at random, and lost together with it. */
+  readonly id: string;
   /** The last value of every key, including those whose `put` is still under way. */
   entries(): ReadonlyMap<string, T>;
   /**

@@ -42,6 +42,8 @@ export interface GroupStatus {
   /** Why it is there and as it is, in one sentence. */
   readonly reason: string;
   readonly inSync: Readonly<Record<ResourceId, readonly NodeId[]>>;
+  /** Members whose votes decide who owns it; a majority of them is needed. */
+  readonly voters: readonly NodeId[];
   readonly resources: readonly ResourceStatus[];
 }
 

@@ -4,7 +4,8 @@
  * across the processes of the machine.
  */
 import type { Instant } from '../base/time.ts';
-import type { Epoch, GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
+import type { Epoch, GroupId, LinkId, NodeId, ResourceId, SeatId } from './ids.ts';
+import type { Electorate } from './record.ts';
 
 export type PeerState = 'up' | 'suspect' | 'lost';
 
@@ -56,6 +57,8 @@ export type ToHeart =
    */
   | {
       readonly type: 'records';
+      /** The memory of that acceptor. */
+      readonly seat: SeatId;
       readonly after?: number | undefined;
       readonly records: readonly {
         readonly group: GroupId;
@@ -63,8 +66,16 @@ export type ToHeart =
         readonly epoch: Epoch;
       }[];
     }
-  /** This node owns the group at this epoch: seek its lease. */
-  | { readonly type: 'claim'; readonly group: GroupId; readonly epoch: Epoch }
+  /**
+   * This node owns the group at this epoch: seek its lease, of a majority of each electorate. With
+   * other electorates: these count from now on; a mark that was given before lives to its end.
+   */
+  | {
+      readonly type: 'claim';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly electorates: readonly Electorate[];
+    }
   /**
    * Seek it no longer; withdraw its addresses; its lease mark is void at once, but a mirror that
    * read it before may trust it to its end: stop the mirror first. The voters are told at once and
@@ -146,6 +157,13 @@ export type FromHeart =
       readonly epoch: Epoch;
       readonly held: boolean;
       readonly reason: string;
+    }
+  /** Who upholds the claim at present, voter or not; on every change. */
+  | {
+      readonly type: 'support';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly by: Electorate;
     }
   | {
       readonly type: 'revoked';

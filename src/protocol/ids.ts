@@ -11,6 +11,11 @@ export type ResourceId = Brand<string, 'ResourceId'>;
 export type MirrorId = Brand<string, 'MirrorId'>;
 /** Number of a period of ownership of a group; its mirrors use the same. Grows by one each time. */
 export type Epoch = Brand<number, 'Epoch'>;
+/**
+ * The memory of a voter: random, made together with its storage. A voter that lost its disk comes
+ * back with another one, and counts only once it was voted in anew.
+ */
+export type SeatId = Brand<string, 'SeatId'>;
 /** One run of a heart process: 16 random bytes in hexadecimal, new at every start. */
 export type BootId = Brand<string, 'BootId'>;
 

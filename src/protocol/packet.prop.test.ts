@@ -1,7 +1,7 @@
 /** The packet codec: round trips, and whatever bytes come in, an answer and no exception. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { BootId, Epoch, GroupId, LinkId, NodeId } from './ids.ts';
+import type { BootId, Epoch, GroupId, LinkId, NodeId, SeatId } from './ids.ts';
 import {
   decodeBody,
   decodeHeader,
@@ -28,6 +28,7 @@ const body: fc.Arbitrary<PacketBody> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('answer' as const),
+    seat: fc.option(name.map((seat) => seat as SeatId), { nil: undefined }),
     round: count,
     promises: claims,
     behind: fc.array(name.map((n) => n as GroupId)),

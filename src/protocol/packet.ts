@@ -12,7 +12,7 @@
  *
  * Decoders take anything and return undefined for what is not well-formed; they never throw.
  */
-import type { BootId, Epoch, GroupId, LinkId, NodeId } from './ids.ts';
+import type { BootId, Epoch, GroupId, LinkId, NodeId, SeatId } from './ids.ts';
 
 export const PACKET_VERSION = 1;
 /** Largest datagram; bounds the `message` bodies. */
@@ -59,6 +59,8 @@ export interface HeartbeatBody {
 export interface AnswerBody {
   readonly kind: 'answer';
   readonly round: number;
+  /** The memory of the sender's acceptor; undefined as long as the heart does not know it. */
+  readonly seat: SeatId | undefined;
   /** Claims of that round that the sender, as a voter, promises to uphold. */
   readonly promises: readonly Claim[];
   /** Claimed groups for which the voter has an older record than claimed, or none. */
@@ -164,8 +166,10 @@ function decodeAnswer(value: Fields): AnswerBody | undefined {
   const promises = claimsOf(value['promises']);
   const behind = namesOf<GroupId>(value['behind']);
   const ahead = claimsOf(value['ahead']);
+  const { seat } = value;
   if (!isCount(round) || !promises || !behind || !ahead) return undefined;
-  return { kind: 'answer', round, promises, behind, ahead };
+  if (seat !== undefined && !isName(seat)) return undefined;
+  return { kind: 'answer', round, seat: seat as SeatId | undefined, promises, behind, ahead };
 }
 
 function parse(text: string): unknown {

@@ -2,7 +2,16 @@
  * The registry's one kind of record, and the messages of its votes (CASPaxos: Rystsov,
  * "CASPaxos: Replicated State Machines without logs", 2018).
  */
-import type { Epoch, GroupId, NodeId, ResourceId } from './ids.ts';
+import type { Epoch, GroupId, NodeId, ResourceId, SeatId } from './ids.ts';
+
+/** A member that votes, with the memory by which its votes count. */
+export interface Voter {
+  readonly node: NodeId;
+  readonly seat: SeatId;
+}
+
+/** Voters of which a majority decides; sorted by node, never empty. */
+export type Electorate = readonly Voter[];
 
 /** Who owns a group, since when, and which copies have everything that was ever acknowledged. */
 export interface OwnershipRecord {
@@ -12,6 +21,10 @@ export interface OwnershipRecord {
   readonly inSync: Readonly<Record<ResourceId, readonly NodeId[]>>;
   /** Whether the administrator wants the group to run. */
   readonly want: 'online' | 'offline';
+  /** Whose votes count for this record. */
+  readonly voters: Electorate;
+  /** While the voters are being changed: those before. A majority of both is needed. */
+  readonly formerVoters?: Electorate | undefined;
 }
 
 /** Totally ordered, never used twice: first by `counter`, then by the name of the proposer. */
@@ -37,6 +50,7 @@ export type RegistryMessage =
       readonly type: 'prepared';
       readonly id: string;
       readonly group: GroupId;
+      readonly seat: SeatId;
       readonly ballot: Ballot;
       /** What the voter accepted last, undefined when it never accepted anything. */
       readonly accepted: VotedRecord | undefined;
@@ -54,6 +68,7 @@ export type RegistryMessage =
       readonly type: 'accepted';
       readonly id: string;
       readonly group: GroupId;
+      readonly seat: SeatId;
       readonly ballot: Ballot;
     }
   | {

@@ -226,12 +226,7 @@ export class ControlRuntime {
   }
 
   #sendRecords(): void {
-    const records = this.#core.acceptor.entries().flatMap(({ group, accepted }) => {
-      const record = accepted?.record;
-      return record === undefined ? [] : [{ group, owner: record.owner, epoch: record.epoch }];
-    });
-    const after = this.#core.acceptor.lastRevoked;
-    this.#ports.heart.send({ type: 'records', records, after });
+    this.#ports.heart.send(this.#core.acceptor.table());
   }
 
   /** A heart that is not connected can't be asked for leave: that vote is then refused. */

@@ -74,6 +74,7 @@ export function ownGroupStatus(
     reason: core.reason,
     since: core.epochOwned === undefined ? undefined : sources.onlineSince.get(group.id),
     inSync: record?.inSync ?? {},
+    voters: record?.voters.map(({ node }) => node) ?? [],
     resources,
   };
 }
@@ -110,6 +111,7 @@ function unknownGroup(group: GroupConfig): GroupStatus {
     want: undefined,
     reason: 'nothing is known of it on this node yet',
     inSync: {},
+    voters: [],
     resources: [],
   };
 }

@@ -18,7 +18,15 @@ import type {
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../core/registry/acceptor.ts';
 import type { Config } from '../protocol/config.ts';
 import type { FromHeart } from '../protocol/heart-ipc.ts';
-import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
+import type {
+  BootId,
+  Epoch,
+  GroupId,
+  LinkId,
+  NodeId,
+  ResourceId,
+  SeatId,
+} from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
 import { SimMirror } from './sim-mirror.ts';
@@ -43,6 +51,7 @@ export interface NodeWorld {
 
 /** What a power-off leaves: the acceptor's entries and the mirrored data. */
 export interface SimDisk {
+  readonly seat: SeatId;
   readonly entries: Map<GroupId, AcceptorEntry>;
   readonly data: Map<string, { data: number[]; clean: boolean }>;
 }
@@ -116,8 +125,9 @@ export class SimNode {
       leftovers: [],
     });
     const restored = [...options.disk.entries.values()];
-    if (config.witness?.id === id) this.#acceptor = new Acceptor(restored);
-    else this.#core = new NodeCore({ me: id, config, restored });
+    const { seat } = options.disk;
+    if (config.witness?.id === id) this.#acceptor = new Acceptor(seat, restored);
+    else this.#core = new NodeCore({ me: id, config, seat, restored });
   }
 
   get core(): NodeCore | undefined {
@@ -298,6 +308,7 @@ export class SimNode {
       case 'peers':
         return this.#coreStep({ type: 'peers', peers: message.peers });
       case 'lease':
+      case 'support':
         return this.#coreStep(message);
       case 'revoked': {
         if (this.#core !== undefined) return this.#coreStep(message);
@@ -342,7 +353,7 @@ export class SimNode {
       case 'revoke':
         return this.#heartStep({ type: 'revokeAsked', id: effect.id, group: effect.group });
       case 'claim':
-        return this.#heartStep({ type: 'claimed', group: effect.group, epoch: effect.epoch });
+        return this.#heartStep({ ...effect, type: 'claimed' });
       case 'release':
         return this.#heartStep({ type: 'released', group: effect.group });
       case 'action':
@@ -383,11 +394,8 @@ export class SimNode {
 
   #sendTable(): void {
     const acceptor = this.#core?.acceptor ?? must(this.#acceptor, 'every member votes');
-    const records = acceptor.entries().flatMap(({ group, accepted }) => {
-      const record = accepted?.record;
-      return record === undefined ? [] : [{ group, owner: record.owner, epoch: record.epoch }];
-    });
-    this.#heartStep({ type: 'recordsReported', records, after: acceptor.lastRevoked });
+    const { seat, records, after } = acceptor.table();
+    this.#heartStep({ type: 'recordsReported', seat, records, after });
   }
 
   #startMirrors(group: GroupId): void {

@@ -7,7 +7,15 @@ import { assert, must } from '../base/assert.ts';
 import { Prng } from '../base/prng.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
 import type { Config } from '../protocol/config.ts';
-import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
+import type {
+  BootId,
+  Epoch,
+  GroupId,
+  LinkId,
+  NodeId,
+  ResourceId,
+  SeatId,
+} from '../protocol/ids.ts';
 import { EventHeap } from './heap.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import { type NodeWorld, type SimDisk, SimNode } from './sim-node.ts';
@@ -51,7 +59,7 @@ export class World {
     this.options = options;
     this.prng = new Prng(options.seed);
     for (const id of this.members()) {
-      this.#disks.set(id, { entries: new Map(), data: new Map() });
+      this.#disks.set(id, { seat: `${id}-1` as SeatId, entries: new Map(), data: new Map() });
       this.#rates.set(id, 1 + options.drift * (this.prng.float() * 2 - 1));
       this.#failing.set(id, new Set());
     }

@@ -12,6 +12,7 @@ const group = {
   want: 'online',
   reason: 'n1 took over because n2 was lost',
   inSync: { data: ['n1'] },
+  voters: ['n1', 'n2', 'w1'],
   resources: [
     {
       id: 'data',

@@ -13,8 +13,9 @@ import { must } from '../../src/base/assert.ts';
 import { ENGINE_FLAGS } from '../../src/daemon/heart/engine.ts';
 import type { NodeSetup } from '../../src/protocol/config.ts';
 import type { FromHeart, ToHeart } from '../../src/protocol/heart-ipc.ts';
-import type { Epoch, GroupId, NodeId } from '../../src/protocol/ids.ts';
+import type { Epoch, GroupId, NodeId, SeatId } from '../../src/protocol/ids.ts';
 import { decodeLeaseMark } from '../../src/protocol/lease-mark.ts';
+import type { Electorate } from '../../src/protocol/record.ts';
 
 export const WAIT_MS = 20_000;
 const log = createLog({ name: 'test', level: 'silent' });
@@ -22,6 +23,8 @@ const heartProgram = fileURLToPath(new URL('../../src/daemon/heart.ts', import.m
 
 /** The group that all these tests are about. */
 export const G = 'g' as GroupId;
+/** The memory of every acceptor that a test plays. */
+export const SEAT = 'seat' as SeatId;
 
 type Of<T extends FromHeart['type']> = Extract<FromHeart, { type: T }>;
 
@@ -74,7 +77,18 @@ export class HeartNode {
 
   /** The acceptor's table of a node on which all is well. */
   records(owner: NodeId, epoch: Epoch, after?: number): void {
-    this.send({ type: 'records', records: [{ group: G, owner, epoch }], after });
+    this.send({ type: 'records', seat: SEAT, records: [{ group: G, owner, epoch }], after });
+  }
+
+  /** Seeks the lease; without other word, of a majority of all members. */
+  claim(epoch: Epoch, voters: Electorate = this.#everybody()): void {
+    this.send({ type: 'claim', group: G, epoch, electorates: [voters] });
+  }
+
+  #everybody(): Electorate {
+    const { nodes, witness } = this.setup.config;
+    const members = witness === undefined ? nodes : [...nodes, witness];
+    return members.map(({ id }) => ({ node: id, seat: SEAT }));
   }
 
   async next<T extends FromHeart['type']>(

@@ -3,6 +3,7 @@
  * with what belongs to it, then the nodes and their links.
  */
 import type { ClusterStatus, GroupStatus, NodeStatus, ResourceStatus } from '../../protocol/api.ts';
+import type { NodeId } from '../../protocol/ids.ts';
 import type { MirrorPeerStatus } from '../../protocol/mirror-ipc.ts';
 import { localTime, plain } from './event.ts';
 import { bytes, duration, progress } from './figures.ts';
@@ -48,7 +49,16 @@ function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean
     indent: '  ',
     colours,
   });
-  return `${head}${paint('faint', `  ${plain(group.reason)}`)}\n\n${table}`;
+  const members = status.nodes.map(({ id }) => id);
+  const lines = [plain(group.reason), ...votesLine(group, members)];
+  return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
+}
+
+/** Whose votes decide, where that is not everybody. */
+function votesLine({ voters }: GroupStatus, members: readonly NodeId[]): readonly string[] {
+  const without = members.filter((member) => !voters.includes(member));
+  if (voters.length === 0 || without.length === 0) return [];
+  return [`votes: ${voters.join(', ')}; without ${without.join(', ')}`];
 }
 
 /** The state, and what is wanted where that differs. */

@@ -12,13 +12,14 @@ import { expect, test } from 'vitest';
 import { must } from '../../base/assert.ts';
 import { Prng } from '../../base/prng.ts';
 import { type Instant, instant } from '../../base/time.ts';
-import type { BootId, Epoch, GroupId, LinkId, NodeId } from '../../protocol/ids.ts';
+import type { BootId, Epoch, GroupId, LinkId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../../protocol/packet.ts';
 import { HeartCore } from './heart-core.ts';
 import type { HeartEffect, HeartEvent, HeartOptions } from './heart-types.ts';
 
 const G = 'g' as GroupId;
 const LAN = 'lan' as LinkId;
+const SEAT = 'seat' as SeatId;
 const DRIFT = 0.01;
 const LEASE_MS = 300;
 const timing = {
@@ -185,7 +186,8 @@ class World {
 
   table(member: Member): void {
     const records = [{ group: G, ...(member.writing ?? member.vote) }];
-    this.step(member, { type: 'recordsReported', records, after: member.doneRevoke });
+    const after = member.doneRevoke;
+    this.step(member, { type: 'recordsReported', seat: SEAT, records, after });
   }
 
   /** A proposal reaches the voter's control. */
@@ -222,8 +224,12 @@ class World {
     member.writing = undefined;
     member.vote = vote;
     this.table(member);
-    if (vote.owner === member.id)
-      this.step(member, { type: 'claimed', group: G, epoch: vote.epoch });
+    if (vote.owner === member.id) this.claim(member, vote.epoch);
+  }
+
+  claim(member: Member, epoch: Epoch): void {
+    const electorates = [this.members.map(({ id }) => ({ node: id, seat: SEAT }))];
+    this.step(member, { type: 'claimed', group: G, epoch, electorates });
   }
 
   propose(owner: Member, proposer: Member): void {
@@ -286,7 +292,7 @@ class World {
   /** A control that was restarted claims what it finds in its table. */
   claimOwn(member: Member): void {
     if (member.vote.owner !== member.id) return;
-    this.step(member, { type: 'claimed', group: G, epoch: member.vote.epoch });
+    this.claim(member, member.vote.epoch);
   }
 
   check(): void {

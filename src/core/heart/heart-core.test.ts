@@ -2,13 +2,24 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { instant } from '../../base/time.ts';
 import type { FromHeart, WantedAddress } from '../../protocol/heart-ipc.ts';
-import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type {
+  BootId,
+  Epoch,
+  GroupId,
+  LinkId,
+  NodeId,
+  ResourceId,
+  SeatId,
+} from '../../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../../protocol/packet.ts';
+import type { Electorate } from '../../protocol/record.ts';
 import { HeartCore } from './heart-core.ts';
 import type { HeartEffect, HeartEvent, HeartOptions } from './heart-types.ts';
 import { VOID } from './leases.ts';
 
 const [A, B, W] = ['a', 'b', 'w'] as NodeId[] as [NodeId, NodeId, NodeId];
+const SEAT = 'seat' as SeatId;
+const ALL: Electorate = [A, B, W].map((node) => ({ node, seat: SEAT }));
 const [LAN, CABLE] = ['lan', 'cable'] as LinkId[] as [LinkId, LinkId];
 const G = 'g' as GroupId;
 const E1 = 1 as Epoch;
@@ -62,8 +73,9 @@ function at(now: number, event: Untimed): readonly HeartEffect[] {
 
 const pass = (now: number): readonly HeartEffect[] => at(now, { type: 'timePassed' });
 const records = (now: number, owner: NodeId, epoch: Epoch, after?: number) =>
-  at(now, { type: 'recordsReported', records: [{ group: G, owner, epoch }], after });
-const claim = (now: number, epoch: Epoch) => at(now, { type: 'claimed', group: G, epoch });
+  at(now, { type: 'recordsReported', seat: SEAT, records: [{ group: G, owner, epoch }], after });
+const claim = (now: number, epoch: Epoch, electorates: readonly Electorate[] = [ALL]) =>
+  at(now, { type: 'claimed', group: G, epoch, electorates });
 const hear = (now: number, from: NodeId, body: HeartbeatBody | AnswerBody, boot = BOOT) =>
   at(now, { type: 'heard', from, boot, link: LAN, body });
 
@@ -75,9 +87,10 @@ function roundOf(effects: readonly HeartEffect[]): number {
   return Math.max(...rounds);
 }
 
-const upheld = (round: number, epoch = E1): AnswerBody => ({
+const upheld = (round: number, epoch = E1, seat = SEAT): AnswerBody => ({
   kind: 'answer',
   round,
+  seat,
   promises: [{ group: G, epoch }],
   behind: [],
   ahead: [],
@@ -288,7 +301,8 @@ test.each([
   const ids = Array.from({ length: count }, (_, i) => `n${i}` as NodeId);
   core = make(ids[0] as NodeId, { members: ids.map((id) => ({ id, links: [LAN] })) });
   records(START, ids[0] as NodeId, E1);
-  const effects = [...claim(START + 400, E1)];
+  const voters = ids.map((node) => ({ node, seat: SEAT }));
+  const effects = [...claim(START + 400, E1, [voters])];
   const round = count === 1 ? 1 : roundOf(effects);
   let needed = 1;
   for (const id of ids.slice(1)) {
@@ -298,6 +312,46 @@ test.each([
   }
   expect(needed).toBe(majority);
   expect(marks(effects).at(-1)).toBe(START + 700);
+});
+
+describe('electorates', () => {
+  const LATER = START + 400;
+  beforeEach(() => void records(START, A, E1));
+  const only = (...nodes: readonly NodeId[]): Electorate =>
+    ALL.filter((v) => nodes.includes(v.node));
+
+  test('a lease needs a majority of each', () => {
+    const round = roundOf(claim(LATER, E1, [ALL, only(W)]));
+    expect(marks(hear(LATER + 5, B, upheld(round)))).toEqual([]);
+    expect(marks(hear(LATER + 6, W, upheld(round)))).toEqual([LATER + 300]);
+  });
+
+  test('a promise of another memory than the one that was voted in counts for nothing', () => {
+    const round = roundOf(claim(LATER, E1, [only(B)]));
+    const stranger = 'new' as SeatId;
+    expect(marks(hear(LATER + 5, B, upheld(round, E1, stranger)))).toEqual([]);
+    const renamed = [{ node: B, seat: stranger }];
+    expect(marks(claim(LATER + 10, E1, [renamed]))).toEqual([LATER + 300]);
+  });
+
+  test('other electorates count from the moment on that they are named', () => {
+    const round = roundOf(claim(LATER, E1));
+    hear(LATER + 5, B, upheld(round));
+    const effects = claim(LATER + 10, E1, [ALL, only(W)]);
+    expect(marks(effects)).toEqual([-1]);
+    expect(reports(effects, 'lease')[0]).toMatchObject({ held: false });
+    expect(reports(effects, 'lease')[0]?.reason).toContain('0 of 1 voters uphold it');
+    expect(marks(claim(LATER + 20, E1, [only(A)]))).toEqual([LATER + 310]);
+  });
+
+  test('who upholds the claim is told on every change, voter or not', () => {
+    const effects = claim(LATER, E1, [only(A)]);
+    expect(reports(effects, 'support').map(({ by }) => by)).toEqual([only(A)]);
+    const heard = hear(LATER + 5, W, upheld(roundOf(effects)));
+    expect(reports(heard, 'support').map(({ by }) => by)).toEqual([only(A, W)]);
+    for (let now = LATER + 50; now < LATER + 300; now += 50) pass(now);
+    expect(reports(pass(LATER + 301), 'support').map(({ by }) => by)).toEqual([only(A)]);
+  });
 });
 
 describe('voter', () => {
@@ -325,7 +379,7 @@ describe('voter', () => {
   test('says nothing of groups before control told the table; then those that it lacks', () => {
     const silent = { promises: [], behind: [], ahead: [] };
     expect(answers(hear(QUIET, B, beat(1, E1)))[0]).toMatchObject(silent);
-    at(QUIET, { type: 'recordsReported', records: [], after: undefined });
+    at(QUIET, { type: 'recordsReported', seat: SEAT, records: [], after: undefined });
     expect(answers(hear(QUIET, B, beat(2, E1)))[0]).toMatchObject({ behind: [G] });
   });
 

@@ -49,10 +49,7 @@ export class HeartCore {
     this.#options = options;
     this.#detector = new Detector(options);
     this.#promises = new Promises(timing, startedAt);
-    this.#leases = new Leases(
-      timing.leaseMs,
-      options.members.map((member) => member.id),
-    );
+    this.#leases = new Leases(timing.leaseMs);
     this.#addresses = new Addresses({
       lifeSeconds: timing.addressLifeSeconds,
       startedAt,
@@ -106,9 +103,9 @@ export class HeartCore {
       case 'controlConnected':
         return this.#promises.controlConnected();
       case 'recordsReported':
-        return this.#promises.report(event.records, event.after);
+        return this.#promises.report(event.seat, event.records, event.after);
       case 'claimed':
-        return this.#claim(event.group, event.epoch, now);
+        return this.#claim(event, now);
       case 'released':
         return this.#release(event.group, now);
       case 'revokeAsked':
@@ -146,7 +143,9 @@ export class HeartCore {
     const sentAt = this.#leases.sentAt(body.round);
     if (sentAt === undefined) return;
     this.#detector.measured(from, link, now - sentAt);
-    this.#leases.upheld(from, body.round, body.promises);
+    if (body.seat !== undefined) {
+      this.#leases.upheld({ node: from, seat: body.seat }, body.round, body.promises);
+    }
     const claimed = new Map(this.#leases.claims().map(({ group, epoch }) => [group, epoch]));
     for (const group of body.behind) {
       if (claimed.has(group)) this.#notice({ type: 'behind', node: from, group }, now);
@@ -166,8 +165,9 @@ export class HeartCore {
     this.#report(message);
   }
 
-  #claim(group: GroupId, epoch: Epoch, now: Instant): void {
-    if (this.#stopped || !this.#leases.claim(group, epoch)) return;
+  #claim(claim: Extract<HeartEvent, { type: 'claimed' }>, now: Instant): void {
+    const { group, epoch, electorates } = claim;
+    if (this.#stopped || !this.#leases.claim(group, epoch, electorates)) return;
     this.#forgetNotices(group);
     this.#voidMark(group, epoch);
     this.#reviewAuthority(now);
@@ -228,6 +228,7 @@ export class HeartCore {
   }
 
   #leaseChanged(change: LeaseChange): void {
+    if (change.type === 'support') return this.#report(change);
     const { type, group, epoch } = change;
     if (type !== 'lost') {
       const validUntil = this.#leases.validUntil(group, epoch);
@@ -253,7 +254,9 @@ export class HeartCore {
     const claims = this.#leases.claims();
     const round = this.#leases.startRound(now);
     const own = this.#promises.answer({ from: self, boot, round, claims }, now);
-    this.#leases.upheld(self, round, own.promises);
+    if (own.seat !== undefined) {
+      this.#leases.upheld({ node: self, seat: own.seat }, round, own.promises);
+    }
     for (const group of own.behind) this.#notice({ type: 'behind', node: self, group }, now);
     for (const newer of own.ahead) this.#notice({ type: 'ahead', node: self, ...newer }, now);
     this.#reviewAuthority(now);
@@ -282,6 +285,7 @@ export class HeartCore {
       const held = this.#leases.holds(group, epoch, now);
       const reason = held ? 'held since before this client came' : 'not gained yet';
       this.#report({ type: 'lease', group, epoch, held, reason });
+      this.#report({ type: 'support', group, epoch, by: this.#leases.support(group) });
     }
     this.#effects.push(...this.#addresses.report());
   }

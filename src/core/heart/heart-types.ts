@@ -2,8 +2,17 @@
 import type { Instant } from '../../base/time.ts';
 import type { Timing } from '../../protocol/config.ts';
 import type { FromHeart, WantedAddress } from '../../protocol/heart-ipc.ts';
-import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type {
+  BootId,
+  Epoch,
+  GroupId,
+  LinkId,
+  NodeId,
+  ResourceId,
+  SeatId,
+} from '../../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../../protocol/packet.ts';
+import type { Electorate } from '../../protocol/record.ts';
 
 export interface HeartMember {
   readonly id: NodeId;
@@ -49,10 +58,17 @@ export type HeartEvent = { readonly now: Instant } & (
   | { readonly type: 'controlConnected' }
   | {
       readonly type: 'recordsReported';
+      readonly seat: SeatId;
       readonly records: readonly GroupRecord[];
       readonly after: number | undefined;
     }
-  | { readonly type: 'claimed'; readonly group: GroupId; readonly epoch: Epoch }
+  /** A lease needs a majority of each of these. Again with others: they count from now on. */
+  | {
+      readonly type: 'claimed';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly electorates: readonly Electorate[];
+    }
   | { readonly type: 'released'; readonly group: GroupId }
   | { readonly type: 'revokeAsked'; readonly id: number; readonly group: GroupId }
   | {

@@ -1,15 +1,18 @@
 /**
- * The owner's side of leases: which groups this node claims, and until when a majority of voters
- * upholds each claim.
+ * The owner's side of leases: which groups this node claims, and until when a majority of the
+ * voters of each of its electorates upholds each claim.
  *
  * A voter's promise counts for `leaseMs` from the *sending* of the heartbeat that it answered; the
  * lease lives while promises of a majority of voters live. So it is over on this clock before any
- * of those voters may vote for somebody else on its own, however late the answers came.
+ * of those voters may vote for somebody else on its own, however late the answers came. A promise
+ * counts for the memory (seat) that gave it.
  */
-import { assert } from '../../base/assert.ts';
-import { type Instant, NEVER, plus } from '../../base/time.ts';
-import type { Epoch, GroupId, NodeId } from '../../protocol/ids.ts';
+import { must } from '../../base/assert.ts';
+import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
+import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { Claim } from '../../protocol/packet.ts';
+import type { Electorate, Voter } from '../../protocol/record.ts';
+import { electorate, majorityOf, sameVoters } from '../registry/electorate.ts';
 
 /** Rounds of which the time of sending is remembered; older ones no longer count anyway. */
 const ROUNDS_MAX = 256;
@@ -20,8 +23,11 @@ interface Claimed {
   readonly epoch: Epoch;
   /** Answers to earlier rounds belong to an earlier claim. */
   readonly firstRound: number;
-  /** Per voter, when the latest heartbeat was sent that it answered with its promise. */
-  readonly upheldSince: Map<NodeId, Instant>;
+  electorates: readonly Electorate[];
+  /** Per member, when the latest heartbeat was sent that it answered with its promise. */
+  readonly upheld: Map<NodeId, { readonly seat: SeatId; readonly since: Instant }>;
+  /** Who upheld it at the last review. */
+  support: Electorate;
   held: boolean;
   markedUntil: Instant;
 }
@@ -33,35 +39,41 @@ export type LeaseChange =
       readonly epoch: Epoch;
       readonly reason: string;
     }
-  | { readonly type: 'renewed'; readonly group: GroupId; readonly epoch: Epoch };
+  | { readonly type: 'renewed'; readonly group: GroupId; readonly epoch: Epoch }
+  | {
+      readonly type: 'support';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly by: Electorate;
+    };
 
 export class Leases {
   readonly #leaseMs: number;
-  readonly #voters: readonly NodeId[];
   readonly #claims = new Map<GroupId, Claimed>();
   readonly #sentAt = new Map<number, Instant>();
   #round = 0;
 
-  constructor(leaseMs: number, voters: readonly NodeId[]) {
+  constructor(leaseMs: number) {
     this.#leaseMs = leaseMs;
-    this.#voters = voters;
-  }
-
-  get majority(): number {
-    return Math.floor(this.#voters.length / 2) + 1;
   }
 
   claims(): readonly Claim[] {
     return [...this.#claims].map(([group, { epoch }]) => ({ group, epoch }));
   }
 
-  /** False when the same claim is there already. */
-  claim(group: GroupId, epoch: Epoch): boolean {
-    if (this.#claims.get(group)?.epoch === epoch) return false;
+  /** False when the same claim is there already; its electorates are those given now. */
+  claim(group: GroupId, epoch: Epoch, electorates: readonly Electorate[]): boolean {
+    const present = this.#claims.get(group);
+    if (present?.epoch === epoch) {
+      present.electorates = electorates;
+      return false;
+    }
     this.#claims.set(group, {
       epoch,
       firstRound: this.#round + 1,
-      upheldSince: new Map(),
+      electorates,
+      upheld: new Map(),
+      support: [],
       held: false,
       markedUntil: VOID,
     });
@@ -87,23 +99,24 @@ export class Leases {
     return this.#sentAt.get(round);
   }
 
-  /** A voter answered that round with these promises. */
-  upheld(voter: NodeId, round: number, promises: readonly Claim[]): void {
+  /** A member answered that round with these promises. */
+  upheld({ node, seat }: Voter, round: number, promises: readonly Claim[]): void {
     const sentAt = this.#sentAt.get(round);
-    if (sentAt === undefined || !this.#voters.includes(voter)) return;
+    if (sentAt === undefined) return;
     for (const promise of promises) {
       const claimed = this.#claims.get(promise.group);
       if (claimed === undefined || claimed.epoch !== promise.epoch) continue;
       if (round < claimed.firstRound) continue;
-      const since = claimed.upheldSince.get(voter);
-      if (since === undefined || since < sentAt) claimed.upheldSince.set(voter, sentAt);
+      const known = claimed.upheld.get(node);
+      const newer = known === undefined || known.seat !== seat || known.since < sentAt;
+      if (newer) claimed.upheld.set(node, { seat, since: sentAt });
     }
   }
 
   /** Nothing that was answered so far counts. */
   forget(): void {
     this.#sentAt.clear();
-    for (const claimed of this.#claims.values()) claimed.upheldSince.clear();
+    for (const claimed of this.#claims.values()) claimed.upheld.clear();
   }
 
   /** When the lease for exactly this epoch ends; {@link VOID} without one. */
@@ -115,6 +128,11 @@ export class Leases {
   holds(group: GroupId, epoch: Epoch, now: Instant): boolean {
     const claimed = this.#claims.get(group);
     return claimed?.epoch === epoch && claimed.held && now < this.#validUntil(claimed);
+  }
+
+  /** Who upheld the claim at the last review. */
+  support(group: GroupId): Electorate {
+    return this.#claims.get(group)?.support ?? [];
   }
 
   /** What changed since the last review. */
@@ -133,6 +151,11 @@ export class Leases {
         claimed.markedUntil = until;
         changes.push({ type: 'renewed', group, epoch });
       }
+      const by = this.#support(claimed, now);
+      if (!sameVoters(by, claimed.support)) {
+        claimed.support = by;
+        changes.push({ type: 'support', group, epoch, by });
+      }
     }
     return changes;
   }
@@ -142,27 +165,47 @@ export class Leases {
     for (const claimed of this.#claims.values()) {
       const until = this.#validUntil(claimed);
       if (claimed.held && until < next) next = until;
+      for (const { node } of claimed.support) {
+        const ends = plus(claimed.upheld.get(node)?.since ?? VOID, this.#leaseMs);
+        if (ends < next) next = ends;
+      }
     }
     return next;
   }
 
+  #support(claimed: Claimed, now: Instant): Electorate {
+    const alive = [...claimed.upheld].filter(([, { since }]) => now < since + this.#leaseMs);
+    return electorate(alive.map(([node, { seat }]) => ({ node, seat })));
+  }
+
   #validUntil(claimed: Claimed): Instant {
-    const latest = [...claimed.upheldSince.values()].sort((a, b) => b - a);
-    assert(latest.length <= this.#voters.length, 'only voters uphold claims');
-    const decisive = latest[this.majority - 1];
+    return earliest(claimed.electorates.map((voters) => this.#upheldUntil(claimed, voters)));
+  }
+
+  #upheldUntil(claimed: Claimed, voters: Electorate): Instant {
+    const since = voters.flatMap(({ node, seat }) => {
+      const upheld = claimed.upheld.get(node);
+      return upheld?.seat === seat ? [upheld.since] : [];
+    });
+    const decisive = since.sort((a, b) => b - a)[majorityOf(voters) - 1];
     return decisive === undefined ? VOID : plus(decisive, this.#leaseMs);
   }
 
+  /** Of the electorate that upholds it least. */
   #reason(claimed: Claimed, now: Instant): string {
-    const upholding = this.#voters.filter((voter) => {
-      const since = claimed.upheldSince.get(voter);
-      return since !== undefined && now < since + this.#leaseMs;
-    });
-    const missing = this.#voters.filter((voter) => !upholding.includes(voter));
-    const count = `${upholding.length} of ${this.#voters.length} voters uphold it`;
-    const need = `${this.majority} needed`;
-    const names = upholding.length === 0 ? '' : `: ${upholding.join(', ')}`;
+    const [voters] = claimed.electorates.toSorted(
+      (a, b) => this.#upheldUntil(claimed, a) - this.#upheldUntil(claimed, b),
+    );
+    const all = must(voters, 'a claim has an electorate');
+    const upholding = this.#support(claimed, now).filter((voter) =>
+      all.some(({ node, seat }) => voter.node === node && voter.seat === seat),
+    );
+    const names = upholding.map(({ node }) => node);
+    const missing = all.flatMap(({ node }) => (names.includes(node) ? [] : [node]));
+    const count = `${names.length} of ${all.length} voters uphold it`;
+    const need = `${majorityOf(all)} needed`;
+    const who = names.length === 0 ? '' : `: ${names.join(', ')}`;
     const without = missing.length === 0 ? '' : `; without ${missing.join(', ')}`;
-    return `${count}${names} (${need}${without})`;
+    return `${count}${who} (${need}${without})`;
   }
 }

@@ -11,7 +11,7 @@
  */
 import { type Instant, plus } from '../../base/time.ts';
 import type { Timing } from '../../protocol/config.ts';
-import type { BootId, Epoch, GroupId, NodeId } from '../../protocol/ids.ts';
+import type { BootId, Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { AnswerBody, Claim } from '../../protocol/packet.ts';
 import type { GroupRecord } from './heart-types.ts';
 
@@ -41,6 +41,7 @@ export class Promises {
   #quietUntil: Instant;
   /** Undefined until control reported its table for the first time. */
   #records: ReadonlyMap<GroupId, GroupRecord> | undefined;
+  #seat: SeatId | undefined;
   readonly #promised = new Map<GroupId, Promised>();
   /** Groups whose owner may be replaced by a vote at any moment, with the id of the question. */
   readonly #revoked = new Map<GroupId, number>();
@@ -66,7 +67,8 @@ export class Promises {
    * the table names another owner, or when control is a new one. A mere repetition of the table
    * does not end it: it may have been sent before the answer arrived.
    */
-  report(records: readonly GroupRecord[], after: number | undefined): void {
+  report(seat: SeatId, records: readonly GroupRecord[], after: number | undefined): void {
+    this.#seat = seat;
     const table = new Map(records.map((record) => [record.group, record]));
     for (const [group, id] of this.#revoked) {
       const moved = this.#records?.get(group)?.owner !== table.get(group)?.owner;
@@ -95,7 +97,7 @@ export class Promises {
         promises.push(claim);
       }
     }
-    return { round: beat.round, promises, behind, ahead };
+    return { round: beat.round, seat: this.#seat, promises, behind, ahead };
   }
 
   revoke(id: number, group: GroupId, now: Instant): RevokeAnswer {

@@ -12,7 +12,9 @@ import { must } from '../../base/assert.ts';
 import type { Instant } from '../../base/time.ts';
 import type { NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { majorityOf } from '../registry/electorate.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
+import type { RecordChange } from '../registry/record-change.ts';
 import type { GroupContext, Moves } from './group-context.ts';
 
 export class Departure {
@@ -132,6 +134,27 @@ export class Departure {
   #transfer(record: OwnershipRecord, now: Instant): void {
     const to = must(this.#handTo, 'a hand-over has a target');
     this.#context.phase = 'handing';
+    const first = this.#votersFor(record, to);
+    if (first !== undefined) return this.#context.propose('voters', first, now);
     this.#context.propose('transfer', { type: 'transfer', to, epoch: record.epoch }, now);
+  }
+
+  /**
+   * The vote that has to come before the hand-over, when the next owner could not do without this
+   * node. Nothing runs any more, so no lease stands in the way of it.
+   */
+  #votersFor(record: OwnershipRecord, to: NodeId): RecordChange | undefined {
+    const { me, voters } = this.#context;
+    const next = voters.voter(to);
+    if (to === me) return undefined;
+    if (record.formerVoters !== undefined) return voters.step(record, undefined);
+    const others = record.voters.filter(({ node }) => node !== me);
+    const enough = others.length >= majorityOf(record.voters);
+    return enough || next === undefined ? undefined : voters.step(record, [next]);
+  }
+
+  votersSettled(outcome: ProposalOutcome, now: Instant): void {
+    if (outcome.type === 'chosen') return this.#transfer(outcome.record, now);
+    this.transferSettled(outcome, now);
   }
 }

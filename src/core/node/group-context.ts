@@ -18,6 +18,7 @@ import { MirrorOrders } from './mirror-orders.ts';
 import { PeerView } from './peer-view.ts';
 import { type Proposal, Proposals, type ProposalsEffect } from './proposals.ts';
 import { Voice } from './voice.ts';
+import { VoterKeeper } from './voter-keeper.ts';
 
 export type GroupPhase =
   | 'probing'
@@ -35,7 +36,6 @@ export interface GroupCoreOptions {
   readonly me: NodeId;
   readonly group: GroupConfig;
   readonly timing: Timing;
-  readonly voters: readonly NodeId[];
   readonly members: readonly NodeId[];
   /** The acceptor's view, for ballots and for a first guess of the record. */
   readonly promised: () => Ballot | undefined;
@@ -43,7 +43,7 @@ export interface GroupCoreOptions {
 }
 
 /** What a vote of this node is for. */
-export type Purpose = 'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want';
+export type Purpose = 'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want' | 'voters';
 
 /** Ways from one phase to another that belong to a part other than the one that takes them. */
 export interface Moves {
@@ -82,6 +82,7 @@ export class GroupContext {
   readonly mirrors: MirrorOrders;
   readonly peers: PeerView;
   readonly engine: GroupEngine;
+  readonly voters: VoterKeeper;
   readonly #votes: Proposals<Purpose>;
   readonly #handlers: GroupHandlers;
   phase: GroupPhase = 'probing';
@@ -103,7 +104,7 @@ export class GroupContext {
   constructor(options: GroupCoreOptions, handlers: GroupHandlers) {
     this.options = options;
     this.#handlers = handlers;
-    const { me, group, voters, members } = options;
+    const { me, group, timing, members } = options;
     this.id = group.id;
     this.me = me;
     const others = members.filter((member) => member !== me);
@@ -114,8 +115,10 @@ export class GroupContext {
     });
     this.peers = new PeerView(group.id, members);
     this.engine = new GroupEngine(group, () => this.leaseHeld);
-    const rank = voters.indexOf(me);
-    this.#votes = new Proposals({ me, group: group.id, voters, rank }, options.promised);
+    const rank = members.indexOf(me);
+    this.#votes = new Proposals({ me, group: group.id, members, rank }, options.promised);
+    const leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
+    this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs });
   }
 
   /** The epoch at which resources may run here; undefined while this node is not the owner. */

@@ -7,7 +7,7 @@ import { must } from '../../base/assert.ts';
 import { type Instant, instant } from '../../base/time.ts';
 import type { GroupConfig, ResourceConfig, Timing } from '../../protocol/config.ts';
 import type { PeerReport, PeerState } from '../../protocol/heart-ipc.ts';
-import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { Epoch, GroupId, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
 import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import type { Observation } from '../group/engine.ts';
 import { Acceptor } from '../registry/acceptor.ts';
@@ -18,6 +18,7 @@ type Untimed<E> = E extends { readonly now: Instant } ? Omit<E, 'now'> : never;
 
 const GROUP = 'db' as GroupId;
 const [N1, N2, W1] = ['n1', 'n2', 'w1'] as [NodeId, NodeId, NodeId];
+const SEAT = 'seat' as SeatId;
 const [DATA, PROGRAM] = ['data', 'program'] as [ResourceId, ResourceId];
 
 const TIMING: Timing = {
@@ -43,9 +44,14 @@ function config(): GroupConfig {
   return { id: GROUP, nodes: [N1, N2], resources };
 }
 
-function record(owner: NodeId, epoch: number, given: Partial<OwnershipRecord> = {}) {
+function record(
+  owner: NodeId,
+  epoch: number,
+  given: Partial<OwnershipRecord> = {},
+): OwnershipRecord {
   const inSync = { [DATA]: [N1, N2] } as unknown as OwnershipRecord['inSync'];
-  return { owner, epoch: epoch as Epoch, inSync, want: 'online' as const, ...given };
+  const voters = [N1, N2, W1].map((node) => ({ node, seat: SEAT }));
+  return { owner, epoch: epoch as Epoch, inSync, want: 'online' as const, voters, ...given };
 }
 
 /** The core of n1; n2 and w1 only vote. Everything that is started starts, until told otherwise. */
@@ -69,7 +75,7 @@ class Bench {
     const ballot = { counter: 1, node: N1 };
     for (const voter of [N1, N2, W1]) {
       const entry = { group: GROUP, promised: ballot, accepted: { ballot, record: present } };
-      this.acceptors.set(voter, new Acceptor(present === undefined ? [] : [entry]));
+      this.acceptors.set(voter, new Acceptor(SEAT, present === undefined ? [] : [entry]));
     }
     const voters = [N1, N2, W1];
     const own = must(this.acceptors.get(N1), 'n1 votes');
@@ -77,7 +83,6 @@ class Bench {
       me: N1,
       group: config(),
       timing: TIMING,
-      voters,
       members: voters,
       promised: () => own.entry(GROUP)?.promised,
       accepted: () => own.entry(GROUP)?.accepted?.record,
@@ -120,7 +125,7 @@ class Bench {
     const ballot = { counter: this.#ballots, node: N2 };
     for (const voter of [N2, W1]) {
       const entry = { group: GROUP, promised: ballot, accepted: { ballot, record: written } };
-      this.acceptors.set(voter, new Acceptor([entry]));
+      this.acceptors.set(voter, new Acceptor(SEAT, [entry]));
     }
   }
 

@@ -142,6 +142,8 @@ export class GroupCore {
         return this.#peersReported(event.peers, now);
       case 'lease':
         return this.#owner.leaseReported(event.epoch, event.held, event.reason, now);
+      case 'support':
+        return this.#owner.supported(event.epoch, event.by, now);
       case 'recordDiffers':
         return this.#owner.recordDiffers(now);
       case 'registryMessage':

@@ -8,6 +8,7 @@ import { unreachable } from '../../base/assert.ts';
 import type { Instant } from '../../base/time.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
+import type { RecordChange } from '../registry/record-change.ts';
 import type { Candidate } from './candidate.ts';
 import type { Departure } from './departure.ts';
 import type { GroupContext, Moves, Purpose } from './group-context.ts';
@@ -41,6 +42,7 @@ export class Learning {
     const before = context.record;
     const owned = context.epochOwned;
     if (outcome.type === 'empty') context.knownEmpty = true;
+    if (outcome.type === 'chosen') context.voters.chosen(outcome.record);
     this.#take(outcome);
     const { record } = context;
     const overtaken = owned !== undefined && record !== undefined && record.epoch > owned;
@@ -59,11 +61,19 @@ export class Learning {
         return departure.transferSettled(outcome, now);
       case 'copy':
         return owner.copySettled(proposal.change, outcome, now);
+      case 'voters':
+        return this.#votersSettled(proposal.change, outcome, now);
       case 'want':
         return requests.wantSettled(proposal.change, outcome, now);
       default:
         return unreachable(proposal.purpose);
     }
+  }
+
+  #votersSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
+    const { departure, owner } = this.#parts;
+    if (this.#context.phase === 'handing') return departure.votersSettled(outcome, now);
+    owner.votersSettled(change, outcome, now);
   }
 
   /** Another member says what was decided. */
@@ -114,6 +124,9 @@ export class Learning {
   #learned(before: OwnershipRecord | undefined, outcome: ProposalOutcome, now: Instant): void {
     const { phase, record } = this.#context;
     const { candidate } = this.#parts;
+    if (phase === 'probing' && outcome.type === 'noQuorum') {
+      this.#context.reason = `who owns the group is not known yet: ${outcome.why}`;
+    }
     if (phase === 'claiming') return candidate.doubtSettled(before, outcome, now);
     if (record === undefined || record.epoch === before?.epoch) return;
     if (phase === 'waiting' && before !== undefined) {

@@ -8,7 +8,7 @@
  */
 import { type Instant, earliest } from '../../base/time.ts';
 import type { Config } from '../../protocol/config.ts';
-import type { GroupId, NodeId } from '../../protocol/ids.ts';
+import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { RegistryMessage } from '../../protocol/record.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../registry/acceptor.ts';
 import { GroupCore } from './group-core.ts';
@@ -19,6 +19,8 @@ export interface NodeCoreOptions {
   readonly config: Config;
   /** What the acceptor had on stable storage when the process started. */
   readonly restored: Iterable<AcceptorEntry>;
+  /** The identity of that storage. */
+  readonly seat: SeatId;
 }
 
 export class NodeCore {
@@ -27,14 +29,13 @@ export class NodeCore {
 
   constructor(options: NodeCoreOptions) {
     const { me, config } = options;
-    this.#acceptor = new Acceptor(options.restored);
+    this.#acceptor = new Acceptor(options.seat, options.restored);
     const members = membersOf(config);
     for (const group of [...config.groups].sort((a, b) => (a.id < b.id ? -1 : 1))) {
       const core = new GroupCore({
         me,
         group,
         timing: config.timing,
-        voters: members,
         members,
         promised: () => this.#acceptor.entry(group.id)?.promised,
         accepted: () => this.#acceptor.entry(group.id)?.accepted?.record,

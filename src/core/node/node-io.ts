@@ -12,7 +12,7 @@ import type { Instant } from '../../base/time.ts';
 import type { EventDraft } from '../../protocol/event.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
-import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { Electorate, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import type { ActionName, ActionResult, EngineAction, Observation } from '../group/engine.ts';
 import type { AcceptorEntry } from '../registry/acceptor.ts';
 
@@ -64,6 +64,13 @@ export type CoreEvent = { readonly now: Instant } & (
       readonly epoch: Epoch;
       readonly held: boolean;
       readonly reason: string;
+    }
+  /** Who upholds the claim at present. */
+  | {
+      readonly type: 'support';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly by: Electorate;
     }
   /** A voter's record of a claimed group is behind or ahead of the claim. */
   | { readonly type: 'recordDiffers'; readonly node: NodeId; readonly group: GroupId }
@@ -132,7 +139,12 @@ export type Effect =
     }
   /** Tell the heart what the acceptor accepted, for all groups. */
   | { readonly type: 'records'; readonly after: number | undefined }
-  | { readonly type: 'claim'; readonly group: GroupId; readonly epoch: Epoch }
+  | {
+      readonly type: 'claim';
+      readonly group: GroupId;
+      readonly epoch: Epoch;
+      readonly electorates: readonly Electorate[];
+    }
   | { readonly type: 'release'; readonly group: GroupId }
   | EngineAction
   | { readonly type: 'probe'; readonly group: GroupId }

@@ -12,7 +12,7 @@
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { Epoch, ResourceId } from '../../protocol/ids.ts';
-import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
 import type { Observation } from '../group/engine.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -33,6 +33,8 @@ export class Owner {
   #suspendedAt: Instant = NEVER;
   #gaveUpAt: Instant = NEVER;
   #refreshedAt = 0 as Instant;
+  /** What the heart last said of the support for a claim. */
+  #support: { readonly epoch: Epoch; readonly by: Electorate } | undefined;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -41,12 +43,13 @@ export class Owner {
   }
 
   nextWakeAt(now: Instant): Instant {
-    const { engine, epochOwned, leaseHeld, options, peers, phase } = this.#context;
+    const { engine, epochOwned, leaseHeld, options, peers, phase, record, voters } = this.#context;
     if (epochOwned === undefined) return NEVER;
     const graceEndsAt = plus(this.#suspendedAt, options.timing.suspendGraceMs);
     return earliest([
       this.#copies.nextWakeAt(now),
       phase === 'suspended' ? graceEndsAt : NEVER,
+      phase === 'owning' && leaseHeld ? voters.nextWakeAt(record, now) : NEVER,
       phase === 'owning' ? this.#gaveUpAt : NEVER,
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
@@ -66,7 +69,9 @@ export class Owner {
     context.retryAt = NEVER;
     context.mirrors.forget();
     this.#copies.reset();
-    this.#claim();
+    context.voters.begin(now);
+    if (this.#support?.epoch === record.epoch) context.voters.supported(this.#support.by, now);
+    this.#claim(now);
     context.announce(record, now);
     context.engineDid(context.engine.start(record.epoch, now), now);
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
@@ -77,6 +82,7 @@ export class Owner {
     const record = must(context.record, 'an owner has a record');
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
     this.advanceCopies(record, now);
+    this.#advanceVoters(record, now);
     if (!context.leaseHeld && now >= this.#leaseDueAt()) {
       const { heartConnected } = context.peers;
       const why = heartConnected ? 'no majority of voters answers' : 'the heart does not answer';
@@ -123,7 +129,7 @@ export class Owner {
   heartConnected(now: Instant): void {
     this.#context.peers.heartConnected = true;
     this.#leaseUnknown(now);
-    this.#claim();
+    this.#claim(now);
   }
 
   /** The marks that it left end by themselves; so does this node's authority. */
@@ -138,9 +144,50 @@ export class Owner {
     this.#leaseSoughtAt = now;
   }
 
-  #claim(): void {
-    const { epochOwned, id, voice } = this.#context;
-    if (epochOwned !== undefined) voice.emit({ type: 'claim', group: id, epoch: epochOwned });
+  #claim(now: Instant): void {
+    const { epochOwned, record, voters } = this.#context;
+    if (epochOwned === undefined || record === undefined) return;
+    voters.toCount(record, now);
+    this.#tellClaim();
+  }
+
+  #tellClaim(): void {
+    const { epochOwned: epoch, id, voice, voters } = this.#context;
+    if (epoch === undefined) return;
+    voice.emit({ type: 'claim', group: id, epoch, electorates: voters.counted });
+  }
+
+  // Voters.
+
+  supported(epoch: Epoch, by: Electorate, now: Instant): void {
+    this.#support = { epoch, by };
+    if (epoch === this.#context.epochOwned) this.#context.voters.supported(by, now);
+  }
+
+  /** Moves the votes to where the group is safest, one step at a time, while the lease is held. */
+  #advanceVoters(record: OwnershipRecord, now: Instant): void {
+    const context = this.#context;
+    const { voters } = context;
+    if (context.leaseHeld) voters.aim(record, now);
+    if (voters.toCount(record, now) !== undefined) this.#tellClaim();
+    if (!context.leaseHeld) return;
+    const change = voters.due(record, now);
+    if (change !== undefined) context.propose('voters', change, now);
+  }
+
+  votersSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
+    const context = this.#context;
+    if (outcome.type !== 'chosen') {
+      context.voters.refused(now);
+      if (context.epochOwned !== undefined) context.learn(now);
+      return;
+    }
+    if (change.type !== 'settleVoters') return;
+    const { record } = outcome;
+    const voters = record.voters.map(({ node }) => node).join(', ');
+    const text = `the votes on "${context.id}" are now with ${voters}`;
+    context.voice.say('info', 'voters-changed', text);
+    context.announce(record, now);
   }
 
   leaseReported(epoch: Epoch, held: boolean, reason: string, now: Instant): void {

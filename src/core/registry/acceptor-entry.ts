@@ -18,13 +18,24 @@ function isVote(value: unknown): boolean {
 
 function isRecord(value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { epoch, owner, inSync, want } = value;
+  const { epoch, owner, inSync, want, voters, formerVoters } = value;
   if (!Number.isSafeInteger(epoch) || typeof owner !== 'string' || !isObject(inSync)) return false;
   const copies = Object.values(inSync);
   const listsOfNames = copies.every(
     (nodes) => Array.isArray(nodes) && nodes.every((node) => typeof node === 'string'),
   );
+  if (!isElectorate(voters)) return false;
+  if (formerVoters !== undefined && !isElectorate(formerVoters)) return false;
   return listsOfNames && (want === 'online' || want === 'offline');
+}
+
+function isElectorate(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0) return false;
+  const voters: readonly unknown[] = value;
+  return voters.every(
+    (voter) =>
+      isObject(voter) && typeof voter['node'] === 'string' && typeof voter['seat'] === 'string',
+  );
 }
 
 function isBallot(value: unknown): boolean {

@@ -10,7 +10,8 @@
  *       (`revoke`), unless the present owner itself proposes it.
  */
 import { must } from '../../base/assert.ts';
-import type { GroupId, NodeId } from '../../protocol/ids.ts';
+import type { ToHeart } from '../../protocol/heart-ipc.ts';
+import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, RegistryMessage, VotedRecord } from '../../protocol/record.ts';
 import { compareBallots, isBelow } from './ballot.ts';
 
@@ -55,9 +56,14 @@ export class Acceptor {
   readonly #pending = new Map<number, PendingAccept>();
   #nextPersist = 1;
   #nextRevoke = 1;
+  /** The last `revoke` that was answered and has had its effect on the table. */
   #lastRevoked = 0;
 
-  constructor(restored: Iterable<AcceptorEntry>) {
+  /** The identity of this acceptor's memory: of the storage that `restored` came from. */
+  readonly seat: SeatId;
+
+  constructor(seat: SeatId, restored: Iterable<AcceptorEntry>) {
+    this.seat = seat;
     for (const entry of restored) this.#entries.set(entry.group, entry);
   }
 
@@ -69,13 +75,17 @@ export class Acceptor {
     return [...this.#entries.values()];
   }
 
-  step(from: NodeId, message: Prepare | Accept): readonly AcceptorEffect[] {
-    return message.type === 'prepare' ? this.#prepare(from, message) : this.#accept(from, message);
+  /** What the heart needs to know for its promises; see `records` in src/protocol/heart-ipc.ts. */
+  table(): Extract<ToHeart, { type: 'records' }> {
+    const records = this.entries().flatMap(({ group, accepted }) => {
+      const record = accepted?.record;
+      return record === undefined ? [] : [{ group, owner: record.owner, epoch: record.epoch }];
+    });
+    return { type: 'records', seat: this.seat, records, after: this.#lastRevoked };
   }
 
-  /** The last `revoke` that was answered and has had its effect on the table. */
-  get lastRevoked(): number {
-    return this.#lastRevoked;
+  step(from: NodeId, message: Prepare | Accept): readonly AcceptorEffect[] {
+    return message.type === 'prepare' ? this.#prepare(from, message) : this.#accept(from, message);
   }
 
   /** The heart is gone, and with it every leave that it gave or was asked for. */
@@ -117,7 +127,8 @@ export class Acceptor {
     if (isBelow(ballot, entry?.promised)) return [this.#refusal(from, message, 'ballot', 0)];
     const accepted = entry?.accepted;
     const persist = this.#persist({ group, promised: ballot, accepted });
-    const answer: RegistryMessage = { type: 'prepared', id, group, ballot, accepted };
+    const { seat } = this;
+    const answer: RegistryMessage = { type: 'prepared', id, group, seat, ballot, accepted };
     return [persist, { type: 'answer', to: from, message: answer, after: persist.id }];
   }
 
@@ -143,7 +154,7 @@ export class Acceptor {
   #write(from: NodeId, message: Accept): readonly AcceptorEffect[] {
     const { group, ballot, record, id } = message;
     const persist = this.#persist({ group, promised: ballot, accepted: { ballot, record } });
-    const answer: RegistryMessage = { type: 'accepted', id, group, ballot };
+    const answer: RegistryMessage = { type: 'accepted', id, group, seat: this.seat, ballot };
     return [
       persist,
       { type: 'tableChanged', after: persist.id },

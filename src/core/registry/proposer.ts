@@ -12,14 +12,16 @@
  */
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
-import type { GroupId, NodeId } from '../../protocol/ids.ts';
+import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type {
   Ballot,
+  Electorate,
   OwnershipRecord,
   RegistryMessage,
   VotedRecord,
 } from '../../protocol/record.ts';
 import { compareBallots } from './ballot.ts';
+import { electoratesOf, lacking, majorityOf, present } from './electorate.ts';
 import { type RecordChange, evaluate } from './record-change.ts';
 
 export type ProposalOutcome =
@@ -37,9 +39,12 @@ export type ProposalOutcome =
 export interface ProposerOptions {
   readonly me: NodeId;
   readonly group: GroupId;
-  /** Sorted, this node among them. */
-  readonly voters: readonly NodeId[];
-  /** Position of this node among the voters: spreads retries of rivals. */
+  /**
+   * Everybody who is asked, this node among them: whose votes count is up to the record. That
+   * there is none yet only all of them together can tell.
+   */
+  readonly members: readonly NodeId[];
+  /** Position of this node among the members: spreads retries of rivals. */
   readonly rank: number;
 }
 
@@ -57,6 +62,11 @@ const PROMISE_MARGIN_MS = 2;
 
 type Phase = 'own' | 'prepare' | 'accept' | 'pause';
 
+interface Answer {
+  readonly seat: SeatId;
+  readonly accepted: VotedRecord | undefined;
+}
+
 export class Proposer {
   readonly #options: ProposerOptions;
   readonly change: RecordChange;
@@ -64,11 +74,13 @@ export class Proposer {
   #phase: Phase = 'own';
   #ballot: Ballot;
   #round = 0;
-  #answers = new Map<NodeId, VotedRecord | undefined>();
+  #answers = new Map<NodeId, Answer>();
   /** When to ask each voter that has not answered. */
   #askAt = new Map<NodeId, Instant>();
   #pauseUntil: Instant = NEVER;
   #record: OwnershipRecord | undefined;
+  /** Those of which a majority is needed for the accept. */
+  #electorates: readonly Electorate[] = [];
   #previous: NodeId | undefined;
   #reachedAccept = false;
   #refusals = '';
@@ -123,47 +135,68 @@ export class Proposer {
     if (!this.#askAt.has(from)) return [];
     if (message.type === 'refused') return this.#refused(from, message, now);
     if (message.type === 'prepared' && this.#phase !== 'accept') {
-      return this.#prepared(from, message.accepted, now);
+      return this.#prepared(from, message, now);
     }
-    if (message.type === 'accepted' && this.#phase === 'accept') return this.#accepted(from);
+    if (message.type === 'accepted' && this.#phase === 'accept') {
+      return this.#accepted(from, message.seat);
+    }
     return [];
   }
 
-  #prepared(
-    from: NodeId,
-    accepted: VotedRecord | undefined,
-    now: Instant,
-  ): readonly ProposerEffect[] {
-    this.#answers.set(from, accepted);
+  #prepared(from: NodeId, answer: Answer, now: Instant): readonly ProposerEffect[] {
+    this.#answers.set(from, answer);
     this.#askAt.delete(from);
     if (this.#phase === 'own') {
       this.#phase = 'prepare';
-      for (const voter of this.#options.voters) {
-        if (voter !== this.#options.me) this.#askAt.set(voter, now);
+      for (const member of this.#options.members) {
+        if (member !== this.#options.me) this.#askAt.set(member, now);
       }
     }
-    if (this.#answers.size < this.#majority()) return this.tick(now);
-    let latest: VotedRecord | undefined;
-    for (const vote of this.#answers.values()) {
-      if (vote === undefined) continue;
-      if (latest === undefined || compareBallots(vote.ballot, latest.ballot) > 0) latest = vote;
-    }
-    const evaluation = evaluate(this.change, latest?.record);
+    const latest = this.#latest();
+    if (!this.#readEnough(latest?.record)) return this.tick(now);
+    const evaluation = evaluate(this.change, latest?.record, this.#seats());
     if (evaluation.type === 'rejected') return this.#finish(evaluation);
     if (evaluation.type === 'empty') return this.#finish(evaluation);
     this.#phase = 'accept';
     this.#reachedAccept = true;
     this.#record = evaluation.record;
     this.#previous = latest?.record?.owner;
+    this.#electorates = electoratesOf(evaluation.record);
     this.#answers.clear();
-    this.#askAt = new Map(this.#options.voters.map((voter) => [voter, now]));
+    this.#askAt = new Map(this.#options.members.map((member) => [member, now]));
     return this.tick(now);
   }
 
-  #accepted(from: NodeId): readonly ProposerEffect[] {
-    this.#answers.set(from, undefined);
+  #latest(): VotedRecord | undefined {
+    let latest: VotedRecord | undefined;
+    for (const { accepted } of this.#answers.values()) {
+      if (accepted === undefined) continue;
+      if (latest === undefined || compareBallots(accepted.ballot, latest.ballot) > 0) {
+        latest = accepted;
+      }
+    }
+    return latest;
+  }
+
+  /** Whether nothing that was chosen can have been missed. */
+  #readEnough(record: OwnershipRecord | undefined): boolean {
+    if (record !== undefined) return lacking(electoratesOf(record), this.#seats()) === undefined;
+    return this.#unasked().length === 0;
+  }
+
+  /** That there is no record yet can only be told by all. */
+  #unasked(): readonly NodeId[] {
+    return this.#options.members.filter((member) => !this.#answers.has(member));
+  }
+
+  #seats(): ReadonlyMap<NodeId, SeatId> {
+    return new Map([...this.#answers].map(([node, { seat }]) => [node, seat]));
+  }
+
+  #accepted(from: NodeId, seat: SeatId): readonly ProposerEffect[] {
+    this.#answers.set(from, { seat, accepted: undefined });
     this.#askAt.delete(from);
-    if (this.#answers.size < this.#majority()) return [];
+    if (this.#lackOfVotes() !== undefined) return [];
     const record = must(this.#record, 'the accept phase has a record');
     return this.#finish({ type: 'chosen', record });
   }
@@ -217,15 +250,33 @@ export class Proposer {
     return `${this.#options.me}/${this.#ballot.counter}/${phase}`;
   }
 
-  #majority(): number {
-    return Math.floor(this.#options.voters.length / 2) + 1;
+  /** What is missing, in words; undefined when nothing is. */
+  #lackOfVotes(): string | undefined {
+    const seats = this.#seats();
+    const heard = [...seats.keys()].sort().join(', ') || 'nobody';
+    if (this.#phase === 'accept' && this.change.type === 'create') {
+      const needed = this.#record?.voters.length ?? 0;
+      const got = this.#record === undefined ? 0 : present(this.#record.voters, seats).length;
+      return got < needed
+        ? `${got} of ${needed} needed votes in time (heard: ${heard})`
+        : undefined;
+    }
+    const record = this.#latest()?.record;
+    const known = record === undefined ? [] : electoratesOf(record);
+    const short = lacking(this.#phase === 'accept' ? this.#electorates : known, seats);
+    if (short !== undefined) {
+      const [got, needed] = [present(short, seats).length, majorityOf(short)];
+      const voters = short.map(({ node }) => node).join(', ');
+      return `${got} of ${needed} needed votes of ${voters} in time (heard: ${heard})`;
+    }
+    if (this.#phase === 'accept' || known.length > 0) return undefined;
+    const missing = this.#unasked().join(', ');
+    return `whoever answered has no record of the group (${heard}); to be heard first: ${missing}`;
   }
 
   #giveUp(): readonly ProposerEffect[] {
-    const heard = [...this.#answers.keys()].sort().join(', ') || 'nobody';
-    const why =
-      `${this.#answers.size} of ${this.#majority()} needed votes in time (from ${heard})` +
-      (this.#refusals === '' ? '' : `; ${this.#refusals}`);
+    const lack = this.#lackOfVotes() ?? 'the vote was ended before its time';
+    const why = this.#refusals === '' ? lack : `${lack}; ${this.#refusals}`;
     return this.#finish({ type: 'noQuorum', uncertain: this.#reachedAccept, why });
   }
 

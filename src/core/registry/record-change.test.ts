@@ -1,17 +1,22 @@
 import { describe, expect, test } from 'vitest';
-import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
-import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { Epoch, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
+import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
 import { type RecordChange, evaluate } from './record-change.ts';
 
 const [a, b, c] = ['a', 'b', 'c'] as [NodeId, NodeId, NodeId];
 const m = 'm' as ResourceId;
 
+const voters = (...nodes: readonly NodeId[]): Electorate =>
+  nodes.map((node) => ({ node, seat: `seat of ${node}` as SeatId }));
+const SEATS = new Map(voters(a, b, c).map(({ node, seat }) => [node, seat]));
+
 function record(over: Partial<OwnershipRecord> = {}): OwnershipRecord {
-  return { epoch: 5 as Epoch, owner: a, inSync: { [m]: [a, b] }, want: 'online', ...over };
+  const inSync = { [m]: [a, b] };
+  return { epoch: 5 as Epoch, owner: a, inSync, want: 'online', voters: voters(a, b, c), ...over };
 }
 
 function outcome(change: RecordChange, present: OwnershipRecord | undefined): unknown {
-  const result = evaluate(change, present);
+  const result = evaluate(change, present, SEATS);
   if (result.type === 'empty') return 'empty';
   if (result.type === 'rejected') return `rejected: ${result.why}`;
   const { epoch, owner, inSync, want } = result.record;

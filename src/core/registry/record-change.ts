@@ -5,7 +5,8 @@
  */
 import { unreachable } from '../../base/assert.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
-import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
+import { type Seats, electorate, sameVoters } from './electorate.ts';
 
 export type RecordChange =
   /** Learn the present record; writes it once more so that every voter has it. */
@@ -23,7 +24,25 @@ export type RecordChange =
       readonly mirror: ResourceId;
       readonly peer: NodeId;
     }
-  | { readonly type: 'want'; readonly want: 'online' | 'offline' };
+  | { readonly type: 'want'; readonly want: 'online' | 'offline' }
+  /** First half of a change of voters: from now on both electorates are needed. */
+  | {
+      readonly type: 'joinVoters';
+      readonly owner: NodeId;
+      readonly epoch: Epoch;
+      readonly voters: Electorate;
+    }
+  /**
+   * Second half: the former ones are not needed any more. To be proposed only by who knows that a
+   * record that names just these two electorates was chosen.
+   */
+  | {
+      readonly type: 'settleVoters';
+      readonly owner: NodeId;
+      readonly epoch: Epoch;
+      readonly voters: Electorate;
+      readonly formerVoters: Electorate;
+    };
 
 export type Evaluation =
   | { readonly type: 'write'; readonly record: OwnershipRecord }
@@ -38,12 +57,15 @@ export type Evaluation =
 
 type Present = OwnershipRecord | undefined;
 
-/** What `change` makes of the present record. Pure; the same on every node. */
-export function evaluate(change: RecordChange, present: Present): Evaluation {
+/**
+ * What `change` makes of the present record. Pure; the same on every node. `seats`: who answered,
+ * and with which memory; a first record is made by all of them.
+ */
+export function evaluate(change: RecordChange, present: Present, seats: Seats): Evaluation {
   if (change.type === 'read') {
     return present === undefined ? { type: 'empty' } : { type: 'settled', record: present };
   }
-  if (change.type === 'create') return evaluateCreate(change, present);
+  if (change.type === 'create') return evaluateCreate(change, present, seats);
   if (present === undefined) return reject(present, 'the group has no record yet');
   switch (change.type) {
     case 'claim':
@@ -56,6 +78,10 @@ export function evaluate(change: RecordChange, present: Present): Evaluation {
     case 'want':
       if (present.want === change.want) return { type: 'settled', record: present };
       return { type: 'write', record: { ...present, want: change.want } };
+    case 'joinVoters':
+      return evaluateJoin(change, present);
+    case 'settleVoters':
+      return evaluateSettle(change, present);
     default:
       return unreachable(change);
   }
@@ -68,6 +94,7 @@ function reject(record: Present, why: string): Evaluation {
 function evaluateCreate(
   change: Extract<RecordChange, { type: 'create' }>,
   present: Present,
+  seats: Seats,
 ): Evaluation {
   if (present !== undefined) {
     if (present.epoch === 1 && present.owner === change.owner) {
@@ -79,7 +106,13 @@ function evaluateCreate(
   for (const mirror of change.mirrors) inSync[mirror] = [change.owner];
   return {
     type: 'write',
-    record: { epoch: 1 as Epoch, owner: change.owner, inSync, want: 'online' },
+    record: {
+      epoch: 1 as Epoch,
+      owner: change.owner,
+      inSync,
+      want: 'online',
+      voters: electorate([...seats].map(([node, seat]) => ({ node, seat }))),
+    },
   };
 }
 
@@ -127,9 +160,8 @@ function evaluateCopy(
   change: Extract<RecordChange, { type: 'expel' | 'admit' }>,
   present: OwnershipRecord,
 ): Evaluation {
-  if (present.epoch !== change.epoch || present.owner !== change.owner) {
-    return reject(present, `${present.owner} owns the group at epoch ${present.epoch}`);
-  }
+  const refused = notTheOwners(change, present);
+  if (refused !== undefined) return refused;
   const nodes = present.inSync[change.mirror] ?? [change.owner];
   const listed = nodes.includes(change.peer);
   if (listed === (change.type === 'admit')) return { type: 'settled', record: present };
@@ -139,4 +171,41 @@ function evaluateCopy(
     type: 'write',
     record: { ...present, inSync: { ...present.inSync, [change.mirror]: after } },
   };
+}
+
+function evaluateJoin(
+  change: Extract<RecordChange, { type: 'joinVoters' }>,
+  present: OwnershipRecord,
+): Evaluation {
+  const refused = notTheOwners(change, present);
+  if (refused !== undefined) return refused;
+  if (sameVoters(present.voters, change.voters)) return { type: 'settled', record: present };
+  if (present.formerVoters !== undefined) {
+    return reject(present, 'another change of the voters is under way');
+  }
+  const { voters } = change;
+  return { type: 'write', record: { ...present, voters, formerVoters: present.voters } };
+}
+
+function evaluateSettle(
+  change: Extract<RecordChange, { type: 'settleVoters' }>,
+  present: OwnershipRecord,
+): Evaluation {
+  const refused = notTheOwners(change, present);
+  if (refused !== undefined) return refused;
+  const { voters, formerVoters } = present;
+  if (!sameVoters(voters, change.voters)) return reject(present, 'the voters are others by now');
+  if (formerVoters === undefined) return { type: 'settled', record: present };
+  if (!sameVoters(formerVoters, change.formerVoters)) {
+    return reject(present, 'the voters are others by now');
+  }
+  return { type: 'write', record: { ...present, formerVoters: undefined } };
+}
+
+function notTheOwners(
+  change: { readonly owner: NodeId; readonly epoch: Epoch },
+  present: OwnershipRecord,
+): Evaluation | undefined {
+  if (present.epoch === change.epoch && present.owner === change.owner) return undefined;
+  return reject(present, `${present.owner} owns the group at epoch ${present.epoch}`);
 }

@@ -22,6 +22,7 @@ export function decodeMemberMessage(value: unknown): RegistryMessage | Decided |
 
 function hasItsFields(type: string, fields: Fields): boolean {
   if (type === 'refused') return typeof fields['remainingMs'] === 'number';
+  if (ANSWERS.includes(type) && typeof fields['seat'] !== 'string') return false;
   const { group, ballot } = fields;
   const accepted = type === 'accept' ? { ballot, record: fields['record'] } : fields['accepted'];
   if (type === 'accept' && fields['record'] === undefined) return false;

@@ -7,13 +7,14 @@ import { describe, expect, test } from 'vitest';
 import { must } from '../../base/assert.ts';
 import { Prng } from '../../base/prng.ts';
 import { instant } from '../../base/time.ts';
-import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { Epoch, GroupId, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
 import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import { Acceptor, type AcceptorEntry } from './acceptor.ts';
 import { Proposer } from './proposer.ts';
 import type { RecordChange } from './record-change.ts';
 
 const GROUP = 'g' as GroupId;
+const SEAT = 'seat' as SeatId;
 const VOTERS = ['a', 'b', 'c'] as NodeId[];
 const COPIES = { m: VOTERS } as unknown as Record<ResourceId, readonly NodeId[]>;
 
@@ -40,11 +41,12 @@ class Chaos {
         owner: 'a' as NodeId,
         inSync: COPIES,
         want: 'online',
+        voters: VOTERS.map((node) => ({ node, seat: SEAT })),
       };
       const ballot = { counter: 1, node: 'a' as NodeId };
       const entry = { group: GROUP, promised: ballot, accepted: { ballot, record: seeded } };
       this.disks.set(voter, new Map([[GROUP, entry]]));
-      this.acceptors.set(voter, new Acceptor([entry]));
+      this.acceptors.set(voter, new Acceptor(SEAT, [entry]));
     }
   }
 
@@ -76,7 +78,7 @@ class Chaos {
       ? { type: 'claim', owner: who, epoch }
       : { type: 'read' };
     const rank = VOTERS.indexOf(who);
-    const options = { me: who, group: GROUP, voters: VOTERS, rank };
+    const options = { me: who, group: GROUP, members: VOTERS, rank };
     const highest = this.acceptors.get(who)?.entry(GROUP)?.promised;
     const start = { now: this.now, timeoutMs: 400, highest };
     const proposer = new Proposer(options, change, start);
@@ -95,7 +97,7 @@ class Chaos {
   /** What was promised is on disk before any answer leaves, so a restart loses nothing of it. */
   restart(who: NodeId): void {
     const disk = must(this.disks.get(who), 'every voter has a disk');
-    this.acceptors.set(who, new Acceptor(disk.values()));
+    this.acceptors.set(who, new Acceptor(SEAT, disk.values()));
     this.proposers.delete(who);
   }
 

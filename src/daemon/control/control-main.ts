@@ -28,7 +28,13 @@ import type { MirrorControl } from '../../ports/mirror-control.ts';
 import type { StateStore } from '../../ports/state-store.ts';
 import type { NodeSetup } from '../../protocol/config.ts';
 import type { FromHeart } from '../../protocol/heart-ipc.ts';
-import { type GroupId, type MirrorId, type ResourceId, mirrorId } from '../../protocol/ids.ts';
+import {
+  type GroupId,
+  type MirrorId,
+  type ResourceId,
+  type SeatId,
+  mirrorId,
+} from '../../protocol/ids.ts';
 import type { FromMirror } from '../../protocol/mirror-ipc.ts';
 import { ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
@@ -100,7 +106,8 @@ interface Wired {
 /** The parts that know one another. */
 function wire({ setup, log, store, events, mirrors }: Parts): Wired {
   const { node, config, runDir } = setup;
-  const core = new NodeCore({ me: node, config, restored: store.entries().values() });
+  const seat = store.id as SeatId;
+  const core = new NodeCore({ me: node, config, seat, restored: store.entries().values() });
   const heart = new HeartClient({
     runDir,
     log,
@@ -210,6 +217,7 @@ function heard(message: FromHeart, runtime: ControlRuntime): void {
       runtime.dispatch({ type: 'peers', peers: message.peers });
       break;
     case 'lease':
+    case 'support':
       runtime.dispatch(message);
       break;
     case 'revoked':

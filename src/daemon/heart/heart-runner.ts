@@ -107,11 +107,17 @@ export class HeartRunner {
       case 'records':
         return this.#step({
           type: 'recordsReported',
+          seat: message.seat,
           records: message.records,
           after: message.after,
         });
       case 'claim':
-        return this.#step({ type: 'claimed', group: message.group, epoch: message.epoch });
+        return this.#step({
+          type: 'claimed',
+          group: message.group,
+          epoch: message.epoch,
+          electorates: message.electorates,
+        });
       case 'release':
         return this.#step({ type: 'released', group: message.group });
       case 'revoke':

@@ -8,9 +8,10 @@ const CHECKS: Readonly<Record<ToHeart['type'], Check>> = {
   hello: (f) =>
     (f['role'] === 'control' || f['role'] === 'mirror') && text(f['name']) && count(f['pid']),
   records: (f) =>
+    text(f['seat']) &&
     list(f['records'], (r) => text(r['group']) && text(r['owner']) && count(r['epoch'])) &&
     (f['after'] === undefined || count(f['after'])),
-  claim: (f) => text(f['group']) && count(f['epoch']),
+  claim: (f) => text(f['group']) && count(f['epoch']) && isElectorates(f['electorates']),
   release: (f) => text(f['group']),
   revoke: (f) => count(f['id']) && text(f['group']) && text(f['owner']),
   send: (f) => text(f['to']) && 'body' in f,
@@ -28,6 +29,14 @@ export function isToHeart(value: unknown): value is ToHeart {
 function isWantedAddress(a: Fields): boolean {
   const named = text(a['resource']) && text(a['address']) && text(a['link']);
   return named && count(a['prefixLength']) && (a['family'] === 4 || a['family'] === 6);
+}
+
+function isElectorates(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0) return false;
+  const electorates: readonly unknown[] = value;
+  return electorates.every((electorate) =>
+    list(electorate, (voter) => text(voter['node']) && text(voter['seat'])),
+  );
 }
 
 function object(value: unknown): value is Fields {

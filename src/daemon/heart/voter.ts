@@ -7,6 +7,7 @@ import { unreachable } from '../../base/assert.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../../core/registry/acceptor.ts';
 import { decodeMemberMessage } from '../../core/registry/registry-message.ts';
 import type { FromHeart, ToHeart } from '../../protocol/heart-ipc.ts';
+import type { SeatId } from '../../protocol/ids.ts';
 import type { StateStore } from '../../ports/state-store.ts';
 
 export interface VoterOptions {
@@ -29,7 +30,8 @@ export class Voter {
 
   constructor(options: VoterOptions) {
     this.#options = options;
-    this.#acceptor = new Acceptor(options.store.entries().values());
+    const { store } = options;
+    this.#acceptor = new Acceptor(store.id as SeatId, store.entries().values());
   }
 
   /** Tells the heart the table for the first time. */
@@ -85,10 +87,6 @@ export class Voter {
   }
 
   #sendTable(): void {
-    const records = this.#acceptor.entries().flatMap(({ group, accepted }) => {
-      const record = accepted?.record;
-      return record === undefined ? [] : [{ group, owner: record.owner, epoch: record.epoch }];
-    });
-    this.#options.heart({ type: 'records', records, after: this.#acceptor.lastRevoked });
+    this.#options.heart(this.#acceptor.table());
   }
 }

@@ -1,0 +1,194 @@
+/**
+ * Whose votes should count for the record of a group that this node owns, and the steps from the
+ * present voters to those.
+ *
+ * Votes follow the data. While everybody upholds the lease, everybody votes. When a voter is gone
+ * for good (`LOST_MS`), the others agree, while they still can, on voters that do without it: an odd
+ * number, the owner first among them. So of two nodes and a witness, whichever two are left, the
+ * owner can afford to lose the other one too; who is lost by then could not have taken over anyway.
+ * Voters that come back, or come with a new memory, get their vote when they have upheld the lease
+ * for `STEADY_MS`.
+ *
+ *   told ──► joined ──► settled          told: the heart counts both electorates for the lease
+ *                                        joined, settled: votes, see ../registry/electorate.ts
+ *
+ * Invariants: the lease is counted by the present voters and by the next ones from before the first
+ * of the two votes; the second is proposed only when a joint record is known to be chosen and every
+ * lease mark given under the old count has ended.
+ */
+import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
+import type { NodeId } from '../../protocol/ids.ts';
+import type { Electorate, OwnershipRecord, Voter } from '../../protocol/record.ts';
+import {
+  distinct,
+  electorate,
+  electoratesOf,
+  hasMajority,
+  sameVoters,
+} from '../registry/electorate.ts';
+import type { RecordChange } from '../registry/record-change.ts';
+import { staleCopies } from './candidacy.ts';
+
+/** A voter that did not uphold the lease for so long is gone. */
+const LOST_MS = 2000;
+/** One that has upheld it for so long is back. */
+const STEADY_MS = 2000;
+/** Pause between two votes of which the first found no majority. */
+const RETRY_MS = 500;
+
+export interface VoterKeeperOptions {
+  readonly me: NodeId;
+  /** All members that may vote. */
+  readonly members: readonly NodeId[];
+  /** The nodes that may own the group. */
+  readonly nodes: readonly NodeId[];
+  /** After which every lease mark has ended, milliseconds. */
+  readonly leaseTermMs: number;
+}
+
+interface Sighting {
+  /** Undefined while it does not uphold the lease. */
+  readonly voter: Voter | undefined;
+  readonly since: Instant;
+}
+
+export class VoterKeeper {
+  readonly #options: VoterKeeperOptions;
+  readonly #seen = new Map<NodeId, Sighting>();
+  #target: Electorate | undefined;
+  #counted: readonly Electorate[] = [];
+  #countedSince: Instant = NEVER;
+  /** A joint record of these electorates was chosen. */
+  #joined: Pick<OwnershipRecord, 'voters' | 'formerVoters'> | undefined;
+  #voteAt = 0 as Instant;
+
+  constructor(options: VoterKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Another period of ownership begins. */
+  begin(now: Instant): void {
+    this.#target = undefined;
+    this.#counted = [];
+    this.#countedSince = NEVER;
+    this.#voteAt = now;
+    for (const member of this.#options.members) {
+      this.#seen.set(member, { voter: undefined, since: now });
+    }
+  }
+
+  /** The heart says who upholds the lease now. */
+  supported(by: Electorate, now: Instant): void {
+    for (const member of this.#options.members) {
+      const voter = by.find(({ node }) => node === member);
+      const before = this.#seen.get(member);
+      if (before !== undefined && before.voter?.seat === voter?.seat) continue;
+      this.#seen.set(member, { voter, since: now });
+    }
+  }
+
+  /** Known to be chosen, by a vote of this node. */
+  chosen(record: OwnershipRecord): void {
+    const { voters, formerVoters } = record;
+    if (formerVoters !== undefined) this.#joined = { voters, formerVoters };
+    // A change that was tried before this vote has succeeded by it, or never will.
+    else this.#target = undefined;
+  }
+
+  /** A vote on the voters has ended without success. */
+  refused(now: Instant): void {
+    this.#voteAt = plus(now, RETRY_MS);
+  }
+
+  /** What the heart counts for the lease. */
+  get counted(): readonly Electorate[] {
+    return this.#counted;
+  }
+
+  /** What the heart has to count for the lease; undefined when it counts that already. */
+  toCount(record: OwnershipRecord, now: Instant): readonly Electorate[] | undefined {
+    const next = this.#target === undefined ? [] : [this.#target];
+    const electorates = distinct([...electoratesOf(record), ...next]);
+    const same =
+      electorates.length === this.#counted.length &&
+      electorates.every((voters) => this.#counted.some((other) => sameVoters(voters, other)));
+    if (same) return undefined;
+    this.#counted = electorates;
+    this.#countedSince = now;
+    return electorates;
+  }
+
+  /** Aims at other voters when it is time to; true when the heart has to be told. */
+  aim(record: OwnershipRecord, now: Instant): boolean {
+    if (this.#target !== undefined || record.formerVoters !== undefined) return false;
+    const wanted = this.#wanted(record, now);
+    if (wanted === undefined || sameVoters(wanted, record.voters)) return false;
+    const seats = this.#seats();
+    if (!hasMajority(record.voters, seats) || !hasMajority(wanted, seats)) return false;
+    this.#target = wanted;
+    return true;
+  }
+
+  /** The vote that is due, if one is. */
+  due(record: OwnershipRecord, now: Instant): RecordChange | undefined {
+    if (now < this.#voteAt || now < this.#countedUntil()) return undefined;
+    const change = this.step(record, this.#target);
+    if (change !== undefined) this.#voteAt = plus(now, RETRY_MS);
+    return change;
+  }
+
+  /** The next vote on the way to `target`, and to the end of a change that was begun. */
+  step(record: OwnershipRecord, target: Electorate | undefined): RecordChange | undefined {
+    const { owner, epoch, voters, formerVoters } = record;
+    if (formerVoters === undefined) {
+      if (target === undefined || sameVoters(target, voters)) return undefined;
+      return { type: 'joinVoters', owner, epoch, voters: target };
+    }
+    const known =
+      sameVoters(voters, this.#joined?.voters) &&
+      sameVoters(formerVoters, this.#joined?.formerVoters);
+    if (!known) return { type: 'joinVoters', owner, epoch, voters };
+    return { type: 'settleVoters', owner, epoch, voters, formerVoters };
+  }
+
+  nextWakeAt(record: OwnershipRecord | undefined, now: Instant): Instant {
+    if (record === undefined) return NEVER;
+    const underWay = this.#target !== undefined || record.formerVoters !== undefined;
+    if (underWay) return this.#voteAt > this.#countedUntil() ? this.#voteAt : this.#countedUntil();
+    const settles = [...this.#seen.values()].map(({ voter, since }) =>
+      plus(since, voter === undefined ? LOST_MS : STEADY_MS),
+    );
+    return earliest(settles.filter((at) => at > now));
+  }
+
+  /** The voter that this member is at present, if it upholds the lease. */
+  voter(node: NodeId): Voter | undefined {
+    return this.#seen.get(node)?.voter;
+  }
+
+  #countedUntil(): Instant {
+    return plus(this.#countedSince, this.#options.leaseTermMs);
+  }
+
+  #seats(): ReadonlyMap<NodeId, Voter['seat']> {
+    const present = [...this.#seen.values()].flatMap(({ voter }) => voter ?? []);
+    return new Map(present.map(({ node, seat }) => [node, seat]));
+  }
+
+  /** Undefined as long as somebody is neither steadily there nor surely gone. */
+  #wanted(record: OwnershipRecord, now: Instant): Electorate | undefined {
+    const { me, members, nodes } = this.#options;
+    const there: Voter[] = [];
+    for (const member of members) {
+      const { voter, since } = this.#seen.get(member) ?? { voter: undefined, since: now };
+      if (now < plus(since, voter === undefined ? LOST_MS : STEADY_MS)) return undefined;
+      if (voter !== undefined) there.push(voter);
+      // It may take over as soon as it is back, if its vote still counts.
+      else if (nodes.includes(member) && staleCopies(record, member).length === 0) return undefined;
+    }
+    if (there.length === members.length || there.length % 2 === 1) return electorate(there);
+    const rank = ({ node }: Voter): number =>
+      node === me ? 0 : staleCopies(record, node).length > 0 ? 3 : nodes.includes(node) ? 1 : 2;
+    return electorate(there.toSorted((a, b) => rank(a) - rank(b)).slice(0, -1));
+  }
+}
