@@ -2,16 +2,7 @@
  * The directory of a mirror and what lies over it. The directory is opened beneath everything that
  * Tako puts there (guard, FUSE mount), and everything that Tako does goes through that descriptor.
  */
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readlinkSync,
-  realpathSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
-import { constants } from 'node:fs';
+import { closeSync, fstatSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { sep } from 'node:path';
 import { mountAt, readMountInfo } from '../adapters/system/mount-info.ts';
 import { abortFuse, mountFuse, openFuseDevice, unmount } from '../adapters/system/mount.ts';
@@ -38,18 +29,14 @@ export function openDirectory(options: DirectoryOptions, guard: PathGuard, log: 
   refuseNested(path, otherPaths);
   removeDeadMounts(path, log);
   refuseForeignMount(path);
-  const left = guard.lower();
-  if (left !== undefined) throw unusable(path, left);
-  let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    const real = realpathSync(path);
+    if (real === path) return guard.open();
+    throw unusable(path, `it leads to "${real}"`, `Write "${real}" as the path of the mirror`);
   } catch (error) {
+    if (error instanceof TakoError) throw error;
     throw unusable(path, whyNotOpened(error), 'Create the directory, or correct "path"');
   }
-  const real = readlinkSync(`/proc/self/fd/${fd}`);
-  if (real === path) return fd;
-  closeSync(fd);
-  throw unusable(path, `it leads to "${real}"`, `Write "${real}" as the path of the mirror`);
 }
 
 /** Throws `mirror-path` when something that is not Tako's was mounted over the path meanwhile. */

@@ -346,6 +346,8 @@ export class MirrorProcess {
     if (this.#root !== undefined) return this.#root;
     const { guard, log, openCopy } = this.#deps;
     const fd = openDirectory(this.#directory(), guard, log);
+    // At once: whoever opens a file below before the mount is there would write past the mirror.
+    this.#guard();
     this.#root = { fd, copy: openCopy(fd) };
     return this.#root;
   }

@@ -58,6 +58,31 @@ function proxyTo(basePort: number, hosts: { from: string; to: string }): TcpProx
   return proxy;
 }
 
+/**
+ * Opens a file for writing as often as it can, and ends with code 1 when one was not on the mirror's
+ * own file system.
+ */
+const OPENER = `
+  const fs = require('node:fs');
+  const path = process.argv[1] + '/opened';
+  let going = true;
+  process.stdin.on('end', () => { going = false; }).resume();
+  const again = () => {
+    if (!going) return;
+    setImmediate(again);
+    let fd;
+    try { fd = fs.openSync(path, 'a'); } catch { return; }
+    const id = /mnt_id:\\s*(\\d+)/.exec(fs.readFileSync('/proc/self/fdinfo/' + fd, 'utf8'))[1];
+    const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\\n');
+    const mount = mounts.find((line) => line.startsWith(id + ' '));
+    fs.closeSync(fd);
+    if (mount === undefined || mount.includes(' - fuse.tako ')) return;
+    process.stderr.write('opened below the mirror: ' + mount + '\\n');
+    process.exit(1);
+  };
+  again();
+`;
+
 /** Nobody can write into the directory, and nothing of the primary role lies over it. */
 function isGuarded(node: RigNode): boolean {
   const mount = mountAt(node.path);
@@ -359,6 +384,28 @@ describe('a mirror alone', () => {
     await a.ok({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
   });
 
+  test('no program ever gets a file below the mirror, also while its process is restarted', async () => {
+    rig = new Rig({ nodes: 1, basePort: 41560 });
+    const a = rig.node(0);
+    await a.start();
+    a.grantLease(1);
+    const serve = { type: 'serve', epoch: epoch(1), inSync: [a.id] } as const;
+    await a.ok(serve);
+    const opener = spawn(process.execPath, ['-e', OPENER, a.path], {
+      stdio: ['pipe', 'inherit', 'inherit'],
+    });
+    children.add(opener);
+    const ended = new Promise<number | null>((resolve) => opener.once('exit', resolve));
+    for (let round = 0; round < 3; round += 1) {
+      await a.kill();
+      await a.start();
+      a.grantLease(1);
+      await a.ok(serve);
+    }
+    opener.stdin?.end();
+    expect(await ended).toBe(0);
+  });
+
   test('a killed process leaves a dead mount, which the next one removes', async () => {
     rig = new Rig({ nodes: 1, basePort: 41300 });
     const a = rig.node(0);
@@ -369,7 +416,7 @@ describe('a mirror alone', () => {
     await a.kill();
     expect(() => readFileSync(`${a.path}/f`)).toThrow('ENOTCONN');
     await a.start();
-    await a.until(() => mountAt(a.path) === undefined, 'the dead mount is taken away');
+    await a.until(() => isGuarded(a), 'the dead mount is taken away, and nobody can write');
     expect(readFileSync(`${a.path}/f`, 'utf8')).toBe('there');
     a.grantLease(2);
     await a.ok({ type: 'serve', epoch: epoch(2), inSync: [a.id] });

@@ -14,8 +14,8 @@ import { FileCopyNote } from '../adapters/mirror/copy/copy-note.ts';
 import { CopyReplica } from '../adapters/mirror/copy/copy-replica.ts';
 import { BindGuard } from '../adapters/mirror/copy/path-guard.ts';
 import { LinuxFileSystem } from '../adapters/system/file-system.ts';
-import { mountAt } from '../adapters/system/mount-info.ts';
-import { bindReadOnly, unmount } from '../adapters/system/mount.ts';
+import { selfBindAt } from '../adapters/system/mount-info.ts';
+import { bindReadOnly, openWritable, unmount } from '../adapters/system/mount.ts';
 import { clearOwnUmask } from '../adapters/system/own-umask.ts';
 import {
   clientTlsOptions,
@@ -111,7 +111,10 @@ function makeProcess(
   return new MirrorProcess(setup, {
     log,
     clock: systemClock,
-    guard: new BindGuard(setup.config.path, { mountAt, bindReadOnly, unmount }),
+    guard: new BindGuard(
+      { path: setup.config.path, place: `${setup.socketPath}.below` },
+      { selfBindAt, bindReadOnly, openWritable, unmount },
+    ),
     openCopy: (root) => {
       const store = { fs: new LinuxFileSystem(), root };
       const note = new FileCopyNote({ file: setup.notePath, mirror: setup.id, store });

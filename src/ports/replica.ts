@@ -80,8 +80,13 @@ export interface Replica {
   end(): Promise<void>;
 }
 
-/** The read-only bind mount that keeps others from writing into a secondary's directory. */
+/** The read-only bind mount that keeps others from writing into the directory of a mirror. */
 export interface PathGuard {
+  /**
+   * The directory itself, writable for whoever has this descriptor, whether the guard is up or not;
+   * a guard that is up stays up. Throws when there is no such directory.
+   */
+  open(): number;
   /** Best effort: undefined when the guard is up, otherwise why it is not. Repeatable. */
   raise(): string | undefined;
   /** Takes it away, also one that a former process left. Repeatable; same result as `raise`. */

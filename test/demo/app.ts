@@ -26,6 +26,11 @@ export interface App {
   prepare(lab: Lab): Promise<void>;
   /** Ends with SIGKILL the program that Tako runs on that host. */
   killProgram(lab: Lab, node: string): Promise<void>;
+  /**
+   * What the other copy lacks of that which is on the owner's now; undefined when it lacks nothing.
+   * Programs that rewrite what they have written can't be looked at while they run.
+   */
+  lacking?(lab: Lab, owner: string, other: string): Promise<string | undefined>;
   /** `answerMs`: how long the client waits for an answer before it asks again. */
   connect(lab: Lab, address: string, answerMs?: number): AppClient;
 }

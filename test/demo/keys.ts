@@ -39,15 +39,16 @@ async function freeze(cluster: Cluster, model: Model, ms: number): Promise<strin
   return `${name} was frozen for ${ms / 1000} s.`;
 }
 
+/** Mends what the same key cut before, for the owner may be another one by now. */
 async function toggleCut(
   cluster: Cluster,
-  name: string,
+  model: Model,
   links: readonly string[],
 ): Promise<string> {
-  const host = cluster.lab.host(name);
-  const cut = links.every((link) => host.isCut(link));
+  const cut = cluster.nodes.find((host) => links.every((link) => host.isCut(link)));
+  const host = cut ?? cluster.lab.host(ownerOf(model));
   await Promise.all(links.map((link) => (cut ? host.mend(link) : host.cut(link, 'unplug'))));
-  return `${cut ? 'Mended' : 'Cut'} ${links.join(' and ')} of ${name}.`;
+  return `${cut ? 'Mended' : 'Cut'} ${links.join(' and ')} of ${host.name}.`;
 }
 
 async function bringAllBack(cluster: Cluster, model: Model): Promise<string> {
@@ -101,17 +102,17 @@ export const KEYS: readonly Key[] = [
   {
     key: 'm',
     what: 'cut or mend mirror link',
-    act: (cluster, model) => toggleCut(cluster, ownerOf(model), ['mirror']),
+    act: (cluster, model) => toggleCut(cluster, model, ['mirror']),
   },
   {
     key: 'l',
     what: "cut or mend owner's LAN",
-    act: (cluster, model) => toggleCut(cluster, ownerOf(model), ['lan']),
+    act: (cluster, model) => toggleCut(cluster, model, ['lan']),
   },
   {
     key: 'a',
     what: 'cut all links of the owner',
-    act: (cluster, model) => toggleCut(cluster, ownerOf(model), ['lan', 'mirror']),
+    act: (cluster, model) => toggleCut(cluster, model, ['lan', 'mirror']),
   },
   {
     key: 'f',

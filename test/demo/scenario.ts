@@ -106,5 +106,9 @@ async function look(
   if (audit.lost > 0) problems.push(`${audit.lost} acknowledged records are lost`);
   if (audit.duplicates > 0) problems.push(`${audit.duplicates} records are stored twice`);
   problems.push(...audit.violations);
+  const { app, lab } = cluster;
+  const owner = await cluster.owner();
+  const lacking = await app.lacking?.(lab, owner, cluster.other(owner).name);
+  if (lacking !== undefined) problems.push(lacking);
   return { outageMs, acknowledged: audit.acknowledged, lost: audit.lost };
 }

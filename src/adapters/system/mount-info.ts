@@ -26,6 +26,14 @@ export function mountAt(path: string, mounts = readMountInfo()): MountEntry | un
   return mounts.findLast((entry) => entry.path === path);
 }
 
+/** The mount on top at exactly this path, if it shows a directory of the file system below it. */
+export function selfBindAt(path: string, mounts = readMountInfo()): MountEntry | undefined {
+  const top = mountAt(path, mounts);
+  const below = mounts.find(({ id }) => id === top?.parent);
+  const same = top?.deviceMajor === below?.deviceMajor && top?.deviceMinor === below?.deviceMinor;
+  return same ? top : undefined;
+}
+
 /** The mount that a path is on. */
 export function mountOf(path: string, mounts = readMountInfo()): MountEntry | undefined {
   let best: MountEntry | undefined;

@@ -20,6 +20,8 @@ const MS_NOATIME = 0x400;
 const MS_NODIRATIME = 0x800;
 const MS_BIND = 0x1000;
 const MS_RELATIME = 0x200000;
+/** Mounts of former processes at one place to take away at most. */
+const LEFT_MAX = 16;
 const MNT_FORCE = 1;
 const MNT_DETACH = 2;
 
@@ -105,6 +107,31 @@ export function bindReadOnly(path: string): void {
   const problem = callFailed(`Cannot make the bind mount on "${path}" read-only`, 'mount');
   unmount(path, { lazy: true });
   throw problem;
+}
+
+/**
+ * Opens the directory that is mounted at `path`, writable even if that mount is read-only: through
+ * a bind mount at `place`, an empty directory, that is gone again when this returns. The mount at
+ * `path` stays as it is all the while.
+ */
+export function openWritable(path: string, place: string): number {
+  const target = zeroEnded(place);
+  // Left by a process that was killed in between.
+  for (let i = 0; i < LEFT_MAX && mountAt(resolved(place)) !== undefined; i += 1) {
+    unmount(place, { lazy: true });
+  }
+  if (libc.mount(zeroEnded(path), target, null, MS_BIND, null) !== 0) {
+    throw callFailed(`Cannot bind-mount "${path}" on "${place}"`, 'mount');
+  }
+  try {
+    const flags = MS_REMOUNT | MS_BIND | flagsOf(mountAt(resolved(place)));
+    if (libc.mount(null, target, null, flags, null) !== 0) {
+      throw callFailed(`Cannot make the bind mount on "${place}" writable`, 'mount');
+    }
+    return openSync(place, fs.O_RDONLY | fs.O_DIRECTORY);
+  } finally {
+    unmount(place, { lazy: true });
+  }
 }
 
 /**

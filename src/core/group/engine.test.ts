@@ -96,6 +96,15 @@ class Driver {
   }
 }
 
+/** As people write it who want the address to be there before the program listens on it. */
+function addressInBetween(): Driver {
+  return new Driver([
+    resource('disk', []),
+    resource('address', ['disk'], 'virtual-ip'),
+    resource('program', ['address']),
+  ]);
+}
+
 function chain(): Driver {
   return new Driver([
     resource('disk', []),
@@ -138,6 +147,34 @@ describe('starting and stopping', () => {
     driver.mayStart = true;
     driver.wait(0);
     expect(driver.wanted()).toEqual(['start program']);
+  });
+
+  test('a program after an address waits for what is below the address', () => {
+    const driver = addressInBetween().online();
+    driver.fail('disk');
+    expect(driver.wanted()).toEqual(['stop program']);
+    driver.finish('stop program');
+    expect(driver.wanted()).toEqual(['stop disk']);
+    driver.finish('stop disk');
+    expect(driver.wanted()).toEqual(['start disk']);
+    driver.finish('start disk');
+    expect(driver.wanted()).toEqual(['start program']);
+  });
+
+  test('a program that fails together with what is below its address is not started before it', () => {
+    const driver = addressInBetween().online();
+    driver.fail('program');
+    driver.finish('stop program');
+    expect(driver.wanted()).toEqual(['start program']);
+    driver.fail('disk');
+    driver.finish('start program', 'failed');
+    expect(driver.wanted().toSorted()).toEqual(['stop program']);
+    driver.finish('stop program');
+    driver.wait(300);
+    expect(driver.wanted()).not.toContain('start program');
+    driver.finish('stop disk');
+    driver.finish('start disk');
+    expect(driver.wanted()).toContain('start program');
   });
 
   test('an abandoned group is stopped at once, whatever the order', () => {

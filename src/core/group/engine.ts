@@ -343,16 +343,25 @@ export class GroupEngine {
     return { type: 'action', id, group, resource: config.id, action, mode, epoch, timeoutMs };
   }
 
+  /** A virtual IP stays while what is below it restarts, so what comes after it looks through it. */
   #dependenciesOnline(r: Resource): boolean {
-    return r.config.after.every((id) => this.#get(id).state === 'online');
+    return r.config.after.every((id) => {
+      const below = this.#get(id);
+      if (below.state !== 'online') return false;
+      return below.config.agent !== 'virtual-ip' || this.#dependenciesOnline(below);
+    });
   }
 
-  /** Whether something that needs `r` still runs. A virtual IP needs nothing to run below it. */
+  /**
+   * Whether something that needs `r` still runs. A virtual IP itself needs nothing to run below it,
+   * but what comes after it does.
+   */
   #runningDependents(r: Resource, withAddresses = false): boolean {
     for (const other of this.#resources.values()) {
       if (!other.config.after.includes(r.config.id)) continue;
-      if (!withAddresses && other.config.agent === 'virtual-ip') continue;
-      if (other.state !== 'stopped') return true;
+      if (!withAddresses && other.config.agent === 'virtual-ip') {
+        if (this.#runningDependents(other)) return true;
+      } else if (other.state !== 'stopped') return true;
     }
     return false;
   }

@@ -1,11 +1,14 @@
 /**
- * Keeps others from writing into the directory of a secondary: a read-only bind mount of the
- * directory over itself. The copy is written through a descriptor that was opened before, so it is
- * not held up. Mounting is a dependency: adapters do not import one another.
+ * Keeps others from writing into the directory of a mirror: a read-only bind mount of the directory
+ * over itself. The copy is written through a descriptor of the directory below, so it is not held
+ * up. Mounting is a dependency: adapters do not import one another.
  *
  * A guard that a former process left (it was killed) is known by what it is, a read-only mount on
- * exactly this path of a directory of the same file system, not by memory.
+ * exactly this path of a directory of the same file system, not by memory. It stays while the next
+ * process opens the directory: a program that got a file there in a moment without a guard would
+ * write below the mirror for good, and no copy would ever have it.
  */
+import { constants, mkdirSync, openSync, rmdirSync } from 'node:fs';
 import { messageOf } from '../../../base/tako-error.ts';
 import type { PathGuard } from '../../../ports/replica.ts';
 
@@ -13,22 +16,42 @@ import type { PathGuard } from '../../../ports/replica.ts';
 const GUARDS_MAX = 16;
 
 export interface GuardMounts {
-  /** The mount on top at exactly `path`. */
-  readonly mountAt: (
-    path: string,
-  ) => { readonly type: string; readonly options: readonly string[] } | undefined;
+  /** The mount on top at exactly `path`, if it shows a directory of the file system below it. */
+  readonly selfBindAt: (path: string) => { readonly options: readonly string[] } | undefined;
   /** Mounts the directory over itself, read-only. */
   readonly bindReadOnly: (path: string) => void;
+  /** Opens what is mounted at `path`, writable, by way of the empty directory `place`. */
+  readonly openWritable: (path: string, place: string) => number;
   readonly unmount: (path: string, options: { readonly lazy: boolean }) => void;
+}
+
+export interface GuardOptions {
+  readonly path: string;
+  /** A name that is free, below a directory that only root can enter. */
+  readonly place: string;
 }
 
 export class BindGuard implements PathGuard {
   readonly #path: string;
+  readonly #place: string;
   readonly #mounts: GuardMounts;
 
-  constructor(path: string, mounts: GuardMounts) {
-    this.#path = path;
+  constructor(options: GuardOptions, mounts: GuardMounts) {
+    this.#path = options.path;
+    this.#place = options.place;
     this.#mounts = mounts;
+  }
+
+  open(): number {
+    if (!this.#isGuarded()) {
+      return openSync(this.#path, constants.O_RDONLY | constants.O_DIRECTORY);
+    }
+    mkdirSync(this.#place, { recursive: true, mode: 0o700 });
+    try {
+      return this.#mounts.openWritable(this.#path, this.#place);
+    } finally {
+      rmdirSync(this.#place);
+    }
   }
 
   raise(): string | undefined {
@@ -46,10 +69,8 @@ export class BindGuard implements PathGuard {
     });
   }
 
-  /** True for a read-only mount on the path that is not a mirror's own file system. */
   #isGuarded(): boolean {
-    const mount = this.#mounts.mountAt(this.#path);
-    return mount !== undefined && !mount.type.startsWith('fuse') && mount.options.includes('ro');
+    return this.#mounts.selfBindAt(this.#path)?.options.includes('ro') ?? false;
   }
 
   #attempt(what: string, act: () => void): string | undefined {
