@@ -16,6 +16,10 @@ function resource(
     id: id as ResourceId,
     after: after as readonly ResourceId[],
     monitorMs: 1000,
+    monitorTimeoutMs: 400,
+    deepMonitor: undefined,
+    unknownLimit: 3,
+    onFailure: 'failover' as const,
     startTimeoutMs: 5000,
     stopTimeoutMs: 5000,
     restarts: { limit: 2, windowMs: 10_000 },
@@ -39,6 +43,7 @@ function resource(
     environment: {},
     stopSignal: 'SIGTERM',
     readyPort: undefined,
+    checkCommand: undefined,
   };
 }
 
