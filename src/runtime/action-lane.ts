@@ -63,7 +63,10 @@ export class ActionLane {
     });
     const seen = await this.#limited(looked, timeoutMs, canceller);
     const what = depth === 'deep' ? 'deep check' : 'check';
-    const late = { state: 'unknown' as const, detail: `the ${what} did not end in ${timeoutMs} ms` };
+    const late = {
+      state: 'unknown' as const,
+      detail: `the ${what} did not end in ${timeoutMs} ms`,
+    };
     return { resource, ...(seen ?? late) };
   }
 

@@ -35,7 +35,7 @@ import type {
   StopMode,
 } from './engine-types.ts';
 import { type Failure, FailureHistory } from './failure-history.ts';
-import { type Resource, ResourceGraph, isAddress, isLeft } from './resource-graph.ts';
+import { type Resource, ResourceGraph, isLeft } from './resource-graph.ts';
 
 export type {
   ActionName,
@@ -266,8 +266,9 @@ export class GroupEngine {
     const inRow = r.checks.foundNothing(depth);
     const limit = r.config.unknownLimit;
     if (limit === undefined || inRow < limit) return [];
-    const what = depth === 'deep' ? 'deep checks' : 'checks';
-    const reason = `${inRow} ${what} in a row found no answer: ${seen.detail}`;
+    const what = depth === 'deep' ? 'deep check' : 'check';
+    const which = inRow === 1 ? `a ${what}` : `${inRow} ${what}s in a row`;
+    const reason = `${which} found no answer: ${seen.detail}`;
     return this.#failed(r, { reason, unknown: true }, now);
   }
 
@@ -343,11 +344,11 @@ export class GroupEngine {
         if (now < r.retryAt || this.#resources.isNeeded(r)) return undefined;
         return this.#begin(r, 'stop', now);
       case 'online':
-        if (this.#mayStay(r)) return this.#monitor(r, now);
+        if (this.#resources.mayStay(r)) return this.#monitor(r, now);
         return this.#resources.isNeeded(r) ? undefined : this.#begin(r, 'stop', now);
       case 'starting':
         // What it stands on failed meanwhile: it cannot come to anything.
-        return this.#mayStay(r) ? undefined : this.#begin(r, 'stop', now);
+        return this.#resources.mayStay(r) ? undefined : this.#begin(r, 'stop', now);
       case 'stopping':
         return undefined;
       default:
@@ -362,10 +363,6 @@ export class GroupEngine {
     if (r.state === 'unknown' && now < r.retryAt) return undefined;
     if (mode === 'orderly' && this.#resources.isNeeded(r, true)) return undefined;
     return this.#begin(r, 'stop', now);
-  }
-
-  #mayStay(r: Resource): boolean {
-    return isAddress(r) || this.#resources.mayRun(r);
   }
 
   /** A group that is kept down stops in order. */
@@ -384,7 +381,7 @@ export class GroupEngine {
       case 'stopped':
         return up ? r.startAt : NEVER;
       case 'online':
-        return up && this.#mayStay(r) ? r.checks.nextAt() : NEVER;
+        return up && this.#resources.mayStay(r) ? r.checks.nextAt() : NEVER;
       case 'failed':
       case 'unknown': {
         // What still needs it wakes the engine by the end of its own stop.
@@ -452,7 +449,9 @@ function givenUpOf(r: Resource): GivenUp {
 function detailOf(r: Resource): string {
   const { unknowns } = r.checks;
   if (unknowns === 0) return r.detail;
-  return `${r.detail}; no answer to the last ${unknowns} checks: ${r.doubt}`;
+  const checks = unknowns === 1 ? 'check' : `${unknowns} checks`;
+  const doubt = `no answer to the last ${checks}: ${r.doubt}`;
+  return r.detail === '' ? doubt : `${r.detail}; ${doubt}`;
 }
 
 function notice(value: EngineNotice): EngineEffect {

@@ -1,5 +1,6 @@
 /**
- * The resources of a group and what their order (`after`) allows at this moment.
+ * The resources of a group and what their order (`after`) allows at this moment. The order has no
+ * circles: the configuration is refused otherwise. Each question is answered in time linear in it.
  *
  * A virtual IP is special: it comes after what it leads to, but keeps its place while that
  * restarts, so that clients wait instead of being refused by a machine that knows no such address.
@@ -58,12 +59,27 @@ export class ResourceGraph {
     return must(this.#byId.get(id), `resource ${id} of the group`);
   }
 
-  /** All that it needs is there. An address also leads to what was left failed. */
+  /** All that it needs is there, and stays. An address also leads to what was left failed. */
   mayRun(r: Resource): boolean {
-    return r.config.after.every((id) => {
+    return this.#isFounded(r, new Map());
+  }
+
+  /** It need not stop for the sake of what is below it. */
+  mayStay(r: Resource): boolean {
+    return isAddress(r) || this.mayRun(r);
+  }
+
+  /** Down to the bottom: what is online on top of what is going down is going down as well. */
+  #isFounded(r: Resource, known: Map<Resource, boolean>): boolean {
+    const before = known.get(r);
+    if (before !== undefined) return before;
+    const founded = r.config.after.every((id) => {
       const other = this.get(id);
-      return other.state === 'online' || (isAddress(r) && isLeft(other));
+      if (isAddress(r) && isLeft(other)) return true;
+      return other.state === 'online' && (isAddress(other) || this.#isFounded(other, known));
     });
+    known.set(r, founded);
+    return founded;
   }
 
   /** Whether something that needs `r` still runs, so that `r` must not be stopped yet. */
@@ -73,10 +89,14 @@ export class ResourceGraph {
   }
 
   /** It was left failed, or cannot run because something below it was. */
-  isExcused(r: Resource): boolean {
-    if (isLeft(r)) return true;
-    if (r.gaveUp || r.state !== 'stopped') return false;
-    return r.config.after.some((id) => this.isExcused(this.get(id)));
+  isExcused(r: Resource, known = new Map<Resource, boolean>()): boolean {
+    const before = known.get(r);
+    if (before !== undefined) return before;
+    const waits = !r.gaveUp && r.state === 'stopped';
+    const below = (id: ResourceId): boolean => this.isExcused(this.get(id), known);
+    const excused = isLeft(r) || (waits && r.config.after.some(below));
+    known.set(r, excused);
+    return excused;
   }
 }
 
