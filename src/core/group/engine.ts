@@ -338,6 +338,8 @@ export class GroupEngine {
     switch (r.state) {
       case 'stopped':
         if (r.gaveUp || this.#pauses(r, now) || !this.#resources.mayRun(r)) return undefined;
+        // What stood on it before its last end is not known to be gone, and must not meet it anew.
+        if (this.#resources.isNeeded(r)) return undefined;
         return this.#mayStart() ? this.#begin(r, 'start', now) : undefined;
       case 'failed':
       case 'unknown':
