@@ -68,6 +68,8 @@ class Machine {
   wanted: 'online' | 'stopped' = 'stopped';
   abandoned = false;
   #open: { readonly action: EngineAction; readonly at: Instant }[] = [];
+  /** Overtaken, and not answered yet. */
+  #late: EngineAction[] = [];
 
   constructor(seed: number) {
     this.prng = new Prng(seed);
@@ -112,6 +114,8 @@ class Machine {
       const { action, resource } = effect;
       if (action !== 'monitor') {
         // It cancels what is under way, whose effect nobody knows until it has ended.
+        const overtaken = this.#open.filter((open) => open.action.resource === resource);
+        this.#late.push(...overtaken.map((open) => open.action));
         this.#open = this.#open.filter((open) => open.action.resource !== resource);
         this.truth.set(resource, 'perhaps');
       }
@@ -122,6 +126,8 @@ class Machine {
 
   /** The next thing that happens by itself: an answer, or a wake-up. */
   next(): void {
+    const late = this.prng.chance(0.5) ? this.#late.shift() : undefined;
+    if (late !== undefined) return this.#answerLate(late);
     const answers = [...this.#open].toSorted((a, b) => a.at - b.at);
     const wakeAt = this.engine.nextWakeAt();
     const first = answers[0];
@@ -186,12 +192,24 @@ class Machine {
       return this.take(this.engine.observed(seen, this.now, id));
     }
     const good = this.peace || this.prng.chance(0.75);
-    const outcome = good ? 'ok' : this.prng.pick(['failed', 'unknown'] as const);
+    const bad = this.prng.chance(0.5) ? 'failed' : 'unknown';
+    const outcome = good ? 'ok' : bad;
     const done = name === 'start' ? 'runs' : 'gone';
     this.truth.set(resource, outcome === 'ok' ? done : 'perhaps');
     const lasting = outcome === 'failed' && name === 'start' && this.prng.chance(0.1);
     const result = { id, resource, outcome, detail: `${name} ${outcome}`, lasting };
     this.take(this.engine.actionFinished(result, this.now));
+  }
+
+  #answerLate({ id, resource, action }: EngineAction): void {
+    const answer = { id, resource, detail: 'late' };
+    const state = this.prng.pick(['online', 'failed', 'unknown'] as const);
+    const outcome = this.prng.pick(['ok', 'failed', 'unknown'] as const);
+    const effects =
+      action === 'monitor'
+        ? this.engine.observed({ ...answer, state }, this.now, id)
+        : this.engine.actionFinished({ ...answer, outcome }, this.now);
+    assert(effects.length === 0, `E9: the late answer to a ${action} of ${resource} has a say`);
   }
 
   // Invariants.

@@ -445,7 +445,10 @@ describe('checks', () => {
   test('the answer to a check that a stop overtook is ignored', () => {
     const driver = policy({});
     driver.wait(1000);
-    const check = must(driver.open.find((a) => a.resource === 'program'));
+    const check = must(
+      driver.open.find((a) => a.resource === 'program'),
+      'it is checked',
+    );
     driver.fail('program');
     driver.finish('stop program');
     driver.finish('start program');
