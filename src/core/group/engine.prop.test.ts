@@ -10,7 +10,13 @@ import { Prng } from '../../base/prng.ts';
 import { type Instant, instant, plus } from '../../base/time.ts';
 import type { FailurePolicy, GroupConfig, ResourceConfig } from '../../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
-import { type EngineAction, type EngineEffect, GroupEngine, type Observation } from './engine.ts';
+import {
+  type ActionResult,
+  type EngineAction,
+  type EngineEffect,
+  GroupEngine,
+  type Observation,
+} from './engine.ts';
 
 const STEPS = 250;
 const PEACE_STEPS = 4000;
@@ -193,7 +199,7 @@ class Machine {
     }
     const good = this.peace || this.prng.chance(0.75);
     const bad = this.prng.chance(0.5) ? 'failed' : 'unknown';
-    const outcome = good ? 'ok' : bad;
+    const outcome: ActionResult['outcome'] = good ? 'ok' : bad;
     const done = name === 'start' ? 'runs' : 'gone';
     this.truth.set(resource, outcome === 'ok' ? done : 'perhaps');
     const lasting = outcome === 'failed' && name === 'start' && this.prng.chance(0.1);
