@@ -85,7 +85,8 @@ async function claim(a: HeartNode): Promise<void> {
 
 function setupOf(node: NodeId): NodeSetup {
   const common = { after: [], monitorMs: 1000, startTimeoutMs: 1000, stopTimeoutMs: 1000 };
-  const restarts = { limit: 1, windowMs: 1000 };
+  const watch = { monitorTimeoutMs: 1000, deepMonitor: undefined, unknownLimit: 3 };
+  const policy = { restarts: { limit: 1, windowMs: 1000 }, onFailure: 'failover' as const };
   return {
     node,
     runDir: join(dir, node),
@@ -119,7 +120,8 @@ function setupOf(node: NodeId): NodeSetup {
           nodes: [A, B],
           resources: VIPS.map(({ resource, ...address }): VirtualIpConfig => ({
             ...common,
-            restarts,
+            ...watch,
+            ...policy,
             id: resource,
             agent: 'virtual-ip',
             ...address,

@@ -3,6 +3,7 @@
  * not succeed. An action that does not know how it ended says so: `unknown` is not `failed`.
  */
 import type { CancelSignal } from '../base/cancel-signal.ts';
+import type { MonitorDepth } from '../protocol/config.ts';
 import type { Epoch } from '../protocol/ids.ts';
 
 export type ActionOutcome =
@@ -30,7 +31,11 @@ export interface Agent {
   start(epoch: Epoch, cancel: CancelSignal): Promise<ActionOutcome>;
   /** Resolves when it is known that nothing of the resource is left; `failed` means it still acts. */
   stop(cancel: CancelSignal, mode: StopMode): Promise<ActionOutcome>;
-  monitor(cancel: CancelSignal): Promise<MonitorResult>;
+  /**
+   * How it is now. Cancelled: ends soon, and what it says then does not count. `deep` is asked only
+   * of a resource with a `deepMonitor`, and includes what `light` looks at.
+   */
+  monitor(cancel: CancelSignal, depth: MonitorDepth): Promise<MonitorResult>;
   /** Called once; the agent reports what it notices by itself, between monitors. */
   onChange(listener: (result: MonitorResult) => void): void;
 }

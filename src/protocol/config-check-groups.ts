@@ -2,6 +2,7 @@
 import type { Draft, DraftGroup, DraftResource } from './config-draft.ts';
 import { type Findings, suggest } from './config-finding.ts';
 import { BASE_PORT_DEFAULT, MIRROR_PORT_OFFSET } from './config-normalize.ts';
+import { checkResourcePolicy } from './config-check-policy.ts';
 import { MIRRORS_MAX } from './config-schema.ts';
 import { isWithin } from './config-words.ts';
 
@@ -33,9 +34,11 @@ export function checkGroups(draft: Draft, out: Findings): void {
   for (const group of draft.groups) {
     checkGroupNodes(draft, group, out);
     checkOrder(group, out);
+    checkStay(group, out);
     for (const resource of group.resources) {
       checkVirtualIp(draft, group, resource, out);
       checkReadyPort(draft, resource, out);
+      checkResourcePolicy(resource, out);
     }
   }
   checkMirrors(draft, out);
@@ -133,6 +136,25 @@ function findCycle(group: DraftGroup, ids: readonly string[]): string[] | undefi
     if (cycle !== undefined) return cycle;
   }
   return undefined;
+}
+
+/** What comes after a resource that may be left failed goes down with it. */
+function checkStay(group: DraftGroup, out: Findings): void {
+  for (const [at, { id, path, value }] of group.resources.entries()) {
+    if (value === undefined || value.agent === 'virtual-ip') continue;
+    if (value['on-failure'] === 'stay') continue;
+    const below = startsAfter(group, at).find((name) => {
+      const other = group.resources.find((resource) => resource.id === name);
+      return other?.value?.['on-failure'] === 'stay';
+    });
+    if (below === undefined) continue;
+    out.warning({
+      path: value.after === undefined ? path : [...path, 'after'],
+      found: `"${id}" after "${below}", which is left failed when restarts do not help`,
+      expected: `nothing that matters after "${below}": it cannot run without it`,
+      next: `Name in "after" of "${id}" only what it needs, or set "on-failure: stay" there too`,
+    });
+  }
 }
 
 function checkVirtualIp(

@@ -23,11 +23,14 @@ export const BASE_PORT_DEFAULT = 8256;
 /** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
 export const MIRROR_PORT_OFFSET = 10;
 const RESTARTS_DEFAULT = '3 within 1m';
-const MONITOR_DEFAULT = '1s';
+/** Where the file says nothing; the words of the reference. */
+export const MONITOR_DEFAULT = '1s';
+export const DEEP_MONITOR_DEFAULT = { every: '30s', timeout: '20s' } as const;
+const UNKNOWN_LIMIT_DEFAULT = 3;
 const TIMEOUTS = {
-  mirror: { start: '1m', stop: '30s' },
-  process: { start: '30s', stop: '10s' },
-  'virtual-ip': { start: '5s', stop: '5s' },
+  mirror: { start: '1m', stop: '30s', monitor: '10s' },
+  process: { start: '30s', stop: '10s', monitor: '10s' },
+  'virtual-ip': { start: '5s', stop: '5s', monitor: '5s' },
 } as const;
 
 type GroupFile = ConfigFile['groups'][string];
@@ -94,9 +97,13 @@ function normalizeResource(
     id,
     after: (file.after as ResourceId[] | undefined) ?? (previous === undefined ? [] : [previous]),
     monitorMs: ms(file.monitor ?? MONITOR_DEFAULT),
+    monitorTimeoutMs: ms(file['monitor-timeout'] ?? timeouts.monitor),
+    deepMonitor: undefined,
+    unknownLimit: unknownLimitOf(file),
     startTimeoutMs: ms(file['start-timeout'] ?? timeouts.start),
     stopTimeoutMs: ms(file['stop-timeout'] ?? timeouts.stop),
     restarts: must(parseRestarts(file.restarts ?? RESTARTS_DEFAULT), 'the schema checked it'),
+    onFailure: file['on-failure'] ?? 'failover',
   };
   if (file.agent === 'mirror') {
     const index = mirrors.next;
@@ -118,6 +125,7 @@ function normalizeResource(
   return {
     ...common,
     agent: 'process',
+    deepMonitor: deepMonitorOf(file),
     command: file.command,
     user: file.user,
     directory: file.directory ?? '/',
@@ -126,6 +134,23 @@ function normalizeResource(
     ),
     stopSignal: file['stop-signal'] ?? 'SIGTERM',
     readyPort: file['ready-port'],
+    checkCommand: file['check-command'],
+  };
+}
+
+function unknownLimitOf(file: ResourceFile): number | undefined {
+  const limit = file['unknown-limit'] ?? UNKNOWN_LIMIT_DEFAULT;
+  return limit === 'never' ? undefined : limit;
+}
+
+/** A program has a deep check when it is told how to check deeply. */
+function deepMonitorOf(
+  file: Extract<ResourceFile, { agent: 'process' }>,
+): ResourceConfig['deepMonitor'] {
+  if (file['check-command'] === undefined) return undefined;
+  return {
+    everyMs: ms(file['deep-monitor'] ?? DEEP_MONITOR_DEFAULT.every),
+    timeoutMs: ms(file['deep-monitor-timeout'] ?? DEEP_MONITOR_DEFAULT.timeout),
   };
 }
 

@@ -20,6 +20,7 @@ import {
   parseRestarts,
   RESTARTS_PATTERN,
   RESTARTS_WANTED,
+  UNKNOWN_LIMIT_MAX,
 } from './config-words.ts';
 
 /** Bounds that keep a file readable and every later loop small. */
@@ -39,6 +40,7 @@ export const STOP_SIGNALS = [
   'SIGUSR2',
 ] as const;
 
+const UNKNOWN_LIMIT_WANTED = `a number from 1 to ${UNKNOWN_LIMIT_MAX}, or never`;
 const PATH_WANTED = 'an absolute path without "." or ".." parts and without a slash at the end';
 
 const name = z
@@ -122,19 +124,43 @@ const common = {
       'Resources of this group that must be started before. Default: the one listed before; [] means none.',
     ),
   monitor: duration.optional().describe('Time between two checks. Default 1s.'),
+  'monitor-timeout': duration
+    .optional()
+    .describe(
+      'A check that takes longer found no answer; see unknown-limit. Default 10s, 5s for a virtual IP.',
+    ),
+  'unknown-limit': z
+    .union(
+      [z.number().int().min(1).max(UNKNOWN_LIMIT_MAX), z.literal('never')],
+      UNKNOWN_LIMIT_WANTED,
+    )
+    .optional()
+    .describe(
+      'So many checks in a row without an answer count as a failure; never: none ever do. Default 3.',
+    ),
   'start-timeout': duration
     .optional()
-    .describe('Default 1m for a mirror, 30s for a process, 5s for a virtual IP.'),
+    .describe(
+      'A start that takes longer is stopped and counts as a failure. Default 1m for a mirror, 30s for a process, 5s for a virtual IP.',
+    ),
   'stop-timeout': duration
     .optional()
-    .describe('Default 30s for a mirror, 10s for a process, 5s for a virtual IP.'),
+    .describe(
+      'A stop that takes longer is tried again, and nothing starts elsewhere meanwhile. Default 30s for a mirror, 10s for a process, 5s for a virtual IP.',
+    ),
   restarts: z
     .string()
     .regex(RESTARTS_PATTERN, RESTARTS_WANTED)
     .refine((value) => parseRestarts(value) !== undefined, RESTARTS_WANTED)
     .optional()
     .describe(
-      'Restarts on the same node before the group moves: "3 within 60s", or "never". Default "3 within 1m".',
+      'Restarts on the same node before on-failure applies: "3 within 60s", or "never". Default "3 within 1m".',
+    ),
+  'on-failure': z
+    .enum(['failover', 'stop', 'stay'], 'one of: failover, stop, stay')
+    .optional()
+    .describe(
+      'What follows when restarts did not help. failover: the group moves to another node (default). stop: the group stops here, in order, until somebody starts it. stay: the resource is left failed and the rest of the group goes on.',
     ),
 };
 
@@ -199,6 +225,20 @@ const process = z
       .max(65_535, 'a TCP port from 1 to 65535')
       .optional()
       .describe('TCP port on this node that accepts connections once the program is ready.'),
+    'check-command': z
+      .array(text('a program or an argument: text of 1 to 4000 characters'))
+      .min(1, 'the program and its arguments, such as [/usr/bin/pg_isready, --quiet]')
+      .max(256, 'at most 256 words')
+      .optional()
+      .describe(
+        'A program that ends with exit code 0 when all is well: the deep check, and the last word on whether a start is done. Runs as the same user, in the same directory.',
+      ),
+    'deep-monitor': duration
+      .optional()
+      .describe('Time between two deep checks. Needs check-command. Default 30s.'),
+    'deep-monitor-timeout': duration
+      .optional()
+      .describe('A deep check that takes longer found no answer. Default 20s.'),
     ...common,
   })
   .describe('A program that Tako starts, watches and stops.');

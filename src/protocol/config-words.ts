@@ -50,6 +50,9 @@ export function parseRestarts(text: string): RestartLimit | undefined {
   return windowMs > 0 ? { limit: Number(match[2]), windowMs } : undefined;
 }
 
+/** For `unknown-limit`; schema and defaults agree on the bound. */
+export const UNKNOWN_LIMIT_MAX = 100;
+
 export interface Address {
   readonly family: 4 | 6;
   /** The same text for the same address, however it was written. */

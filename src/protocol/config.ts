@@ -57,15 +57,29 @@ export interface GroupConfig {
   readonly resources: readonly ResourceConfig[];
 }
 
+/** `light`: cheap and often. `deep`: as a client would see it, with all that it takes. */
+export type MonitorDepth = 'light' | 'deep';
+
+export type FailurePolicy = 'failover' | 'stop' | 'stay';
+
 interface ResourceCommon {
   readonly id: ResourceId;
   /** Resources of the same group that must be started before this one. */
   readonly after: readonly ResourceId[];
+  /** Between the answer to a check and the next one. */
   readonly monitorMs: number;
+  /** A check that takes longer has found no answer. */
+  readonly monitorTimeoutMs: number;
+  /** Its thorough check; undefined for an agent or a resource that has none. */
+  readonly deepMonitor: { readonly everyMs: number; readonly timeoutMs: number } | undefined;
+  /** So many checks in a row without an answer count as a failure; undefined: none ever do. */
+  readonly unknownLimit: number | undefined;
   readonly startTimeoutMs: number;
   readonly stopTimeoutMs: number;
-  /** Restarts here within the window before the group moves to another node. */
+  /** Restarts here within the window, before `onFailure` applies. */
   readonly restarts: { readonly limit: number; readonly windowMs: number };
+  /** What a failure means that restarts did not cure: the group moves, stops, or goes on without. */
+  readonly onFailure: FailurePolicy;
 }
 
 export interface MirrorConfig extends ResourceCommon {
@@ -95,6 +109,8 @@ export interface ProcessConfig extends ResourceCommon {
   readonly stopSignal: string;
   /** TCP port on this node that accepts connections once the program is ready. */
   readonly readyPort: number | undefined;
+  /** Its deep check: a program and arguments; exit code 0 says that all is well. */
+  readonly checkCommand: readonly string[] | undefined;
 }
 
 export type ResourceConfig = MirrorConfig | VirtualIpConfig | ProcessConfig;

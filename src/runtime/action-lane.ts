@@ -1,16 +1,21 @@
 /**
  * Runs the actions of one resource, one at a time. A start or stop that comes while another action
- * runs cancels it and waits for it to come to rest first, so that two actions never work on the
- * same resource. What is not over within its time limit has an unknown outcome.
+ * or a check runs cancels it and waits for it to come to rest first, so that two actions never work
+ * on the same resource. What is not over within its time limit has an unknown outcome.
+ *
+ * A check only looks: one that does not come to rest is waited for but a moment, and not at all by
+ * a stop that abandons. While it hangs no further check begins, so they can't pile up.
  */
 import { Canceller } from '../base/canceller.ts';
 import { messageOf } from '../base/tako-error.ts';
 import type { ActionResult, EngineAction, Observation } from '../core/group/engine.ts';
-import type { ActionOutcome, Agent } from '../ports/agent.ts';
+import type { ActionOutcome, Agent, MonitorResult } from '../ports/agent.ts';
 import type { Timer } from '../ports/timer.ts';
 
 /** How long a cancelled or overdue action may take to come to rest. */
 const REST_MS = 1000;
+/** The same for a check that is in the way of a start or stop. */
+const CHECK_REST_MS = 250;
 
 interface Running {
   readonly canceller: Canceller;
@@ -21,6 +26,8 @@ export class ActionLane {
   readonly #agent: Agent;
   readonly #timer: Timer;
   #running: Running | undefined;
+  /** The check that has not come to rest yet, within its time limit or not. */
+  #checking: Running | undefined;
 
   constructor(agent: Agent, timer: Timer) {
     this.#agent = agent;
@@ -31,6 +38,7 @@ export class ActionLane {
   async run(action: EngineAction): Promise<ActionResult> {
     const before = this.#running;
     before?.canceller.cancel();
+    this.#checking?.canceller.cancel();
     const canceller = new Canceller();
     const outcome = this.#after(before, () => this.#act(action, canceller), action, canceller);
     const running = { canceller, ended: outcome.then(() => undefined) };
@@ -40,18 +48,34 @@ export class ActionLane {
     return { id: action.id, resource: action.resource, ...result };
   }
 
+  /** Never rejects: what an agent throws says nothing about its resource. */
   async monitor(action: EngineAction): Promise<Observation> {
+    const { resource, depth, timeoutMs } = action;
+    if (this.#checking !== undefined) {
+      return { resource, state: 'unknown', detail: 'the check before it still hangs' };
+    }
     const canceller = new Canceller();
-    const seen = await this.#limited(
-      this.#agent.monitor(canceller.signal).catch((error: unknown) => ({
-        state: 'unknown' as const,
-        detail: messageOf(error),
-      })),
-      action.timeoutMs,
-      canceller,
-    );
-    const late = { state: 'unknown' as const, detail: `no answer in ${action.timeoutMs} ms` };
-    return { resource: action.resource, ...(seen ?? late) };
+    const looked = this.#look(action, canceller);
+    const checking = { canceller, ended: looked.then(() => undefined) };
+    this.#checking = checking;
+    void checking.ended.then(() => {
+      if (this.#checking === checking) this.#checking = undefined;
+    });
+    const seen = await this.#limited(looked, timeoutMs, canceller);
+    const what = depth === 'deep' ? 'deep check' : 'check';
+    const late = {
+      state: 'unknown' as const,
+      detail: `the ${what} did not end in ${timeoutMs} ms`,
+    };
+    return { resource, ...(seen ?? late) };
+  }
+
+  async #look(action: EngineAction, canceller: Canceller): Promise<MonitorResult> {
+    try {
+      return await this.#agent.monitor(canceller.signal, action.depth);
+    } catch (error) {
+      return { state: 'unknown', detail: messageOf(error) };
+    }
   }
 
   async #after(
@@ -61,6 +85,10 @@ export class ActionLane {
     canceller: Canceller,
   ): Promise<ActionOutcome> {
     if (before !== undefined) await this.#limited(before.ended, REST_MS, new Canceller());
+    const check = this.#checking;
+    if (check !== undefined && action.mode === 'orderly') {
+      await this.#limited(check.ended, CHECK_REST_MS, new Canceller(), 0);
+    }
     const outcome = await this.#limited(act(), action.timeoutMs, canceller);
     if (outcome !== undefined) return outcome;
     return { outcome: 'unknown', detail: `${action.action} did not end in ${action.timeoutMs} ms` };
@@ -76,7 +104,12 @@ export class ActionLane {
   }
 
   /** Undefined when it took longer, although it was then cancelled and given a moment to end. */
-  async #limited<T>(work: Promise<T>, ms: number, canceller: Canceller): Promise<T | undefined> {
+  async #limited<T>(
+    work: Promise<T>,
+    ms: number,
+    canceller: Canceller,
+    restMs = REST_MS,
+  ): Promise<T | undefined> {
     let clear = (): void => undefined;
     const limit = new Promise<undefined>((resolve) => {
       clear = this.#timer.after(ms, () => resolve(undefined));
@@ -86,7 +119,7 @@ export class ActionLane {
     if (first !== undefined) return first.value;
     canceller.cancel();
     const rest = new Promise<undefined>((resolve) => {
-      clear = this.#timer.after(REST_MS, () => resolve(undefined));
+      clear = this.#timer.after(restMs, () => resolve(undefined));
     });
     const late = await Promise.race([work.then((value) => ({ value })), rest]);
     clear();

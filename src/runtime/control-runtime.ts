@@ -301,6 +301,7 @@ function probeAction(group: GroupId, key: string): EngineAction {
     resource,
     action: 'monitor',
     mode: 'orderly',
+    depth: 'light',
     epoch: 0 as EngineAction['epoch'],
     timeoutMs: PROBE_TIMEOUT_MS,
   };

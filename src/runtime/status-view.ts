@@ -82,7 +82,7 @@ export function ownGroupStatus(
 function stateOf(core: GroupCore): GroupStatus['state'] {
   switch (core.phase) {
     case 'owning':
-      if (core.engine.hasGivenUp()) return 'failed';
+      if (core.engine.hasGivenUp() || core.engine.heldDown() !== undefined) return 'failed';
       return core.engine.isOnline() ? 'online' : 'starting';
     case 'suspended':
       return 'suspended';

@@ -47,6 +47,10 @@ export function simConfig(options: {
 function simGroup(id: string, nodes: readonly string[], index: number): GroupConfig {
   const common = {
     monitorMs: 1000,
+    monitorTimeoutMs: 5000,
+    deepMonitor: undefined,
+    unknownLimit: 3,
+    onFailure: 'failover' as const,
     startTimeoutMs: 10_000,
     stopTimeoutMs: 10_000,
     restarts: { limit: 3, windowMs: 60_000 },
@@ -73,6 +77,7 @@ function simGroup(id: string, nodes: readonly string[], index: number): GroupCon
       environment: {},
       stopSignal: 'SIGTERM',
       readyPort: undefined,
+      checkCommand: undefined,
     },
     {
       ...common,

@@ -29,6 +29,7 @@ import type {
 } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
+import type { AgentFaults } from './agent-faults.ts';
 import { SimMirror } from './sim-mirror.ts';
 
 export interface NodeWorld {
@@ -81,6 +82,7 @@ export class SimNode {
   readonly #mirrors = new Map<string, SimMirror>();
   readonly #running = new Set<string>();
   readonly #failing: ReadonlySet<string>;
+  readonly #faults: AgentFaults;
   /** The latest action per resource; what an earlier one would still have done is dropped. */
   readonly #latest = new Map<string, number>();
   readonly #marks = new Map<GroupId, Promised>();
@@ -101,6 +103,7 @@ export class SimNode {
       readonly rate: number;
       /** Resources (`GROUP/RESOURCE`) that do not start on this node. */
       readonly failing: ReadonlySet<string>;
+      readonly faults: AgentFaults;
     },
     world: NodeWorld,
   ) {
@@ -109,6 +112,7 @@ export class SimNode {
     this.#disk = options.disk;
     this.#rate = options.rate;
     this.#failing = options.failing;
+    this.#faults = options.faults;
     this.#world = world;
     const { config } = world;
     const members = [...config.nodes, ...(config.witness === undefined ? [] : [config.witness])];
@@ -233,6 +237,11 @@ export class SimNode {
     if (!this.#alive) return;
     if (this.#frozen) this.#held.push(run);
     else run();
+  }
+
+  /** What its clock shows. */
+  get now(): Instant {
+    return this.#now();
   }
 
   #now(): Instant {
@@ -423,24 +432,46 @@ export class SimNode {
   #probe(group: GroupId): void {
     const config = this.#world.config.groups.find((g) => g.id === group);
     const found = (config?.resources ?? []).map((resource): Observation => {
-      return { resource: resource.id, state: 'stopped', detail: 'nothing runs' };
+      return this.#found(group, resource.id);
     });
     this.#later(ACTION_MS, () => this.#coreStep({ type: 'probed', group, found }));
   }
 
-  #act(action: EngineAction): void {
-    const { group, resource } = action;
+  #found(group: GroupId, resource: ResourceId): Observation {
     const key = `${group}/${resource}`;
-    if (action.action === 'monitor') {
-      const state = this.#running.has(key) ? 'online' : 'failed';
-      const seen: Observation = { resource, state, detail: '' };
-      return this.#later(1, () =>
-        this.#coreStep({ type: 'observed', group, seen, monitorId: action.id }),
-      );
-    }
+    const fault = this.#faults.of(key, 'found');
+    if (fault === undefined) return { resource, state: 'stopped', detail: 'nothing runs' };
+    this.#running.add(key);
+    const state = fault === 'online' ? 'online' : fault === 'hangs' ? 'unknown' : 'failed';
+    return { resource, state, detail: 'found by the probe' };
+  }
+
+  #act(action: EngineAction): void {
+    const { group, resource, timeoutMs } = action;
+    const key = `${group}/${resource}`;
+    if (action.action === 'monitor') return this.#monitor(action, key);
     if (action.action === 'start') this.#checkAuthority(group, action.epoch);
     this.#latest.set(key, action.id);
-    this.#later(ACTION_MS, () => this.#finish(action, key, action.timeoutMs));
+    const hangs = this.#faults.of(key, action.action) === 'hangs';
+    // Nobody knows how far it gets.
+    if (hangs && action.action === 'start') this.#running.add(key);
+    this.#later(hangs ? timeoutMs : ACTION_MS, () => this.#finish(action, key, timeoutMs));
+  }
+
+  #monitor(action: EngineAction, key: string): void {
+    const { group, resource, depth, timeoutMs } = action;
+    const fault = this.#faults.of(key, depth === 'deep' ? 'deep' : 'monitor');
+    const runs = this.#running.has(key);
+    const seen = ((): Observation => {
+      if (!runs) return { resource, state: 'failed', detail: '' };
+      if (fault === undefined) return { resource, state: 'online', detail: '' };
+      const detail = fault === 'hangs' ? `no answer in ${timeoutMs} ms` : 'it is not well';
+      const state = fault === 'hangs' ? 'unknown' : 'failed';
+      return { resource, state, detail, lasting: fault === 'lasting' };
+    })();
+    this.#later(runs && fault === 'hangs' ? timeoutMs : 1, () =>
+      this.#coreStep({ type: 'observed', group, seen, monitorId: action.id }),
+    );
   }
 
   /** Nothing starts without the lease of its epoch; the heart tells its end a moment late. */
@@ -454,10 +485,16 @@ export class SimNode {
     if (this.#latest.get(key) !== action.id) return;
     const { group, resource } = action;
     const mirror = this.#mirrors.get(key);
+    const fault = this.#faults.of(key, action.action === 'start' ? 'start' : 'stop');
     const done = (outcome: 'ok' | 'failed' | 'unknown', detail: string): void => {
-      const result = { id: action.id, resource, outcome, detail };
+      const lasting = fault === 'lasting';
+      const result = { id: action.id, resource, outcome, detail, lasting };
       this.#coreStep({ type: 'actionFinished', group, action: action.action, result });
     };
+    if (fault === 'hangs') {
+      return done('unknown', `${action.action} did not end in ${action.timeoutMs} ms`);
+    }
+    if (fault !== undefined) return done('failed', 'the agent says no');
     if (action.action === 'start') {
       if (this.#failing.has(key)) return done('failed', 'it does not start on this node');
       const config = must(

@@ -16,6 +16,7 @@ import type {
   ResourceId,
   SeatId,
 } from '../protocol/ids.ts';
+import { AgentFaults, type Fault, type FaultyAction } from './agent-faults.ts';
 import { EventHeap } from './heap.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import { type NodeWorld, type SimDisk, SimNode } from './sim-node.ts';
@@ -49,6 +50,7 @@ export class World {
   /** Directed and per link: `link from to`. */
   readonly #cuts = new Set<string>();
   readonly #failing = new Map<NodeId, Set<string>>();
+  readonly #faults = new Map<NodeId, AgentFaults>();
   readonly #acknowledged = new Map<string, Acknowledged[]>();
   readonly #epochMax = new Map<string, Epoch>();
   #now = instant(1000);
@@ -62,6 +64,7 @@ export class World {
       this.#disks.set(id, { seat: `${id}-1` as SeatId, entries: new Map(), data: new Map() });
       this.#rates.set(id, 1 + options.drift * (this.prng.float() * 2 - 1));
       this.#failing.set(id, new Set());
+      this.#faults.set(id, new AgentFaults());
     }
     this.#every(WRITE_EVERY_MS, () => this.#writeEverywhere());
   }
@@ -95,6 +98,7 @@ export class World {
         disk: must(this.#disks.get(id), 'every member has a disk'),
         rate: must(this.#rates.get(id), 'every member has a clock'),
         failing: must(this.#failing.get(id), 'every member has resources'),
+        faults: must(this.#faults.get(id), 'every member has agents'),
       },
       this.#worldOf(),
     );
@@ -126,6 +130,15 @@ export class World {
   /** From now on that resource does not start on that node. */
   breakResource(id: NodeId, group: GroupId, resource: ResourceId): void {
     this.#failing.get(id)?.add(`${group}/${resource}`);
+  }
+
+  /** From now on that action of an agent misbehaves so; without a fault it is well again. */
+  setFault(
+    id: NodeId,
+    resource: string,
+    { action, fault }: { readonly action: FaultyAction; readonly fault: Fault | undefined },
+  ): void {
+    must(this.#faults.get(id), 'every member has agents').set(resource, action, fault);
   }
 
   advance(ms: number): void {

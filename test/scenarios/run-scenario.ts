@@ -12,27 +12,41 @@
  *     move n2 | stop n1 | want n1     what an administrator asks, at the owner
  *     advance 2s
  *     say                             who serves, which copies are in sync
+ *
+ * About single resources (`resource-words.ts`):
+ *
+ *     resource log after=data on-failure=stay     before `cluster`: one more program, or other
+ *                                                 words for one that is there
+ *     fault n1 program stop=hangs deep=fails      how its agent misbehaves; `=well` ends it
+ *     resources n1                                what its engine shows
  */
 import { World } from '../../src/sim/world.ts';
+import { parseDuration } from '../../src/protocol/config-words.ts';
 import { simConfig } from '../../src/sim/sim-config.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
 import { must } from '../../src/base/assert.ts';
+import { ResourceWords, setFaults, showResources } from './resource-words.ts';
 
 const GROUP = 'db' as GroupId;
 
 export function runScenario(text: string): string {
   const story = text.split(/^-{4,}$/mu)[0] ?? '';
   let world: World | undefined;
+  const resources = new ResourceWords();
   for (const raw of story.split('\n')) {
     const line = raw.replace(/#.*$/u, '').trim();
     if (line === '') continue;
     const [command = '', ...words] = line.split(/\s+/u);
     if (command === 'cluster') {
-      world = newWorld(words);
+      world = newWorld(words, resources);
+      continue;
+    }
+    if (command === 'resource') {
+      resources.add(words);
       continue;
     }
     const there = must(world, 'a scenario begins with `cluster`');
-    if (command !== 'start' && command !== 'say') there.note(`-- ${line}`);
+    if (!['start', 'say', 'resources'].includes(command)) there.note(`-- ${line}`);
     perform(there, command, words);
   }
   const done = must(world, 'a scenario begins with `cluster`');
@@ -40,11 +54,11 @@ export function runScenario(text: string): string {
   return `${story.trimEnd()}\n----\n${done.transcript.join('\n')}\n`;
 }
 
-function newWorld(words: readonly string[]): World {
+function newWorld(words: readonly string[], resources: ResourceWords): World {
   const witness = words.find((word) => word.startsWith('witness='))?.slice('witness='.length);
   const nodes = words.filter((word) => !word.includes('='));
   const groups = [{ id: GROUP, nodes }];
-  const config = simConfig({ nodes, witness, groups });
+  const config = resources.applyTo(simConfig({ nodes, witness, groups }));
   return new World({ config, seed: 1, loss: 0, delayMs: { min: 0.2, max: 0.4 }, drift: 0 });
 }
 
@@ -68,6 +82,10 @@ function perform(world: World, command: string, words: readonly string[]): void 
       return world.node(first as NodeId)?.kill(GROUP, second as ResourceId);
     case 'break':
       return world.breakResource(first as NodeId, GROUP, second as ResourceId);
+    case 'fault':
+      return setFaults(world, GROUP, words);
+    case 'resources':
+      return showResources(world, GROUP, first as NodeId);
     case 'move':
     case 'want':
     case 'stop':
@@ -114,5 +132,5 @@ function say(world: World): void {
 }
 
 function milliseconds(text: string): number {
-  return text.endsWith('ms') ? Number(text.slice(0, -2)) : Number(text.slice(0, -1)) * 1000;
+  return must(parseDuration(text), `a duration, not ${text}`);
 }

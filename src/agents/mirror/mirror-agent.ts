@@ -50,6 +50,7 @@ export class MirrorAgent implements Agent {
     return outcomeOf(answer, `${path} is not served any more`);
   }
 
+  /** The mirror's process looks at all there is for each answer; there is no deeper check. */
   async monitor(_cancel: CancelSignal): Promise<MonitorResult> {
     const { mirror } = this.#options;
     if (!(await mirror.whenConnected(CONNECT_MS))) {

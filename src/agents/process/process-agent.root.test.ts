@@ -80,6 +80,10 @@ function configOf(over: Partial<ProcessConfig>): ProcessConfig {
     agent: 'process',
     after: [],
     monitorMs: 1000,
+    monitorTimeoutMs: 1000,
+    deepMonitor: undefined,
+    unknownLimit: 3,
+    onFailure: 'failover',
     startTimeoutMs: 10_000,
     stopTimeoutMs: 2000,
     restarts: { limit: 3, windowMs: 60_000 },
@@ -89,6 +93,7 @@ function configOf(over: Partial<ProcessConfig>): ProcessConfig {
     environment: {},
     stopSignal: 'SIGTERM',
     readyPort: undefined,
+    checkCommand: undefined,
     ...over,
   };
 }
@@ -151,14 +156,14 @@ describe.each([
 
   it('starts, is watched and stops; each action is repeatable', async () => {
     make(configOf({}));
-    expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'stopped' });
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     const pid = mainPid();
     expect(readProcess(pid)).toMatchObject({ name: 'sleep', session: pid });
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     expect(mainPid()).toBe(pid);
-    expect(await agent.monitor(never)).toMatchObject({ state: 'online' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'online' });
     const group = cgroups ? must(cgroup(), 'this machine has control groups') : undefined;
     expect(cgroup() !== undefined).toBe(cgroups);
     const before = performance.now();
@@ -167,7 +172,7 @@ describe.each([
       detail: 'ended by itself',
     });
     expect(performance.now() - before).toBeLessThan(1500);
-    expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'stopped' });
     expect(readdirSync(join(runDir, 'programs'))).toEqual([]);
     expect(existsSync(group ?? '/nowhere')).toBe(false);
     expect(changes).toEqual([]);
@@ -181,7 +186,7 @@ describe.each([
       state: 'failed',
       detail: 'ended: exit code 7; it wrote: out of cheese',
     });
-    expect(await agent.monitor(never)).toMatchObject({ state: 'failed' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'failed' });
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     process.kill(mainPid(), 'SIGKILL');
     const at = performance.now();
@@ -209,7 +214,7 @@ describe.each([
     expect(outcome.detail).toMatch(detail);
     expect(changes).toEqual([]);
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
-    expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'stopped' });
   });
 
   it('kills what ignores the polite signal when the time is over, or when cancelled', async () => {
@@ -280,10 +285,10 @@ describe.each([
       outcome: 'ok',
       detail: `accepts connections on port ${port}`,
     });
-    expect(await agent.monitor(never)).toMatchObject({ state: 'online' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'online' });
     process.kill(mainPid(), 'SIGUSR2');
     await eventually(async () => {
-      const { state, detail } = await agent.monitor(never);
+      const { state, detail } = await agent.monitor(never, 'light');
       expect([state, detail]).toEqual([expect.stringMatching('failed'), expect.any(String)]);
     });
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
@@ -312,7 +317,7 @@ describe.each([
     await eventually(() => expect(mainPid()).toBeGreaterThan(0));
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(await again).toMatchObject({ outcome: 'unknown' });
-    expect(await agent.monitor(never)).toMatchObject({ state: 'stopped' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'stopped' });
   });
 
   it('has the user, groups, directory and environment that it should', async () => {
@@ -348,7 +353,7 @@ describe.each([
     const file = join(runDir, 'log', 'g.p.log');
     await eventually(() => expect(existsSync(`${file}.1`)).toBe(true));
     await eventually(() => expect(statSync(file).size).toBeLessThan(5_000_000));
-    expect(await agent.monitor(never)).toMatchObject({ state: 'online' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'online' });
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
   });
 
@@ -382,7 +387,7 @@ describe.each([
     make(configOf({}));
     const pid = mainPid();
     expect(readProcess(pid)).toMatchObject({ name: 'sleep' });
-    expect(await agent.monitor(never)).toMatchObject({ state: 'online' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'online' });
     expect(await agent.start(epoch, never)).toMatchObject({ outcome: 'ok' });
     expect(mainPid()).toBe(pid);
     process.kill(pid, 'SIGKILL');
@@ -420,7 +425,7 @@ describe.each([
       log: createLog({ name: 't', level: 'error' }),
     });
     make(configOf({}), later);
-    expect(await agent.monitor(never)).toMatchObject({ state: 'failed' });
+    expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'failed' });
     expect(await agent.stop(never, 'orderly')).toMatchObject({ outcome: 'ok' });
     expect(findAlive(info)).toBeDefined();
   });
@@ -439,7 +444,7 @@ describe.each([
       });
       make(configOf({}), later);
       expect(later.program('g.p').state()).toMatchObject({ type: 'ended', left: [pid] });
-      expect(await agent.monitor(never)).toMatchObject({ state: 'failed' });
+      expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'failed' });
     }
     await rm(record);
     const last = createProcessRunner({
@@ -505,7 +510,7 @@ describe('a program in a control group', () => {
         const pids = readFileSync(join(must(cgroup(), 'it has one'), 'cgroup.procs'), 'utf8');
         expect(tokens(pids).length).toBeGreaterThan(4);
       });
-      expect(await agent.monitor(never)).toMatchObject({ state: 'online' });
+      expect(await agent.monitor(never, 'light')).toMatchObject({ state: 'online' });
       expect(await agent.stop(never, 'orderly')).toEqual({
         outcome: 'ok',
         detail: 'ended by itself',

@@ -4,16 +4,19 @@
  * again.
  *
  * Start: ready when it accepts connections on `readyPort`, or, without one, when it has lived for
- * {@link SETTLE_MS}. Stop: first the polite way, then by force, and `ok` only when nothing of it is
+ * {@link SETTLE_MS}, and when `checkCommand` says so. Light check: it lives and accepts. Deep check:
+ * `checkCommand` too. Stop: first the polite way, then by force, and `ok` only when nothing of it is
  * left, whatever it forked. Abandon: by force at once.
  */
 import type { CancelSignal } from '../../base/cancel-signal.ts';
 import { Canceller } from '../../base/canceller.ts';
 import { TakoError } from '../../base/tako-error.ts';
 import type { ActionOutcome, Agent, MonitorResult, StopMode } from '../../ports/agent.ts';
-import type { Program, ProgramRunner } from '../../ports/program-runner.ts';
-import type { ProcessConfig } from '../../protocol/config.ts';
+import type { PortAnswer, Program, ProgramRunner } from '../../ports/program-runner.ts';
+import type { MonitorDepth, ProcessConfig } from '../../protocol/config.ts';
 import type { Epoch, GroupId } from '../../protocol/ids.ts';
+import { CheckCommand } from './check-command.ts';
+import { clearProgram } from './clear-program.ts';
 
 /** A program without a port counts as started when it has lived this long. */
 const SETTLE_MS = 100;
@@ -26,8 +29,10 @@ const REST_MS = 300;
  */
 const KILL_RESERVE_MS = 500;
 const KILL_RESERVE_SHARE = 0.2;
-/** After SIGKILL; what is there longer hangs in the kernel. */
-const KILL_MS = 5000;
+/** Between two runs of the check command while the program gets ready. */
+const CHECK_PAUSE_MS = 250;
+/** A port that neither accepts nor refuses takes this long to say so. */
+const SILENCE_MS = 1000;
 
 export interface ProcessAgentDeps {
   readonly runner: ProgramRunner;
@@ -45,6 +50,7 @@ class ProcessAgent implements Agent {
   readonly #config: ProcessConfig;
   readonly #runner: ProgramRunner;
   readonly #program: Program;
+  readonly #check: CheckCommand | undefined;
   #stopAsked = false;
   #starting: Promise<ActionOutcome> | undefined;
   #stopping: Promise<ActionOutcome> | undefined;
@@ -55,6 +61,10 @@ class ProcessAgent implements Agent {
     this.#config = config;
     this.#runner = runner;
     this.#program = runner.program(name);
+    if (config.checkCommand !== undefined) {
+      const spec = { ...config, command: config.checkCommand };
+      this.#check = new CheckCommand(runner.program(`${name}.check`), spec);
+    }
   }
 
   async start(_epoch: Epoch, cancel: CancelSignal): Promise<ActionOutcome> {
@@ -87,16 +97,24 @@ class ProcessAgent implements Agent {
     this.#hurry = new Canceller();
     const { signal } = this.#hurry;
     try {
-      await this.#starting;
-      return await orUnknown(() => this.#stop(signal));
+      return await orUnknown(async () => {
+        // Also what a start waits for that is under way.
+        await this.#check?.end();
+        await this.#starting;
+        const [outcome, left] = await Promise.all([this.#stop(signal), this.#check?.end()]);
+        if (left === undefined) return outcome;
+        return { outcome: 'failed', detail: `${outcome.detail}; its check ${left}` };
+      });
     } finally {
       this.#stopping = undefined;
     }
   }
 
-  async monitor(_cancel: CancelSignal): Promise<MonitorResult> {
+  async monitor(cancel: CancelSignal, depth: MonitorDepth): Promise<MonitorResult> {
     try {
-      return await this.#monitor();
+      const seen = await this.#monitor(cancel);
+      if (depth === 'light' || this.#check === undefined || seen.state !== 'online') return seen;
+      return await this.#check.run(cancel);
     } catch (error) {
       if (error instanceof TakoError) return { state: 'unknown', detail: error.message };
       throw error;
@@ -149,7 +167,7 @@ class ProcessAgent implements Agent {
       } else if ((await this.#runner.probePort(readyPort)) === 'accepts') {
         // Somebody accepts: it counts only if the program still lives.
         const alive = this.#program.state().type === 'running';
-        if (alive) return { outcome: 'ok', detail: `accepts connections on port ${readyPort}` };
+        if (alive) return await this.#well(`accepts connections on port ${readyPort}`, cancel);
       }
       if (await this.#program.ended(POLL_MS, cancel)) return this.#endedTooSoon();
       if (this.#stopAsked) return { outcome: 'unknown', detail: 'stopped while it was starting' };
@@ -157,7 +175,21 @@ class ProcessAgent implements Agent {
     }
     if (await this.#program.ended(SETTLE_MS, cancel)) return this.#endedTooSoon();
     if (cancel.aborted) return { outcome: 'unknown', detail: this.#notReadyText() };
-    return { outcome: 'ok', detail: `runs, pid ${pidOf(this.#program)}` };
+    return await this.#well(`runs, pid ${pidOf(this.#program)}`, cancel);
+  }
+
+  /** It looks ready; waits until the check command, if there is one, says so as well. */
+  async #well(looks: string, cancel: CancelSignal): Promise<ActionOutcome> {
+    const check = this.#check;
+    if (check === undefined) return { outcome: 'ok', detail: looks };
+    for (;;) {
+      if (this.#stopAsked) return { outcome: 'unknown', detail: 'stopped while it was starting' };
+      const { state, detail } = await check.run(cancel);
+      if (this.#program.state().type !== 'running') return this.#endedTooSoon();
+      if (state === 'online') return { outcome: 'ok', detail: `${looks}; ${detail}` };
+      if (cancel.aborted) return { outcome: 'unknown', detail: `${looks}, but ${detail}` };
+      if (await this.#program.ended(CHECK_PAUSE_MS, cancel)) return this.#endedTooSoon();
+    }
   }
 
   #endedTooSoon(): ActionOutcome {
@@ -203,35 +235,17 @@ class ProcessAgent implements Agent {
 
   /** Kills what is left. Returns what went wrong, or undefined when nothing is left. */
   async #clear(): Promise<ActionOutcome | undefined> {
-    if (!(await this.#program.empty(0, NEVER_CANCELLED))) {
-      this.#program.killAll();
-      // Not to be cancelled: half a kill is worth nothing, and the time is bounded.
-      if (!(await this.#kill())) {
-        const left = this.#program.describeLeft();
-        return { outcome: 'failed', detail: `cannot be killed: ${left}` };
-      }
-    }
-    this.#program.forget();
-    return undefined;
+    const left = await clearProgram(this.#program);
+    return left === undefined ? undefined : { outcome: 'failed', detail: left };
   }
 
-  /** A process that appears while others are killed is met by the next round. */
-  async #kill(): Promise<boolean> {
-    const rounds = 10;
-    for (let round = 0; round < rounds; round += 1) {
-      if (await this.#program.empty(KILL_MS / rounds, NEVER_CANCELLED)) return true;
-      this.#program.killAll();
-    }
-    return false;
-  }
-
-  async #monitor(): Promise<MonitorResult> {
+  async #monitor(cancel: CancelSignal): Promise<MonitorResult> {
     const state = this.#program.state();
     if (state.type === 'absent') return { state: 'stopped', detail: 'not running' };
     if (state.type === 'ended') return { state: 'failed', detail: this.#endText(state.how) };
     const { readyPort } = this.#config;
     if (readyPort === undefined) return { state: 'online', detail: `runs, pid ${state.pid}` };
-    switch (await this.#runner.probePort(readyPort)) {
+    switch (await this.#askPort(readyPort, cancel)) {
       case 'accepts':
         return { state: 'online', detail: `accepts connections on port ${readyPort}` };
       case 'refused':
@@ -239,6 +253,16 @@ class ProcessAgent implements Agent {
       case 'silent':
         return { state: 'unknown', detail: `port ${readyPort} does not answer` };
     }
+  }
+
+  /** Silence may pass: it is asked again as long as there is time. */
+  async #askPort(port: number, cancel: CancelSignal): Promise<PortAnswer> {
+    let answer = await this.#runner.probePort(port);
+    const times = Math.ceil(this.#config.monitorTimeoutMs / SILENCE_MS);
+    for (let time = 1; time < times && answer === 'silent' && !cancel.aborted; time += 1) {
+      answer = await this.#runner.probePort(port);
+    }
+    return answer;
   }
 
   #endText(how: string): string {
@@ -252,12 +276,6 @@ class ProcessAgent implements Agent {
 }
 
 const STOPPED: ActionOutcome = { outcome: 'ok', detail: 'had ended, nothing is left' };
-
-const NEVER_CANCELLED: CancelSignal = {
-  aborted: false,
-  addEventListener: () => undefined,
-  removeEventListener: () => undefined,
-};
 
 /** An action that could not look or act does not know how things are. */
 async function orUnknown(action: () => Promise<ActionOutcome>): Promise<ActionOutcome> {

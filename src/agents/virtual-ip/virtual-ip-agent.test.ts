@@ -14,6 +14,10 @@ const config: VirtualIpConfig = {
   agent: 'virtual-ip',
   after: [],
   monitorMs: 1000,
+  monitorTimeoutMs: 1000,
+  deepMonitor: undefined,
+  unknownLimit: 3,
+  onFailure: 'failover',
   startTimeoutMs: 1000,
   stopTimeoutMs: 1000,
   restarts: { limit: 1, windowMs: 1000 },
@@ -98,10 +102,10 @@ beforeEach(() => {
 
 describe('the virtual-ip agent', () => {
   it('has started when the heart holds, has stopped when the heart has withdrawn', async () => {
-    expect(await bench.agent.monitor(never)).toMatchObject({ state: 'stopped' });
+    expect(await bench.agent.monitor(never, 'light')).toMatchObject({ state: 'stopped' });
     await bench.start();
     expect(bench.asked).toEqual(['want g 3 192.0.2.10/24']);
-    expect(await bench.agent.monitor(never)).toMatchObject({ state: 'online' });
+    expect(await bench.agent.monitor(never, 'light')).toMatchObject({ state: 'online' });
     let stopped = false;
     const stopping = bench.agent.stop(never, 'orderly').then((outcome) => {
       stopped = true;
@@ -112,7 +116,7 @@ describe('the virtual-ip agent', () => {
     expect(stopped).toBe(false);
     bench.report({ address: 'withdrawn' });
     expect(await stopping).toMatchObject({ outcome: 'ok' });
-    expect(await bench.agent.monitor(never)).toMatchObject({ state: 'stopped' });
+    expect(await bench.agent.monitor(never, 'light')).toMatchObject({ state: 'stopped' });
     expect(bench.told).toEqual([]);
   });
 
@@ -129,7 +133,7 @@ describe('the virtual-ip agent', () => {
       cancel.abort();
       expect(await acting).toMatchObject({ outcome: 'unknown' });
     }
-    expect(await bench.agent.monitor(never)).toMatchObject({ state: 'unknown' });
+    expect(await bench.agent.monitor(never, 'light')).toMatchObject({ state: 'unknown' });
   });
 
   it('ends the waiting of a start when it is stopped', async () => {
@@ -143,9 +147,9 @@ describe('the virtual-ip agent', () => {
   it('takes an address that the lease withdrew for neither stopped nor failed', async () => {
     await bench.start();
     bench.report({ address: 'withdrawn' });
-    expect(await bench.agent.monitor(never)).toMatchObject({ state: 'unknown' });
+    expect(await bench.agent.monitor(never, 'light')).toMatchObject({ state: 'unknown' });
     bench.report({ address: 'held' });
-    expect(await bench.agent.monitor(never)).toMatchObject({ state: 'online' });
+    expect(await bench.agent.monitor(never, 'light')).toMatchObject({ state: 'online' });
     expect(bench.told).toEqual([]);
     bench.report({ address: 'failed' });
     expect(bench.told).toEqual([{ state: 'failed', detail: 'reported' }]);
@@ -155,7 +159,7 @@ describe('the virtual-ip agent', () => {
     await bench.start();
     bench.report({ link: { carrier: false } });
     bench.advance(299);
-    expect(await bench.agent.monitor(never)).toMatchObject({ state: 'online' });
+    expect(await bench.agent.monitor(never, 'light')).toMatchObject({ state: 'online' });
     bench.report({});
     bench.advance(1);
     expect(bench.told).toEqual([

@@ -75,6 +75,7 @@ class VirtualIpAgent implements Agent {
     return { outcome: 'unknown', detail: this.#waitText('withdrawn', detail) };
   }
 
+  /** The heart reports each change by itself; there is no deeper check. */
   monitor(_cancel: CancelSignal): Promise<MonitorResult> {
     this.#changed();
     return Promise.resolve(this.#judge());

@@ -3,7 +3,8 @@ import { must } from '../../base/assert.ts';
 import { type Instant, instant } from '../../base/time.ts';
 import type { GroupConfig, ResourceConfig } from '../../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
-import { type EngineAction, type EngineEffect, GroupEngine } from './engine.ts';
+import { type EngineAction, type EngineEffect, GroupEngine, type Observation } from './engine.ts';
+import type { ResourceView } from './engine-types.ts';
 
 const EPOCH = 3 as Epoch;
 
@@ -11,14 +12,20 @@ function resource(
   id: string,
   after: readonly string[],
   agent: 'process' | 'virtual-ip' = 'process',
+  over: Partial<Omit<ResourceConfig, 'agent'>> = {},
 ): ResourceConfig {
   const common = {
     id: id as ResourceId,
     after: after as readonly ResourceId[],
     monitorMs: 1000,
+    monitorTimeoutMs: 400,
+    deepMonitor: undefined,
+    unknownLimit: 3,
+    onFailure: 'failover' as const,
     startTimeoutMs: 5000,
     stopTimeoutMs: 5000,
     restarts: { limit: 2, windowMs: 10_000 },
+    ...over,
   };
   if (agent === 'virtual-ip') {
     return {
@@ -39,6 +46,7 @@ function resource(
     environment: {},
     stopSignal: 'SIGTERM',
     readyPort: undefined,
+    checkCommand: undefined,
   };
 }
 
@@ -83,8 +91,35 @@ class Driver {
   }
 
   fail(id: string): void {
-    const seen = { resource: id as ResourceId, state: 'failed' as const, detail: 'died' };
+    this.see(id, 'failed', 'died');
+  }
+
+  /** What the agent notices by itself. */
+  see(id: string, state: Observation['state'], detail = '', lasting = false): void {
+    const seen = { resource: id as ResourceId, state, detail, lasting };
     this.take(this.engine.observed(seen, this.now));
+  }
+
+  /** The answer to the check under way. */
+  answer(id: string, state: Observation['state']): void {
+    const index = this.open.findIndex((a) => a.action === 'monitor' && a.resource === id);
+    const [action] = this.open.splice(index, 1);
+    const seen = { resource: id as ResourceId, state, detail: 'seen' };
+    this.take(this.engine.observed(seen, this.now, must(action, `${id} is checked`).id));
+  }
+
+  view(id: string): ResourceView {
+    return must(
+      this.engine.view(this.now).find((r) => r.id === id),
+      id,
+    );
+  }
+
+  adopt(found: Readonly<Record<string, Observation['state']>>): void {
+    const seen = Object.entries(found).map(([id, state]) => {
+      return { resource: id as ResourceId, state, detail: 'probed' };
+    });
+    this.engine.adopt(seen, this.now);
   }
 
   online(): this {
@@ -315,5 +350,374 @@ describe('failures', () => {
     driver.take(driver.engine.start(EPOCH, driver.now));
     driver.finish('start disk', 'unknown');
     expect(driver.wanted()).toEqual(['stop disk']);
+  });
+});
+
+/** One resource with this policy, above a disk and beside another program. */
+function policy(over: Partial<Omit<ResourceConfig, 'agent'>>): Driver {
+  return new Driver([
+    resource('disk', []),
+    resource('program', ['disk'], 'process', over),
+    resource('other', ['disk']),
+  ]).online();
+}
+
+describe('checks', () => {
+  const deepMonitor = { everyMs: 5000, timeoutMs: 900 };
+
+  test('light ones follow one another, each after the answer, with a limit of their own', () => {
+    const driver = policy({});
+    driver.wait(999);
+    expect(driver.wanted()).toEqual([]);
+    driver.wait(1);
+    expect(driver.wanted()).toEqual(['monitor disk', 'monitor program', 'monitor other']);
+    expect(driver.open.map(({ depth, timeoutMs }) => [depth, timeoutMs])).toEqual([
+      ['light', 400],
+      ['light', 400],
+      ['light', 400],
+    ]);
+    driver.wait(5000);
+    expect(driver.open).toHaveLength(3);
+    driver.answer('program', 'online');
+    driver.wait(999);
+    expect(driver.open).toHaveLength(2);
+    driver.wait(1);
+    expect(driver.wanted()).toEqual(['monitor disk', 'monitor other', 'monitor program']);
+  });
+
+  test('a deep one takes the place of the light one, with its own limit', () => {
+    const driver = policy({ deepMonitor, monitorMs: 2000 });
+    const depths: string[] = [];
+    for (let step = 0; step < 13; step += 1) {
+      driver.wait(1000);
+      for (const { resource: id, depth, timeoutMs } of [...driver.open]) {
+        if (id === 'program') depths.push(`${driver.now} ${depth} ${timeoutMs}`);
+        driver.answer(id, 'online');
+      }
+    }
+    expect(depths).toEqual([
+      '2000 light 400',
+      '4000 light 400',
+      '5000 deep 900',
+      '7000 light 400',
+      '9000 light 400',
+      '10000 deep 900',
+      '12000 light 400',
+    ]);
+  });
+
+  test('a failed deep check says so', () => {
+    const driver = policy({ deepMonitor, monitorMs: 60_000 });
+    driver.wait(5000);
+    driver.answer('program', 'failed');
+    expect(driver.view('program').detail).toBe('deep check: seen');
+    expect(driver.wanted()).toContain('stop program');
+  });
+
+  test('no answer is no failure; three in a row are one, which ends in a stop first', () => {
+    const driver = policy({});
+    for (const [round, unknowns] of [1, 2].entries()) {
+      driver.wait(1000);
+      driver.answer('program', 'unknown');
+      expect([round, driver.view('program').unknowns]).toEqual([round, unknowns]);
+    }
+    expect(driver.view('program').detail).toBe('no answer to the last 2 checks: seen');
+    driver.wait(1000);
+    driver.answer('program', 'online');
+    expect(driver.view('program').unknowns).toBe(0);
+    for (let round = 0; round < 3; round += 1) {
+      driver.wait(1000);
+      driver.answer('program', 'unknown');
+    }
+    expect(driver.told).toEqual(['resourceFailed program restart']);
+    expect(driver.view('program').state).toBe('stopping');
+  });
+
+  test('never: a check without an answer never counts', () => {
+    const driver = policy({ unknownLimit: undefined });
+    for (let round = 0; round < 50; round += 1) {
+      driver.wait(1000);
+      driver.answer('program', 'unknown');
+    }
+    expect(driver.told).toEqual([]);
+    expect(driver.view('program').unknowns).toBe(50);
+  });
+
+  test('a light answer does not excuse deep checks that never end', () => {
+    const driver = policy({ deepMonitor: { everyMs: 1500, timeoutMs: 900 } });
+    for (let round = 0; round < 12 && driver.told.length === 0; round += 1) {
+      driver.wait(500);
+      const check = driver.open.find((a) => a.resource === 'program');
+      if (check !== undefined)
+        driver.answer('program', check.depth === 'deep' ? 'unknown' : 'online');
+    }
+    expect(driver.told).toEqual(['resourceFailed program restart']);
+    expect(driver.engine.failuresWithin(60_000, driver.now)).toMatchObject([
+      { resource: 'program', reason: '3 deep checks in a row found no answer: seen' },
+    ]);
+  });
+
+  test('without authority unanswered checks count for nothing, nor do deep failures', () => {
+    const driver = policy({ deepMonitor, monitorMs: 1000 });
+    driver.mayStart = false;
+    for (let round = 0; round < 8; round += 1) {
+      driver.wait(1000);
+      expect(driver.open.filter((a) => a.depth === 'deep')).toEqual([]);
+      driver.answer('program', 'unknown');
+    }
+    expect(driver.view('program').unknowns).toBe(0);
+    driver.mayStart = true;
+    driver.wait(5000);
+    driver.mayStart = false;
+    driver.wait(0);
+    driver.mayStart = true;
+    driver.wait(0);
+    expect(driver.open.filter((a) => a.depth === 'deep')).toHaveLength(1);
+    driver.answer('program', 'failed');
+    expect(driver.told).toEqual([]);
+    driver.fail('program');
+    expect(driver.told).toEqual(['resourceFailed program restart']);
+  });
+
+  test('the answer to a check that a stop overtook is ignored', () => {
+    const driver = policy({});
+    driver.wait(1000);
+    const check = must(
+      driver.open.find((a) => a.resource === 'program'),
+      'it is checked',
+    );
+    driver.fail('program');
+    driver.finish('stop program');
+    driver.finish('start program');
+    const seen = { resource: check.resource, state: 'failed' as const, detail: 'late' };
+    expect(driver.engine.observed(seen, driver.now, check.id)).toEqual([]);
+    expect(driver.view('program').state).toBe('online');
+  });
+});
+
+describe('after the restarts', () => {
+  test('stop: the group stops in order, and stays down until it is started', () => {
+    const driver = policy({ onFailure: 'stop', restarts: { limit: 0, windowMs: 1 } });
+    driver.fail('program');
+    expect(driver.told).toEqual(['resourceFailed program stop']);
+    expect(driver.wanted()).toEqual(['stop program', 'stop other']);
+    driver.finish('stop program');
+    expect(driver.wanted()).toEqual(['stop other']);
+    driver.finish('stop other');
+    driver.finish('stop disk');
+    expect(driver.told.at(-1)).toBe('heldDown program');
+    expect(driver.engine.hasGivenUp()).toBe(false);
+    expect(driver.engine.heldDown()).toEqual({ id: 'program', reason: 'died', lasting: false });
+    expect(driver.engine.nextWakeAt()).toBe(Number.POSITIVE_INFINITY);
+    driver.wait(100_000);
+    expect(driver.wanted()).toEqual([]);
+    driver.online();
+    expect(driver.engine.isOnline()).toBe(true);
+    expect(driver.engine.heldDown()).toBeUndefined();
+  });
+
+  test('stop: asked to stop meanwhile, it says stopped, and an abandon still hurries', () => {
+    const driver = policy({ onFailure: 'stop', restarts: { limit: 0, windowMs: 1 } });
+    driver.fail('program');
+    driver.finish('stop program');
+    driver.take(driver.engine.stop('abandon', driver.now));
+    const forced = driver.open.filter((a) => a.mode === 'abandon').map((a) => a.resource);
+    expect(forced).toEqual(['disk', 'other']);
+    driver.open = driver.open.filter((a) => a.mode === 'abandon');
+    driver.finish('stop disk');
+    driver.finish('stop other');
+    expect(driver.told.at(-1)).toBe('stopped');
+  });
+
+  test('stay: it is left failed, the rest counts as online, and a start tries it again', () => {
+    const driver = policy({ onFailure: 'stay', restarts: { limit: 0, windowMs: 1 } });
+    driver.fail('program');
+    driver.finish('stop program');
+    expect(driver.told).toEqual(['resourceFailed program stay']);
+    expect([driver.engine.isOnline(), driver.engine.hasGivenUp()]).toEqual([true, false]);
+    expect(driver.view('program')).toMatchObject({ state: 'failed', detail: 'died', left: true });
+    expect(driver.engine.leftFailed()).toEqual([{ id: 'program', reason: 'died', lasting: false }]);
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    expect(driver.wanted()).toEqual(['start program']);
+    driver.finish('start program');
+    expect(driver.told.slice(1)).toEqual(['resourceOnline program', 'online']);
+  });
+
+  test('stay: what needs it stays down and does not keep the group from being online', () => {
+    const over = { onFailure: 'stay' as const, restarts: { limit: 0, windowMs: 1 } };
+    const driver = new Driver([
+      resource('program', [], 'process', over),
+      resource('report', ['program']),
+      resource('mail', ['report']),
+      resource('address', ['program'], 'virtual-ip'),
+    ]);
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    driver.finish('start program', 'failed');
+    driver.finish('stop program');
+    expect(driver.wanted()).toEqual(['start address']);
+    driver.finish('start address');
+    expect(driver.told.at(-1)).toBe('online');
+    expect(driver.view('report').state).toBe('stopped');
+  });
+
+  test('stay: what cannot be stopped keeps the group from being stopped', () => {
+    const driver = policy({ onFailure: 'stay', restarts: { limit: 0, windowMs: 1 } });
+    driver.fail('program');
+    driver.finish('stop program', 'unknown');
+    expect(driver.engine.isOnline()).toBe(true);
+    driver.take(driver.engine.stop('orderly', driver.now));
+    driver.finish('stop program', 'unknown');
+    driver.finish('stop other');
+    expect([driver.wanted(), driver.engine.isStopped()]).toEqual([[], false]);
+  });
+});
+
+describe('what is remembered', () => {
+  test('the count of failures heals by one for each healthy while, and only then', () => {
+    const driver = policy({ restarts: { limit: 5, windowMs: 60_000 } });
+    for (let round = 0; round < 3; round += 1) {
+      driver.fail('program');
+      driver.finish('stop program');
+      driver.wait(1000);
+      driver.finish('start program');
+    }
+    expect(driver.view('program').failures).toBe(3);
+    driver.now = instant(driver.now + 60_000);
+    expect(driver.view('program').failures).toBe(2);
+    driver.take(driver.engine.stop('abandon', driver.now));
+    driver.now = instant(driver.now + 600_000);
+    expect(driver.view('program').failures).toBe(2);
+  });
+
+  test('failures within a while, for whoever judges the node, outlive a new start', () => {
+    const driver = policy({ restarts: { limit: 0, windowMs: 1 } });
+    driver.fail('program');
+    driver.finish('stop program');
+    driver.now = instant(driver.now + 10_000);
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    driver.finish('start program', 'failed');
+    const shown = (ms: number): readonly string[] =>
+      driver.engine.failuresWithin(ms, driver.now).map((f) => `${f.at} ${f.resource} ${f.then}`);
+    expect(shown(60_000)).toEqual(['0 program gaveUp', '10000 program gaveUp']);
+    expect(shown(10_000)).toEqual(['10000 program gaveUp']);
+  });
+
+  test('stops that fail are tried at growing intervals and told once', () => {
+    const driver = policy({});
+    driver.take(driver.engine.stop('orderly', driver.now));
+    driver.finish('stop other');
+    const tries: number[] = [];
+    while (tries.length < 7) {
+      tries.push(driver.now);
+      driver.finish('stop program', 'failed');
+      driver.wait(driver.engine.nextWakeAt() - driver.now);
+    }
+    expect(tries).toEqual([0, 2000, 6000, 14_000, 29_000, 59_000, 89_000]);
+    expect(driver.told).toEqual(['stopFailed program']);
+    driver.finish('stop program', 'unknown');
+    driver.take(driver.engine.stop('abandon', driver.now));
+    expect(driver.wanted()).toEqual(['stop disk', 'stop program']);
+  });
+});
+
+describe('what a probe found', () => {
+  test('what runs is taken up, what is failed or unknown is stopped first, from the top', () => {
+    const driver = chain();
+    driver.adopt({ disk: 'unknown', program: 'online', address: 'online' });
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    expect(driver.wanted()).toEqual(['stop program', 'monitor address']);
+    driver.finish('stop program');
+    expect(driver.wanted()).toContain('stop disk');
+    driver.finish('stop disk');
+    expect(driver.wanted()).toContain('start disk');
+  });
+
+  test('all online: nothing is started again', () => {
+    const driver = chain();
+    driver.adopt({ disk: 'online', program: 'online', address: 'online' });
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    expect(driver.told).toEqual(['online']);
+    expect(driver.wanted()).toEqual(['monitor disk', 'monitor program', 'monitor address']);
+  });
+
+  test('a program that runs without what it needs is stopped before that starts', () => {
+    const driver = chain();
+    driver.adopt({ disk: 'stopped', program: 'online', address: 'stopped' });
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    expect(driver.wanted()).toEqual(['stop program']);
+    driver.finish('stop program');
+    expect(driver.wanted()).toEqual(['start disk']);
+  });
+
+  test.each(['online', 'failed', 'unknown'] as const)('%s where it should not be', (state) => {
+    const driver = chain();
+    driver.adopt({ disk: 'stopped', program: state, address: 'stopped' });
+    driver.take(driver.engine.stop('abandon', driver.now));
+    expect(driver.wanted()).toEqual(['stop program']);
+    driver.finish('stop program');
+    expect(driver.told).toEqual(['stopped']);
+  });
+});
+
+describe('large graphs', () => {
+  const wide = (): Driver => {
+    const middle = Array.from({ length: 40 }, (_, at) => `m${at}`);
+    const all = middle.map((id) => resource(id, ['bottom']));
+    return new Driver([resource('bottom', []), ...all, resource('top', middle)]);
+  };
+
+  test('a wide one starts and stops its middle at once', () => {
+    const driver = wide();
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    driver.finish('start bottom');
+    expect(driver.wanted()).toHaveLength(40);
+    for (const next of driver.wanted().toReversed()) driver.finish(next);
+    expect(driver.wanted()).toEqual(['start top']);
+    driver.finish('start top');
+    driver.take(driver.engine.stop('orderly', driver.now));
+    driver.finish('stop top');
+    expect(driver.wanted()).toHaveLength(40);
+  });
+
+  test('a stop half-way stops what had begun, and starts nothing more', () => {
+    const driver = wide();
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    driver.finish('start bottom');
+    for (const next of driver.wanted().slice(0, 20)) driver.finish(next);
+    const before = driver.open.length;
+    driver.take(driver.engine.stop('orderly', driver.now));
+    const stops = driver.open.slice(before).map((a) => a.action);
+    expect(stops).toEqual(Array.from({ length: 40 }, () => 'stop'));
+    driver.open = driver.open.filter((a) => a.action === 'stop');
+    for (const next of driver.wanted()) driver.finish(next);
+    expect(driver.wanted()).toEqual(['stop bottom']);
+    driver.finish('stop bottom');
+    expect(driver.told.at(-1)).toBe('stopped');
+  });
+
+  test('a failure at the bottom of a deep one is answered from the top', () => {
+    const ids = Array.from({ length: 50 }, (_, at) => `d${at}`);
+    const deep = ids.map((id, at) => resource(id, at === 0 ? [] : [`d${at - 1}`]));
+    const driver = new Driver(deep).online();
+    driver.fail('d0');
+    const done: string[] = [];
+    for (let next = driver.wanted()[0]; next !== undefined; next = driver.wanted()[0]) {
+      expect(driver.wanted()).toHaveLength(1);
+      done.push(next);
+      driver.finish(next);
+    }
+    const down = ids.toReversed().map((id) => `stop ${id}`);
+    expect(done).toEqual([...down, ...ids.map((id) => `start ${id}`)]);
+  });
+
+  test('every question is answered fast, however the layers are woven', () => {
+    const layer = (at: number): string[] => Array.from({ length: 8 }, (_, k) => `l${at}-${k}`);
+    const woven = Array.from({ length: 8 }, (_, at) =>
+      layer(at).map((id) => resource(id, at === 0 ? [] : layer(at - 1))),
+    ).flat();
+    const driver = new Driver(woven).online();
+    driver.fail('l0-0');
+    expect(driver.wanted().toSorted()).toEqual(layer(7).map((id) => `stop ${id}`));
+    expect(driver.engine.isOnline()).toBe(false);
   });
 });

@@ -1,12 +1,13 @@
 /**
  * Starts, watches, restarts and stops the resources of one group on this node. It decides nothing
- * about where the group runs; it is told `start` or `stop` and reports by notices.
+ * about where the group runs; it is told `start` or `stop` and reports by notices. All states,
+ * events and invariants: SPEC.md.
  *
  *              start           ok                 failure
  *   stopped ─────────► starting ──► online ────────────────► failed
- *      ▲                  │ failed / unknown                   │ stop, then start again,
- *      │ ok               ▼                                    │ while restarts are left
- *   stopping ◄────────────┴────────────────────────────────────┘
+ *      ▲                  │ failed / unknown    │ no answer   │ stop, then start again,
+ *      │ ok               ▼                     ▼ for long    │ while restarts are left
+ *   stopping ◄───── failed / unknown ◄──────────┴─────────────┘
  *      │ failed / unknown
  *      ▼
  *   unknown   the stop is tried again and again; nothing else may run this group meanwhile
@@ -14,104 +15,64 @@
  * Order: a resource starts when all that it comes `after` is online, and stops when all that
  * depends on it is stopped. A virtual IP keeps its address while a program below it restarts.
  * Nothing is started while there is no authority (`mayStart`), be it anew or after a failure; what
- * runs goes on. Who changes the authority calls `tick`.
- * `abandon` stops everything at once and by force: authority is lost, no order is worth waiting for.
+ * runs goes on, and a check without an answer proves nothing. Who changes the authority calls
+ * `tick`. `abandon` stops everything at once and by force: no order is worth waiting for.
  */
-import { must } from '../../base/assert.ts';
+import { assert, unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
-import type { GroupConfig, ResourceConfig } from '../../protocol/config.ts';
-import type { Epoch, GroupId, ResourceId } from '../../protocol/ids.ts';
-import { RestartPolicy } from './restart-policy.ts';
+import type { GroupConfig, MonitorDepth } from '../../protocol/config.ts';
+import type { Epoch } from '../../protocol/ids.ts';
+import type {
+  ActionName,
+  ActionResult,
+  EngineAction,
+  EngineEffect,
+  EngineNotice,
+  FailureEnding,
+  GivenUp,
+  Observation,
+  ResourceView,
+  StopMode,
+} from './engine-types.ts';
+import { type Failure, FailureHistory } from './failure-history.ts';
+import { type Resource, ResourceGraph, isLeft } from './resource-graph.ts';
 
-export type ResourceState = 'stopped' | 'starting' | 'online' | 'stopping' | 'failed' | 'unknown';
-export type StopMode = 'orderly' | 'abandon';
-export type ActionName = 'start' | 'stop' | 'monitor';
+export type {
+  ActionName,
+  ActionResult,
+  EngineAction,
+  EngineEffect,
+  EngineNotice,
+  Observation,
+} from './engine-types.ts';
 
-export interface EngineAction {
-  readonly type: 'action';
-  readonly id: number;
-  readonly group: GroupId;
-  readonly resource: ResourceId;
-  readonly action: ActionName;
-  readonly mode: StopMode;
-  readonly epoch: Epoch;
-  readonly timeoutMs: number;
-}
+/** Before each further try of a stop that did not succeed; the last one before all further. */
+const STOP_RETRY_MS: readonly number[] = [2000, 4000, 8000, 15_000, 30_000];
 
-export type EngineNotice =
-  | { readonly type: 'online' }
-  | { readonly type: 'stopped' }
-  | {
-      readonly type: 'resourceFailed';
-      readonly resource: ResourceId;
-      readonly reason: string;
-      /** `restart`: starts again here; `gaveUp`: no restarts are left; `lasting`: none can help. */
-      readonly then: 'restart' | 'gaveUp' | 'lasting';
-    }
-  | { readonly type: 'resourceOnline'; readonly resource: ResourceId; readonly detail: string }
-  | { readonly type: 'stopFailed'; readonly resource: ResourceId; readonly reason: string };
-
-export type EngineEffect =
-  EngineAction | { readonly type: 'notice'; readonly notice: EngineNotice };
-
-export interface ActionResult {
-  readonly id: number;
-  readonly resource: ResourceId;
-  readonly outcome: 'ok' | 'failed' | 'unknown';
-  readonly detail: string;
-  /** With `failed`: starting it again here cannot help. */
+interface Setback {
+  readonly reason: string;
   readonly lasting?: boolean | undefined;
+  /** Not known to have failed, so not known to have ended either. */
+  readonly unknown?: boolean | undefined;
 }
-
-export interface Observation {
-  readonly resource: ResourceId;
-  readonly state: 'online' | 'stopped' | 'failed' | 'unknown';
-  readonly detail: string;
-  /** With `failed`: starting it again here cannot help. */
-  readonly lasting?: boolean | undefined;
-}
-
-interface Resource {
-  readonly config: ResourceConfig;
-  readonly restarts: RestartPolicy;
-  state: ResourceState;
-  detail: string;
-  /** The start or stop under way. */
-  actionId: number | undefined;
-  monitorId: number | undefined;
-  stopMode: StopMode;
-  monitorAt: Instant;
-  /** The end of the pause before a restart. */
-  startAt: Instant;
-  /** When to try a failed stop again. */
-  retryAt: Instant;
-  gaveUp: boolean;
-  /** Why it failed last. */
-  failure: string;
-  /** A restart here could not help. */
-  lasting: boolean;
-}
-
-const STOP_RETRY_MS = 2000;
-/** How soon a stop that waits for others to stop is looked at again, if nothing else happens. */
-const BLOCKED_MS = 100;
-/** The first restart follows at once, each further one within the window a while later. */
-const RESTART_PAUSES_MS: readonly number[] = [0, 250, 1000, 2000, 5000];
 
 export class GroupEngine {
   readonly #group: GroupConfig;
   readonly #mayStart: () => boolean;
-  readonly #resources: ReadonlyMap<ResourceId, Resource>;
+  readonly #resources: ResourceGraph;
+  readonly #history = new FailureHistory();
   #target: 'online' | 'stopped' = 'stopped';
   #mode: StopMode = 'orderly';
   #epoch = 0 as Epoch;
   #nextId = 1;
-  #reported: 'online' | 'stopped' | undefined;
+  #reported: 'online' | 'stopped' | 'heldDown' | undefined;
+  /** A failure after which the group is kept down, although it is wanted online. */
+  #held: GivenUp | undefined;
 
   constructor(group: GroupConfig, mayStart: () => boolean) {
     this.#group = group;
     this.#mayStart = mayStart;
-    this.#resources = new Map(group.resources.map((config) => [config.id, newResource(config)]));
+    this.#resources = new ResourceGraph(group.resources);
   }
 
   get target(): 'online' | 'stopped' {
@@ -119,11 +80,12 @@ export class GroupEngine {
   }
 
   isStopped(): boolean {
-    return this.#all((r) => r.state === 'stopped');
+    return this.#resources.all.every((r) => r.state === 'stopped');
   }
 
+  /** Everything runs, but for what was left failed and what cannot run without it. */
   isOnline(): boolean {
-    return this.#all((r) => r.state === 'online');
+    return this.#resources.all.every((r) => r.state === 'online' || this.#resources.isExcused(r));
   }
 
   /** A resource that gave up keeps the group from coming online here. */
@@ -131,65 +93,91 @@ export class GroupEngine {
     return this.givenUp() !== undefined;
   }
 
-  givenUp():
-    { readonly id: ResourceId; readonly reason: string; readonly lasting: boolean } | undefined {
-    const given = [...this.#resources.values()].find((r) => r.gaveUp);
-    if (given === undefined) return undefined;
-    return { id: given.config.id, reason: given.failure, lasting: given.lasting };
+  /** The failure for which the group should go elsewhere. */
+  givenUp(): GivenUp | undefined {
+    const given = this.#resources.all.find((r) => r.gaveUp && movesGroup(r));
+    return given === undefined ? undefined : givenUpOf(given);
   }
 
-  view(now: Instant): readonly {
-    readonly id: ResourceId;
-    readonly state: ResourceState;
-    readonly detail: string;
-    readonly restarts: number;
-  }[] {
-    return [...this.#resources.values()].map((r) => ({
-      id: r.config.id,
-      state: r.state,
-      detail: r.detail,
-      restarts: r.restarts.count(now),
-    }));
+  /** The failure for which the group stops, or has stopped, here. */
+  heldDown(): GivenUp | undefined {
+    return this.#held;
   }
 
-  /** Takes over what a probe found, before the first `start` or `stop`. */
+  /** What was left failed while the rest goes on. */
+  leftFailed(): readonly GivenUp[] {
+    return this.#resources.all.filter(isLeft).map(givenUpOf);
+  }
+
+  /** Failures here within the window that ends now, for whoever judges this node. */
+  failuresWithin(windowMs: number, now: Instant): readonly Failure[] {
+    return this.#history.within(windowMs, now);
+  }
+
+  view(now: Instant): readonly ResourceView[] {
+    return this.#resources.all.map((r) => {
+      const failed = r.gaveUp && r.state === 'stopped';
+      return {
+        id: r.config.id,
+        state: failed ? 'failed' : r.state,
+        detail: failed ? r.failure : detailOf(r),
+        restarts: r.restarts.count(now),
+        failures: r.failures.count(now),
+        unknowns: r.checks.unknowns,
+        left: isLeft(r),
+      };
+    });
+  }
+
+  /**
+   * Takes over what a probe found, before the first `start` or `stop`. What was found failed or
+   * unknown is stopped before anything else is done with it, whatever the target will be.
+   */
   adopt(observations: readonly Observation[], now: Instant): void {
     for (const seen of observations) {
-      const r = this.#get(seen.resource);
-      r.state = seen.state === 'stopped' ? 'stopped' : seen.state;
+      const r = this.#resources.get(seen.resource);
+      assert(r.actionId === undefined, 'nothing is under way before the first start or stop');
+      r.state = seen.state;
       r.detail = seen.detail;
-      r.monitorAt = now;
       r.retryAt = now;
+      if (seen.state !== 'online') continue;
+      r.checks.begin(now, 'found');
+      r.failures.healthy(now);
     }
     this.#reported = undefined;
   }
 
   start(epoch: Epoch, now: Instant): readonly EngineEffect[] {
     this.#target = 'online';
+    this.#mode = 'orderly';
     this.#epoch = epoch;
     this.#reported = undefined;
-    for (const r of this.#resources.values()) {
+    this.#held = undefined;
+    for (const r of this.#resources.all) {
       if (r.gaveUp) r.restarts.reset();
       r.gaveUp = false;
       r.startAt = NEVER;
+      r.stopFailure = undefined;
     }
     return this.#advance(now);
   }
 
   stop(mode: StopMode, now: Instant): readonly EngineEffect[] {
     const harder = mode === 'abandon' && this.#mode !== 'abandon';
-    if (this.#target === 'stopped' && !harder && this.#reported !== 'online') {
-      this.#reported = undefined;
-      return this.#advance(now);
-    }
+    this.#reported = undefined;
+    if (this.#target === 'stopped' && !harder) return this.#advance(now);
     this.#target = 'stopped';
     this.#mode = mode;
-    this.#reported = undefined;
+    this.#held = undefined;
+    for (const r of this.#resources.all) {
+      r.stopFailure = undefined;
+      if (r.state === 'unknown') r.retryAt = now;
+    }
     return this.#advance(now);
   }
 
   nextWakeAt(): Instant {
-    return earliest([...this.#resources.values()].map((r) => wakeAt(r, this.#target)));
+    return earliest(this.#resources.all.map((r) => this.#wakeAt(r)));
   }
 
   tick(now: Instant): readonly EngineEffect[] {
@@ -197,207 +185,275 @@ export class GroupEngine {
   }
 
   actionFinished(result: ActionResult, now: Instant): readonly EngineEffect[] {
-    const r = this.#get(result.resource);
+    const r = this.#resources.get(result.resource);
     if (r.actionId !== result.id) return [];
     r.actionId = undefined;
     r.detail = result.detail;
-    const effects: EngineEffect[] = [];
-    if (r.state === 'starting') {
-      if (result.outcome === 'ok') {
-        r.state = 'online';
-        r.monitorAt = plus(now, r.config.monitorMs);
-        effects.push(notice({ type: 'resourceOnline', resource: r.config.id, detail: r.detail }));
-      } else {
-        const failure = { reason: `did not start: ${result.detail}`, lasting: result.lasting };
-        effects.push(...this.#failed(r, failure, now));
-      }
-    } else if (r.state === 'stopping') {
-      if (result.outcome === 'ok') {
-        r.state = 'stopped';
-      } else {
-        r.state = 'unknown';
-        r.retryAt = plus(now, STOP_RETRY_MS);
-        const reason = `did not stop: ${result.detail}`;
-        effects.push(notice({ type: 'stopFailed', resource: r.config.id, reason }));
-      }
-    }
+    assert(r.state === 'starting' || r.state === 'stopping', `${r.state} awaits no answer`);
+    const effects = r.state === 'starting' ? this.#started(r, result, now) : [];
+    if (r.state === 'stopping') effects.push(...this.#stopped(r, result, now));
     return [...effects, ...this.#advance(now)];
   }
 
   /** A monitor's answer (with its action id), or what an agent noticed by itself. */
   observed(seen: Observation, now: Instant, monitorId?: number): readonly EngineEffect[] {
-    const r = this.#get(seen.resource);
-    if (monitorId !== undefined) {
-      if (r.monitorId !== monitorId) return [];
-      r.monitorId = undefined;
-      r.monitorAt = plus(now, r.config.monitorMs);
-    }
+    const r = this.#resources.get(seen.resource);
+    const check = monitorId === undefined ? undefined : r.checks.answered(monitorId, now);
+    if (monitorId !== undefined && check === undefined) return [];
     if (r.state !== 'online') return [];
-    if (seen.state === 'online') r.detail = seen.detail;
-    if (seen.state === 'online' || seen.state === 'unknown') return [];
-    const failure = { reason: seen.detail, lasting: seen.lasting };
-    return [...this.#failed(r, failure, now), ...this.#advance(now)];
+    const depth = check?.depth ?? 'light';
+    switch (seen.state) {
+      case 'online':
+        r.detail = seen.detail;
+        r.checks.foundOnline(depth);
+        return [];
+      case 'unknown':
+        return check === undefined ? [] : this.#foundNothing(r, { seen, depth }, now);
+      case 'stopped':
+      case 'failed': {
+        // A deep check touches what is held back while there is no authority.
+        if (depth === 'deep' && (check?.disturbed === true || !this.#mayStart())) return [];
+        const reason = depth === 'deep' ? `deep check: ${seen.detail}` : seen.detail;
+        return this.#failed(r, { reason, lasting: seen.lasting }, now);
+      }
+      default:
+        return unreachable(seen.state);
+    }
   }
 
-  #failed(
+  // Outcomes.
+
+  #started(r: Resource, result: ActionResult, now: Instant): EngineEffect[] {
+    if (result.outcome !== 'ok') {
+      const reason = `did not start: ${result.detail}`;
+      const unknown = result.outcome === 'unknown';
+      return [...this.#setBack(r, { reason, lasting: result.lasting, unknown }, now)];
+    }
+    r.state = 'online';
+    r.checks.begin(now, 'started');
+    r.failures.healthy(now);
+    return [notice({ type: 'resourceOnline', resource: r.config.id, detail: r.detail })];
+  }
+
+  #stopped(r: Resource, result: ActionResult, now: Instant): EngineEffect[] {
+    if (result.outcome === 'ok') {
+      r.state = 'stopped';
+      r.stopsFailed = 0;
+      r.stopFailure = undefined;
+      return [];
+    }
+    r.state = 'unknown';
+    const last = STOP_RETRY_MS.length - 1;
+    r.retryAt = plus(now, STOP_RETRY_MS[Math.min(r.stopsFailed, last)] ?? 0);
+    r.stopsFailed += 1;
+    const reason = `did not stop: ${result.detail}`;
+    if (r.stopFailure === reason) return [];
+    r.stopFailure = reason;
+    return [notice({ type: 'stopFailed', resource: r.config.id, reason })];
+  }
+
+  /** A check had no answer. A few in a row mean a failure, unless authority is out. */
+  #foundNothing(
     r: Resource,
-    { reason, lasting }: { readonly reason: string; readonly lasting: boolean | undefined },
+    { seen, depth }: { readonly seen: Observation; readonly depth: MonitorDepth },
     now: Instant,
   ): readonly EngineEffect[] {
-    r.state = 'failed';
+    r.doubt = seen.detail;
+    if (!this.#mayStart()) {
+      r.checks.forgetUnknowns();
+      return [];
+    }
+    const inRow = r.checks.foundNothing(depth);
+    const limit = r.config.unknownLimit;
+    if (limit === undefined || inRow < limit) return [];
+    const what = depth === 'deep' ? 'deep check' : 'check';
+    const which = inRow === 1 ? `a ${what}` : `${inRow} ${what}s in a row`;
+    const reason = `${which} found no answer: ${seen.detail}`;
+    return this.#failed(r, { reason, unknown: true }, now);
+  }
+
+  #failed(r: Resource, setback: Setback, now: Instant): readonly EngineEffect[] {
+    return [...this.#setBack(r, setback, now), ...this.#advance(now)];
+  }
+
+  /** What a failed start and a failure while online have in common. */
+  #setBack(r: Resource, setback: Setback, now: Instant): readonly EngineEffect[] {
+    const { reason, lasting = false, unknown = false } = setback;
+    r.state = unknown ? 'unknown' : 'failed';
     r.detail = reason;
     r.failure = reason;
-    r.monitorId = undefined;
-    if (this.#target === 'stopped') return [];
-    r.lasting = lasting === true;
-    const restart = !r.lasting && r.restarts.tryRestart(now);
-    r.gaveUp = !restart;
-    const pauses = RESTART_PAUSES_MS.length;
-    const pause = RESTART_PAUSES_MS[Math.min(r.restarts.count(now), pauses) - 1] ?? 0;
-    r.startAt = restart ? plus(now, pause) : NEVER;
-    const then = restart ? 'restart' : r.lasting ? 'lasting' : 'gaveUp';
+    r.retryAt = now;
+    r.checks.end();
+    if (!this.#isWantedUp()) {
+      r.failures.unhealthy(now);
+      return [];
+    }
+    r.failures.failed(now);
+    r.lasting = lasting;
+    const pauseMs = lasting ? undefined : r.restarts.tryRestart(now);
+    r.gaveUp = pauseMs === undefined;
+    r.startAt = pauseMs === undefined ? NEVER : plus(now, pauseMs);
+    const then = r.gaveUp ? afterRestarts(r) : 'restart';
+    if (then === 'stop') {
+      this.#held = givenUpOf(r);
+      this.#reported = undefined;
+    }
+    this.#history.add({ at: now, resource: r.config.id, reason, then });
     return [notice({ type: 'resourceFailed', resource: r.config.id, reason, then })];
+  }
+
+  // What to do next.
+
+  #isWantedUp(): boolean {
+    return this.#target === 'online' && this.#held === undefined;
   }
 
   /** Issues whatever the present states allow, and reports when the target is reached. */
   #advance(now: Instant): readonly EngineEffect[] {
     const effects: EngineEffect[] = [];
-    for (const r of this.#resources.values()) {
-      const action =
-        this.#target === 'online' ? this.#towardsOnline(r, now) : this.#towardsStop(r, now);
+    const mayStart = this.#mayStart();
+    for (const r of this.#resources.all) {
+      if (!mayStart) r.checks.disturbed();
+      const up = this.#isWantedUp();
+      const action = up ? this.#towardsOnline(r, now) : this.#towardsStop(r, now);
       if (action !== undefined) effects.push(action);
     }
-    if (this.#target === 'online' && this.#reported !== 'online' && this.isOnline()) {
-      this.#reported = 'online';
-      effects.push(notice({ type: 'online' }));
-    }
-    if (this.#target === 'stopped' && this.#reported !== 'stopped' && this.isStopped()) {
-      this.#reported = 'stopped';
-      effects.push(notice({ type: 'stopped' }));
+    const reached = this.#reached();
+    if (reached !== undefined && reached.type !== this.#reported) {
+      this.#reported = reached.type;
+      effects.push(notice(reached));
     }
     return effects;
+  }
+
+  #reached(): Extract<EngineNotice, { type: 'online' | 'stopped' | 'heldDown' }> | undefined {
+    if (this.#isWantedUp()) return this.isOnline() ? { type: 'online' } : undefined;
+    if (!this.isStopped()) return undefined;
+    if (this.#held === undefined) return { type: 'stopped' };
+    const { id: resource, reason } = this.#held;
+    return { type: 'heldDown', resource, reason };
   }
 
   #towardsOnline(r: Resource, now: Instant): EngineAction | undefined {
     switch (r.state) {
       case 'stopped':
-        if (r.gaveUp || this.#pauses(r, now) || !this.#dependenciesOnline(r)) return undefined;
-        return this.#mayStart() ? this.#begin(r, 'start') : undefined;
+        if (r.gaveUp || this.#pauses(r, now) || !this.#resources.mayRun(r)) return undefined;
+        // What stood on it before its last end is not known to be gone, and must not meet it anew.
+        if (this.#resources.isNeeded(r)) return undefined;
+        return this.#mayStart() ? this.#begin(r, 'start', now) : undefined;
       case 'failed':
-        return this.#runningDependents(r) ? undefined : this.#begin(r, 'stop');
       case 'unknown':
-        return now >= r.retryAt && r.actionId === undefined ? this.#begin(r, 'stop') : undefined;
+        if (now < r.retryAt || this.#resources.isNeeded(r)) return undefined;
+        return this.#begin(r, 'stop', now);
       case 'online':
-        if (!this.#dependenciesOnline(r) && r.config.agent !== 'virtual-ip') {
-          if (!this.#runningDependents(r)) return this.#begin(r, 'stop');
-          r.monitorAt = plus(now, r.config.monitorMs);
-          return undefined;
-        }
-        return this.#monitor(r, now);
+        if (this.#resources.mayStay(r)) return this.#monitor(r, now);
+        return this.#resources.isNeeded(r) ? undefined : this.#begin(r, 'stop', now);
       case 'starting':
+        // What it stands on failed meanwhile: it cannot come to anything.
+        return this.#resources.mayStay(r) ? undefined : this.#begin(r, 'stop', now);
       case 'stopping':
         return undefined;
+      default:
+        return unreachable(r.state);
     }
   }
 
   #towardsStop(r: Resource, now: Instant): EngineAction | undefined {
-    const busyStopping = r.state === 'stopping' && r.stopMode === this.#mode;
-    if (r.state === 'stopped' || busyStopping) return undefined;
+    const mode = this.#modeNow();
+    const underWay = r.state === 'stopping' && (r.stopMode === mode || r.stopMode === 'abandon');
+    if (r.state === 'stopped' || underWay) return undefined;
     if (r.state === 'unknown' && now < r.retryAt) return undefined;
-    if (this.#mode === 'orderly' && this.#runningDependents(r, true)) {
-      r.retryAt = plus(now, BLOCKED_MS);
-      return undefined;
-    }
-    return this.#begin(r, 'stop');
+    if (mode === 'orderly' && this.#resources.isNeeded(r, true)) return undefined;
+    return this.#begin(r, 'stop', now);
+  }
+
+  /** A group that is kept down stops in order. */
+  #modeNow(): StopMode {
+    return this.#target === 'stopped' ? this.#mode : 'orderly';
   }
 
   #pauses(r: Resource, now: Instant): boolean {
-    if (r.startAt === NEVER) return false;
     if (now >= r.startAt) r.startAt = NEVER;
     return r.startAt !== NEVER;
   }
 
-  #begin(r: Resource, action: 'start' | 'stop'): EngineAction {
+  #wakeAt(r: Resource): Instant {
+    const up = this.#isWantedUp();
+    switch (r.state) {
+      case 'stopped':
+        return up ? r.startAt : NEVER;
+      case 'online':
+        return up && this.#resources.mayStay(r) ? r.checks.nextAt() : NEVER;
+      case 'failed':
+      case 'unknown': {
+        // What still needs it wakes the engine by the end of its own stop.
+        const waits = this.#resources.isNeeded(r, !up);
+        return waits && this.#modeNow() === 'orderly' ? NEVER : r.retryAt;
+      }
+      case 'starting':
+      case 'stopping':
+        return NEVER;
+      default:
+        return unreachable(r.state);
+    }
+  }
+
+  #begin(r: Resource, action: 'start' | 'stop', now: Instant): EngineAction {
     r.state = action === 'start' ? 'starting' : 'stopping';
-    const effect = this.#action(r, action);
+    const timeoutMs = action === 'start' ? r.config.startTimeoutMs : r.config.stopTimeoutMs;
+    const effect = this.#action(r, { action, depth: 'light', timeoutMs });
     r.actionId = effect.id;
-    r.monitorId = undefined;
     r.stopMode = effect.mode;
+    r.checks.end();
+    r.failures.unhealthy(now);
     return effect;
   }
 
   #monitor(r: Resource, now: Instant): EngineAction | undefined {
-    if (now < r.monitorAt || r.monitorId !== undefined) return undefined;
-    const effect = this.#action(r, 'monitor');
-    r.monitorId = effect.id;
+    const depth = r.checks.due(now, this.#mayStart());
+    if (depth === undefined) return undefined;
+    const { monitorTimeoutMs, deepMonitor } = r.config;
+    const timeoutMs = depth === 'light' ? monitorTimeoutMs : deepMonitor?.timeoutMs;
+    const action = 'monitor';
+    const effect = this.#action(r, { action, depth, timeoutMs: timeoutMs ?? monitorTimeoutMs });
+    r.checks.issued(effect.id, depth);
     return effect;
   }
 
-  #action(r: Resource, action: ActionName): EngineAction {
+  #action(
+    r: Resource,
+    what: {
+      readonly action: ActionName;
+      readonly depth: MonitorDepth;
+      readonly timeoutMs: number;
+    },
+  ): EngineAction {
     const id = this.#nextId;
     this.#nextId += 1;
-    const { config } = r;
-    const timeoutMs = action === 'stop' ? config.stopTimeoutMs : config.startTimeoutMs;
-    const mode = this.#target === 'stopped' ? this.#mode : 'orderly';
-    const [group, epoch] = [this.#group.id, this.#epoch];
-    return { type: 'action', id, group, resource: config.id, action, mode, epoch, timeoutMs };
-  }
-
-  /** A virtual IP stays while what is below it restarts, so what comes after it looks through it. */
-  #dependenciesOnline(r: Resource): boolean {
-    return r.config.after.every((id) => {
-      const below = this.#get(id);
-      if (below.state !== 'online') return false;
-      return below.config.agent !== 'virtual-ip' || this.#dependenciesOnline(below);
-    });
-  }
-
-  /**
-   * Whether something that needs `r` still runs. A virtual IP itself needs nothing to run below it,
-   * but what comes after it does.
-   */
-  #runningDependents(r: Resource, withAddresses = false): boolean {
-    for (const other of this.#resources.values()) {
-      if (!other.config.after.includes(r.config.id)) continue;
-      if (!withAddresses && other.config.agent === 'virtual-ip') {
-        if (this.#runningDependents(other)) return true;
-      } else if (other.state !== 'stopped') return true;
-    }
-    return false;
-  }
-
-  #all(test: (r: Resource) => boolean): boolean {
-    return [...this.#resources.values()].every(test);
-  }
-
-  #get(id: ResourceId): Resource {
-    return must(this.#resources.get(id), `resource ${id} of group ${this.#group.id}`);
+    const [group, resource, epoch] = [this.#group.id, r.config.id, this.#epoch];
+    return { type: 'action', id, group, resource, mode: this.#modeNow(), epoch, ...what };
   }
 }
 
-function newResource(config: ResourceConfig): Resource {
-  return {
-    config,
-    restarts: new RestartPolicy(config.restarts),
-    state: 'stopped',
-    detail: '',
-    actionId: undefined,
-    monitorId: undefined,
-    stopMode: 'orderly',
-    monitorAt: NEVER,
-    startAt: NEVER,
-    retryAt: NEVER,
-    gaveUp: false,
-    failure: '',
-    lasting: false,
-  };
+function movesGroup({ config }: Resource): boolean {
+  return config.onFailure !== 'stop' && config.onFailure !== 'stay';
 }
 
-function wakeAt(r: Resource, target: 'online' | 'stopped'): Instant {
-  if (r.state === 'stopped' && target === 'online') return r.startAt;
-  if (r.state === 'online')
-    return target === 'online' && r.monitorId === undefined ? r.monitorAt : NEVER;
-  return r.state === 'unknown' ? r.retryAt : NEVER;
+function afterRestarts({ config, lasting }: Resource): FailureEnding {
+  if (config.onFailure === 'stop' || config.onFailure === 'stay') return config.onFailure;
+  return lasting ? 'lasting' : 'gaveUp';
+}
+
+function givenUpOf(r: Resource): GivenUp {
+  return { id: r.config.id, reason: r.failure, lasting: r.lasting };
+}
+
+function detailOf(r: Resource): string {
+  const { unknowns } = r.checks;
+  if (unknowns === 0) return r.detail;
+  const checks = unknowns === 1 ? 'check' : `${unknowns} checks`;
+  const doubt = `no answer to the last ${checks}: ${r.doubt}`;
+  return r.detail === '' ? doubt : `${r.detail}; ${doubt}`;
 }
 
 function notice(value: EngineNotice): EngineEffect {

@@ -46,6 +46,8 @@ const FAILURE_ENDINGS = {
   restart: 'restarting it here',
   gaveUp: 'no restarts are left',
   lasting: 'a restart here cannot help',
+  stop: 'the group stops here until somebody starts it',
+  stay: 'it is left failed, and the rest of the group goes on',
 } as const;
 
 export class GroupCore {
@@ -243,6 +245,12 @@ export class GroupCore {
       }
       case 'stopFailed':
         return this.#departure.stopFailed(notice.resource, notice.reason, now);
+      case 'heldDown': {
+        const failure = `"${notice.resource}" failed: ${notice.reason}`;
+        const next = `next: repair it, then run "tako group start ${id}"`;
+        voice.say('error', 'held-down', `stopped on ${me}: ${failure}; ${next}`, notice.resource);
+        return voice.failed('agent-failed', failure);
+      }
       default:
         return unreachable(notice);
     }

@@ -1,0 +1,96 @@
+/**
+ * The words of a scenario that concern single resources: their policy (the words of the
+ * configuration file), how their agents misbehave, and what the engine shows of them.
+ */
+import { must } from '../../src/base/assert.ts';
+import type { Config, ResourceConfig } from '../../src/protocol/config.ts';
+import { parseDuration, parseRestarts } from '../../src/protocol/config-words.ts';
+import type { GroupId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
+import type { Fault, FaultyAction } from '../../src/sim/agent-faults.ts';
+import type { World } from '../../src/sim/world.ts';
+
+type Change = Partial<ResourceConfig> & { readonly id: ResourceId };
+
+export class ResourceWords {
+  readonly #changes: Change[] = [];
+
+  /** `NAME KEY=VALUE ...`; `restarts=2/60s`, `deep-monitor=5s/1s` (each, at most). */
+  add([name = '', ...settings]: readonly string[]): void {
+    const pairs = settings.map((text) => text.split('=') as [string, string]);
+    const changes = pairs.map(([key, value]) => changeOf(key, value));
+    this.#changes.push(Object.assign({ id: name as ResourceId }, ...changes) as Change);
+  }
+
+  applyTo(config: Config): Config {
+    const groups = config.groups.map((group) => ({
+      ...group,
+      resources: this.#changes.reduce(withChange, group.resources),
+    }));
+    return { ...config, groups };
+  }
+}
+
+function withChange(all: readonly ResourceConfig[], change: Change): readonly ResourceConfig[] {
+  if (all.some(({ id }) => id === change.id)) {
+    const to = (r: ResourceConfig): ResourceConfig =>
+      r.id === change.id ? ({ ...r, ...change } as ResourceConfig) : r;
+    return all.map(to);
+  }
+  const like = must(
+    all.find(({ agent }) => agent === 'process'),
+    'there is a program',
+  );
+  return [...all, { ...like, ...change } as ResourceConfig];
+}
+
+function changeOf(key: string, value: string): Partial<ResourceConfig> {
+  switch (key) {
+    case 'after':
+      return { after: (value === '' ? [] : value.split(',')) as ResourceId[] };
+    case 'on-failure':
+      return { onFailure: value as ResourceConfig['onFailure'] };
+    case 'restarts':
+      return { restarts: must(parseRestarts(value.replace('/', ' within ')), value) };
+    case 'unknown-limit':
+      return { unknownLimit: value === 'never' ? undefined : Number(value) };
+    case 'deep-monitor': {
+      const [every = '', timeout = ''] = value.split('/');
+      return { deepMonitor: { everyMs: ms(every), timeoutMs: ms(timeout) } };
+    }
+    case 'monitor':
+      return { monitorMs: ms(value) };
+    case 'monitor-timeout':
+      return { monitorTimeoutMs: ms(value) };
+    case 'start-timeout':
+      return { startTimeoutMs: ms(value) };
+    case 'stop-timeout':
+      return { stopTimeoutMs: ms(value) };
+    default:
+      throw new Error(`Unknown word of a resource: ${key}`);
+  }
+}
+
+function ms(text: string): number {
+  return must(parseDuration(text), `a duration, not ${text}`);
+}
+
+/** `NODE RESOURCE ACTION=FAULT ...`; `ACTION=well` ends it. */
+export function setFaults(world: World, group: GroupId, words: readonly string[]): void {
+  const [node = '', resource = '', ...faults] = words;
+  for (const text of faults) {
+    const [action, how] = text.split('=') as [FaultyAction, string];
+    const fault = how === 'well' ? undefined : (how as Fault);
+    world.setFault(node as NodeId, `${group}/${resource}`, { action, fault });
+  }
+}
+
+/** One line for each resource, as the engine of that node sees it. */
+export function showResources(world: World, group: GroupId, id: NodeId): void {
+  const node = world.node(id);
+  const engine = node?.core?.group(group)?.engine;
+  for (const r of engine?.view(must(node, 'it has an engine').now) ?? []) {
+    const counts = `restarts ${r.restarts}, failures ${r.failures}, unanswered ${r.unknowns}`;
+    const detail = r.detail === '' ? '' : `: ${r.detail}`;
+    world.note(`** ${id} ${r.id} ${r.state}${r.left ? ', left' : ''} (${counts})${detail}`);
+  }
+}
