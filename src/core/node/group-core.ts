@@ -245,12 +245,8 @@ export class GroupCore {
       }
       case 'stopFailed':
         return this.#departure.stopFailed(notice.resource, notice.reason, now);
-      case 'heldDown': {
-        const failure = `"${notice.resource}" failed: ${notice.reason}`;
-        const next = `next: repair it, then run "tako group start ${id}"`;
-        voice.say('error', 'held-down', `stopped on ${me}: ${failure}; ${next}`, notice.resource);
-        return voice.failed('agent-failed', failure);
-      }
+      case 'heldDown':
+        return this.#owner.heldDown();
       default:
         return unreachable(notice);
     }

@@ -33,6 +33,7 @@ export class Owner {
   #suspendedAt: Instant = NEVER;
   #gaveUpAt: Instant = NEVER;
   #refreshedAt = 0 as Instant;
+  #heldDownVoteAt = 0 as Instant;
   /** What the heart last said of the support for a claim. */
   #support: { readonly epoch: Epoch; readonly by: Electorate } | undefined;
 
@@ -51,6 +52,7 @@ export class Owner {
       phase === 'suspended' ? graceEndsAt : NEVER,
       phase === 'owning' && leaseHeld ? voters.nextWakeAt(record, now) : NEVER,
       phase === 'owning' ? this.#gaveUpAt : NEVER,
+      phase === 'owning' && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
     ]);
@@ -89,14 +91,37 @@ export class Owner {
       return this.#suspend(why, now);
     }
     if (record.want === 'offline') return this.#unwanted(now);
+    if (context.engine.heldDown() !== undefined) this.#recordHeldDown(now);
     if (context.engine.hasGivenUp()) this.#advanceGivenUp(record, now);
     else this.#gaveUpAt = NEVER;
   }
 
-  /** Somebody else recorded it, or the lease was out when it was. */
+  /** Recorded by somebody else, or while the lease was out, or because a failure keeps it down. */
   #unwanted(now: Instant): void {
-    this.#context.reason = 'an administrator stopped it';
+    const held = this.#context.engine.heldDown();
+    this.#context.reason =
+      held === undefined ? 'an administrator stopped it' : `"${held.id}" failed: ${held.reason}`;
     this.#moves.stop(now);
+  }
+
+  /** A failure for which the group is stopped here until a person starts it again. */
+  heldDown(): void {
+    const { engine, id, me, voice } = this.#context;
+    const held = engine.heldDown();
+    if (held === undefined) return;
+    const failure = `"${held.id}" failed: ${held.reason}`;
+    const next = `next: repair it, then run "tako group start ${id}"`;
+    const text = `kept down on ${me}: ${failure}; ${next}`;
+    voice.sayOnce(text, 'error', 'held-down', text, held.id);
+    voice.failed('agent-failed', failure);
+  }
+
+  /** Nobody else starts what a failure keeps down here, also when this node is lost by then. */
+  #recordHeldDown(now: Instant): void {
+    if (now < this.#heldDownVoteAt) return;
+    this.heldDown();
+    this.#heldDownVoteAt = plus(now, RETRY_MS);
+    this.#context.propose('want', { type: 'want', want: 'offline' }, now);
   }
 
   /** Stopped by a wish that was withdrawn while it was carried out. */
@@ -197,7 +222,7 @@ export class Owner {
     context.leaseEpoch = epoch;
     if (!held && context.phase === 'owning') this.#suspend(reason, now);
     if (held && context.phase === 'suspended') this.#resume(now);
-    if (held) context.engineDid(context.engine.tick(now), now);
+    context.engineDid(context.engine.tick(now), now);
   }
 
   /** An owner that has no lease by then is suspended. */
