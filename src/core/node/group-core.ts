@@ -235,12 +235,11 @@ export class GroupCore {
       case 'resourceFailed': {
         const { resource, then } = notice;
         const text = `"${resource}" failed: ${notice.reason}; ${FAILURE_ENDINGS[then]}`;
-        if (then === 'restart') voice.say('warning', 'resource-failed', text, resource);
-        else voice.sayOnce(text, 'warning', 'resource-failed', text, resource);
-        return;
+        return voice.sayOnce(`${resource}: ${text}`, 'warning', 'resource-failed', text, resource);
       }
       case 'resourceOnline': {
         const text = `"${notice.resource}" is online`;
+        voice.mended(`${notice.resource}: `);
         return voice.say('info', 'resource-online', text, notice.resource);
       }
       case 'stopFailed':

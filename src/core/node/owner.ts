@@ -20,10 +20,11 @@ import { handOverTarget } from './candidacy.ts';
 import { CopyKeeper } from './copy-keeper.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
-import { AVOID_MS } from './peer-view.ts';
 
 /** What a restart cannot help may mend by itself: a plug that is put back. */
 const LASTING_RETRY_MS = 2000;
+/** What failed too often is tried here all the same where nobody else can take over. */
+const NOBODY_ELSE_RETRY_MS = 10_000;
 
 export class Owner {
   readonly #context: GroupContext;
@@ -329,7 +330,7 @@ export class Owner {
       return this.#moves.handOver(record, target.node, `it failed on ${me}: ${failure}`, now);
     }
     if (this.#gaveUpAt === NEVER) {
-      this.#gaveUpAt = plus(now, failed.lasting ? LASTING_RETRY_MS : AVOID_MS);
+      this.#gaveUpAt = plus(now, failed.lasting ? LASTING_RETRY_MS : NOBODY_ELSE_RETRY_MS);
       const next = `next: repair it, then run "tako group start ${id}"`;
       const text = `${failure}; nobody can take over: ${target.why}; ${next}`;
       voice.sayOnce(text, 'error', 'failed', text);

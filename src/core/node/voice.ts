@@ -47,6 +47,11 @@ export class Voice {
     this.say(level, kind, text, of);
   }
 
+  /** Troubles of which `about` begins like this are over: the next one is a new one. */
+  mended(about: string): void {
+    for (const told of this.#told) if (told.startsWith(about)) this.#told.delete(told);
+  }
+
   /** All is well: the next trouble is a new one. */
   allWell(): void {
     this.#told.clear();
