@@ -14,6 +14,7 @@ import type {
   OperatorRequest,
 } from '../core/node/node-io.ts';
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
+import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { Agent } from '../ports/agent.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -54,11 +55,6 @@ export type UntimedEvent = CoreEvent extends infer E
 const WAKE_MS_MIN = 2;
 const REQUEST_TIMEOUT_MS = 55_000;
 
-interface Waiting {
-  readonly after: number;
-  readonly run: () => void;
-}
-
 interface Pending {
   readonly resolve: (text: string) => void;
   readonly reject: (error: Error) => void;
@@ -76,8 +72,7 @@ export class ControlRuntime {
   readonly #lanes: ReadonlyMap<string, ActionLane>;
   readonly #queue: CoreEvent[] = [];
   readonly #requests = new Map<number, Pending>();
-  #waiting: Waiting[] = [];
-  #durable = 0;
+  readonly #order = new DurableOrder();
   #running = false;
   #nextRequest = 1;
   #clearTimer: () => void = () => undefined;
@@ -175,9 +170,9 @@ export class ControlRuntime {
       case 'persist':
         return this.#persist(effect.id, effect.entry);
       case 'send':
-        return this.#afterDurable(effect.after, () => this.#send(effect.to, effect.message));
+        return this.#order.after(effect.after, () => this.#send(effect.to, effect.message));
       case 'records':
-        return this.#afterDurable(effect.after, () => this.#sendRecords());
+        return this.#order.after(effect.after, () => this.#sendRecords());
       case 'revoke':
       case 'claim':
       case 'release':
@@ -200,21 +195,13 @@ export class ControlRuntime {
   #persist(id: number, entry: AcceptorEntry): void {
     this.#ports.store.put(entry.group, entry).then(
       () => {
-        this.#durable = Math.max(this.#durable, id);
-        const ready = this.#waiting.filter((waiting) => waiting.after <= this.#durable);
-        this.#waiting = this.#waiting.filter((waiting) => waiting.after > this.#durable);
-        for (const waiting of ready) waiting.run();
+        this.#order.written(id);
         this.dispatch({ type: 'persisted', id });
       },
       (error: unknown) => {
         this.#ports.fail(error instanceof Error ? error : new Error(String(error)));
       },
     );
-  }
-
-  #afterDurable(after: number | undefined, run: () => void): void {
-    if (after === undefined || after <= this.#durable) run();
-    else this.#waiting.push({ after, run });
   }
 
   #send(to: NodeId, message: RegistryMessage | Decided): void {

@@ -5,6 +5,7 @@
  */
 import { unreachable } from '../../base/assert.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../../core/registry/acceptor.ts';
+import { DurableOrder } from '../../core/registry/durable-order.ts';
 import { decodeMemberMessage } from '../../core/registry/registry-message.ts';
 import type { FromHeart, ToHeart } from '../../protocol/heart-ipc.ts';
 import type { SeatId } from '../../protocol/ids.ts';
@@ -17,16 +18,10 @@ export interface VoterOptions {
   readonly fail: (error: unknown) => void;
 }
 
-interface Waiting {
-  readonly after: number;
-  readonly run: () => void;
-}
-
 export class Voter {
   readonly #options: VoterOptions;
   readonly #acceptor: Acceptor;
-  #waiting: Waiting[] = [];
-  #durable = 0;
+  readonly #order = new DurableOrder();
 
   constructor(options: VoterOptions) {
     this.#options = options;
@@ -60,30 +55,21 @@ export class Voter {
       case 'persist':
         return this.#persist(effect.id, effect.entry);
       case 'answer':
-        return this.#afterDurable(effect.after, () =>
+        return this.#order.after(effect.after, () =>
           heart({ type: 'send', to: effect.to, body: effect.message }),
         );
       case 'revoke':
         return heart(effect);
       case 'tableChanged':
-        return this.#afterDurable(effect.after, () => this.#sendTable());
+        return this.#order.after(effect.after, () => this.#sendTable());
       default:
         return unreachable(effect);
     }
   }
 
   #persist(id: number, entry: AcceptorEntry): void {
-    this.#options.store.put(entry.group, entry).then(() => {
-      this.#durable = Math.max(this.#durable, id);
-      const ready = this.#waiting.filter((waiting) => waiting.after <= this.#durable);
-      this.#waiting = this.#waiting.filter((waiting) => waiting.after > this.#durable);
-      for (const waiting of ready) waiting.run();
-    }, this.#options.fail);
-  }
-
-  #afterDurable(after: number | undefined, run: () => void): void {
-    if (after === undefined || after <= this.#durable) run();
-    else this.#waiting.push({ after, run });
+    const { fail, store } = this.#options;
+    store.put(entry.group, entry).then(() => this.#order.written(id), fail);
   }
 
   #sendTable(): void {
