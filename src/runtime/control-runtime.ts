@@ -72,7 +72,7 @@ export class ControlRuntime {
   readonly #lanes: ReadonlyMap<string, ActionLane>;
   readonly #queue: CoreEvent[] = [];
   readonly #requests = new Map<number, Pending>();
-  readonly #order = new DurableOrder();
+  readonly #durable = new DurableOrder();
   #running = false;
   #nextRequest = 1;
   #clearTimer: () => void = () => undefined;
@@ -170,9 +170,9 @@ export class ControlRuntime {
       case 'persist':
         return this.#persist(effect.id, effect.entry);
       case 'send':
-        return this.#order.after(effect.after, () => this.#send(effect.to, effect.message));
+        return this.#durable.after(effect.after, () => this.#send(effect.to, effect.message));
       case 'records':
-        return this.#order.after(effect.after, () => this.#sendRecords());
+        return this.#durable.after(effect.after, () => this.#sendRecords());
       case 'revoke':
       case 'claim':
       case 'release':
@@ -195,7 +195,7 @@ export class ControlRuntime {
   #persist(id: number, entry: AcceptorEntry): void {
     this.#ports.store.put(entry.group, entry).then(
       () => {
-        this.#order.written(id);
+        this.#durable.written(id);
         this.dispatch({ type: 'persisted', id });
       },
       (error: unknown) => {

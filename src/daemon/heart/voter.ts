@@ -21,7 +21,7 @@ export interface VoterOptions {
 export class Voter {
   readonly #options: VoterOptions;
   readonly #acceptor: Acceptor;
-  readonly #order = new DurableOrder();
+  readonly #durable = new DurableOrder();
 
   constructor(options: VoterOptions) {
     this.#options = options;
@@ -55,13 +55,13 @@ export class Voter {
       case 'persist':
         return this.#persist(effect.id, effect.entry);
       case 'answer':
-        return this.#order.after(effect.after, () =>
+        return this.#durable.after(effect.after, () =>
           heart({ type: 'send', to: effect.to, body: effect.message }),
         );
       case 'revoke':
         return heart(effect);
       case 'tableChanged':
-        return this.#order.after(effect.after, () => this.#sendTable());
+        return this.#durable.after(effect.after, () => this.#sendTable());
       default:
         return unreachable(effect);
     }
@@ -69,7 +69,7 @@ export class Voter {
 
   #persist(id: number, entry: AcceptorEntry): void {
     const { fail, store } = this.#options;
-    store.put(entry.group, entry).then(() => this.#order.written(id), fail);
+    store.put(entry.group, entry).then(() => this.#durable.written(id), fail);
   }
 
   #sendTable(): void {
