@@ -32,6 +32,9 @@ export function chooseEverywhere(look: Look): Outcome {
           ),
     );
   }
+  if (entries.length === 0) {
+    entries.push(entry(group, NOWHERE, NOWHERE, 'nowhere: it has no node; next: allow one'));
+  }
   return {
     entries: entries.toSorted((a, b) => a.instance - b.instance),
     displaced: [],
@@ -76,7 +79,7 @@ function instance(
     }
     case 'idle': {
       if (missing !== undefined) {
-        const why = `it comes after ${groupName(look, missing)}, which runs nowhere`;
+        const why = `it comes after ${groupName(look, missing)}, which is not going to run`;
         return entry(group, node, NOWHERE, `not on ${name}: ${why}`);
       }
       const why = refusal(look, [group], node);

@@ -85,7 +85,8 @@ function heldBack(look: Look): ReadonlyMap<number, string> {
   const runsInUnit = (group: number): boolean => {
     const standing = look.standing(group);
     if (standing.kind === 'off') return false;
-    return standing.kind === 'fixed' ? standing.node >= 0 : !held.has(group);
+    if (standing.kind === 'fixed') return standing.node >= 0 && !standing.wait;
+    return !held.has(group);
   };
   // Each round holds at least one more, or is the last.
   for (let round = 0; round <= members.length; round += 1) {
@@ -109,7 +110,7 @@ function heldBack(look: Look): ReadonlyMap<number, string> {
 function afterWords(look: Look, missing: number): string {
   const name = groupName(look, missing);
   const want = look.now(missing).input.want;
-  const state = want === 'offline' ? 'is wanted offline' : 'runs nowhere';
+  const state = want === 'offline' ? 'is wanted offline' : 'is not going to run';
   return `it comes after ${name}, which ${state}; next: get ${name} online`;
 }
 

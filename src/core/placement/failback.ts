@@ -82,7 +82,7 @@ function fits({ groups, to }: FailbackChance, { shape, ledger }: Deps): boolean 
     const { apartHard, apartSoft } = must(shape.groups[group], 'a group');
     for (const other of [...apartHard, ...apartSoft]) if (neighbours.has(other)) return false;
   }
-  return ledger.lacking(to, LAST, groups) < 0;
+  return ledger.lacking(to, LAST, { groups }) < 0;
 }
 
 function carry(ledger: Ledger, groups: readonly number[], from: number, to: number): void {

@@ -9,6 +9,14 @@ import type { Shape } from './shape.ts';
 
 const NO_UNITS: ReadonlySet<number> = new Set();
 
+interface Asked {
+  readonly groups: readonly number[];
+  /** Of the same unit, and there already. */
+  readonly present?: readonly number[];
+  /** What these units hold does not count. */
+  readonly without?: ReadonlySet<number> | undefined;
+}
+
 export class Ledger {
   readonly #shape: Shape;
   readonly #decided: number[][];
@@ -75,15 +83,9 @@ export class Ledger {
   }
 
   /**
-   * The first kind of which `node` has too little left for `groups` of unit `rank`, or -1. What
-   * the units in `without` hold does not count.
+   * The first kind of which `node` has too little left for groups of unit `rank`, or -1.
    */
-  lacking(
-    node: number,
-    rank: number,
-    groups: readonly number[],
-    without: ReadonlySet<number> = NO_UNITS,
-  ): number {
+  lacking(node: number, rank: number, { groups, present = [], without = NO_UNITS }: Asked): number {
     const used = this.#used;
     let demanded = false;
     for (const group of groups) demanded ||= this.#demandOf(group).length > 0;
@@ -97,6 +99,7 @@ export class Ledger {
         this.#add(group);
       }
     }
+    for (const group of present) this.#add(group);
     for (const group of groups) this.#add(group);
     // A kind of which nothing is asked does no harm, even when more than all of it is taken.
     const limits = must(this.#shape.capacity[node], 'a node');

@@ -25,7 +25,7 @@ export interface View {
   /** Of groups of type `failover`. */
   readonly standings: readonly (Standing | undefined)[];
   readonly ledger: Ledger;
-  /** Whether a unit asked before gave the group a node. */
+  /** Whether the group, of a unit asked before, is going to run and is not merely waited for. */
   readonly willRun: (group: number) => boolean;
 }
 
@@ -101,7 +101,19 @@ export class Look {
   /** The kind of which `node` has too little for `groups`, or -1. */
   lacking(node: number, groups: readonly number[], without?: ReadonlySet<number>): number {
     this.#note(node);
-    return this.view.ledger.lacking(node, this.unit.rank, groups, without);
+    const present = this.#present(node, groups);
+    return this.view.ledger.lacking(node, this.unit.rank, { groups, present, without });
+  }
+
+  /** Other groups of this unit that run on `node`: they take up room too. */
+  #present(node: number, groups: readonly number[]): readonly number[] {
+    if (this.unit.members.length === 1) return [];
+    return this.unit.members.filter((member) => {
+      const standing = this.view.standings[member];
+      if (standing === undefined || standing.kind === 'off' || standing.kind === 'idle')
+        return false;
+      return standing.node === node && !groups.includes(member);
+    });
   }
 
   /** One of `others` from which `group` must (or, if `soft`, should) be apart. */

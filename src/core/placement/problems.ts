@@ -33,7 +33,7 @@ export function findProblems(
   for (const { members } of ranked.units) {
     const inUnit = new Set(members);
     for (const a of members) {
-      for (const b of links.apartHard[a] ?? []) {
+      for (const b of [...(links.apartHard[a] ?? [])].toSorted((x, y) => x - y)) {
         if (a < b && inUnit.has(b)) blame(a, togetherAndApart(groups, links, a, b));
       }
     }

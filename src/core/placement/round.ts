@@ -33,7 +33,7 @@ export class Round {
   /** Per group: the nodes that it holds until its unit's turn. */
   readonly #heldOn: (readonly number[])[];
   readonly #outcomes: Outcome[];
-  /** Per group: on how many nodes it was given a place. */
+  /** Per group: on how many nodes it was given a place and is not merely waited for. */
   readonly #given: Int32Array;
   /** Per unit: when one of its bans ends. */
   readonly #staleAt: Float64Array;
@@ -189,11 +189,11 @@ export class Round {
   }
 
   #apply(rank: number, { entries, displaced }: Outcome, isNew: boolean): void {
-    for (const { group, target } of entries) {
+    for (const { group, target, wait } of entries) {
       if (target < 0) continue;
       if (isNew) this.#ledger.decide(target, group);
       else this.#ledger.undecide(target, group);
-      this.#given[group] = (this.#given[group] ?? 0) + (isNew ? 1 : -1);
+      if (!wait) this.#given[group] = (this.#given[group] ?? 0) + (isNew ? 1 : -1);
     }
     for (const { node, unit } of displaced) {
       assert(unit > rank, 'only less important units are displaced');
@@ -226,8 +226,8 @@ interface Claim {
 
 function claimsOf({ entries, displaced }: Outcome): readonly Claim[] {
   const claims: Claim[] = [];
-  for (const { group, target } of entries) {
-    if (target >= 0) claims.push({ node: target, key: `${target} ${group}` });
+  for (const { group, target, wait } of entries) {
+    if (target >= 0) claims.push({ node: target, key: `${target} ${group} ${wait}` });
   }
   for (const { node, unit } of displaced) claims.push({ node, key: `${node} displaced ${unit}` });
   return claims;

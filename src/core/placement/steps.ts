@@ -24,19 +24,20 @@ export function planFrom(
   nextChangeAt: Instant,
 ): Plan {
   const changes: Change[] = [];
+  // Groups that will run only once this plan has been carried out.
   const comes = new Set<number>();
   for (const { members, everywhere } of shape.units) {
     const inOrder = members.length === 1 ? members : sequence(shape, members);
     for (const group of inOrder) {
       const now = must(groups[group], 'a group');
-      for (const entry of finals.of(group)) {
-        const change = everywhere
-          ? changeAt(entry, finals.alive(now), now.input.want)
-          : changeOf(entry, finals.runningOn(now), now.input.want);
-        changes.push(change);
-        if (change.action === 'start' || change.action === 'move') comes.add(group);
-      }
-      if (everywhere && finals.alive(now).length > 0) comes.delete(group);
+      const own = finals.of(group).map((entry) => {
+        const from = everywhere ? instanceOf(entry, finals.alive(now)) : finals.runningOn(now);
+        return { entry, from, action: actionOf(entry, from, now.input.want) };
+      });
+      const arrives = own.some(({ action }) => action === 'start' || action === 'move');
+      const isThere = own.some(({ entry, action }) => action === 'stay' && entry.target >= 0);
+      if (arrives && !isThere) comes.add(group);
+      changes.push(...own);
     }
   }
   const room = new Room(shape, changes);
@@ -58,13 +59,8 @@ function sequence(shape: Shape, members: readonly number[]): readonly number[] {
   return members.toSorted((a, b) => depth(a) - depth(b));
 }
 
-function changeOf(entry: Entry, from: number, want: 'online' | 'offline'): Change {
-  return { entry, from, action: actionOf(entry, from, want) };
-}
-
-function changeAt(entry: Entry, alive: readonly number[], want: 'online' | 'offline'): Change {
-  const from = alive.includes(entry.instance) ? entry.instance : NOWHERE;
-  return { entry, from, action: actionOf(entry, from, want) };
+function instanceOf({ instance }: Entry, alive: readonly number[]): number {
+  return alive.includes(instance) ? instance : NOWHERE;
 }
 
 function actionOf(entry: Entry, from: number, want: 'online' | 'offline'): PlacementAction {
