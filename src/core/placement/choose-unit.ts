@@ -16,6 +16,7 @@ import {
   refusal,
 } from './words.ts';
 
+const NOBODY: ReadonlyMap<number, string> = new Map();
 /** Nodes passed over that a reason speaks of. */
 const PASSED_OVER_MAX = 2;
 
@@ -80,6 +81,7 @@ function place(
 
 /** Idle groups that others, which run nowhere, must come before; with the words for it. */
 function heldBack(look: Look): ReadonlyMap<number, string> {
+  if (!look.unit.anyAfter) return NOBODY;
   const held = new Map<number, string>();
   const { members } = look.unit;
   const runsInUnit = (group: number): boolean => {
@@ -120,7 +122,7 @@ function memberOf(look: Look, group: number, standing: Standing): Member {
   }
   const at = standing.node;
   const name = nodeName(look, at);
-  const rival = look.rival(group, look.superiors(at));
+  const rival = look.unit.anyApart ? look.rival(group, look.superiors(at)) : undefined;
   if (rival !== undefined) {
     const why = `it leaves ${name}, where ${groupName(look, rival)} runs, from which it must be apart`;
     return { group, at, stay: 'must-go', why };

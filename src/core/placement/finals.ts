@@ -16,18 +16,20 @@ export class Finals {
   /** Per group: its entries in the last round; one, or one per node of type `everywhere`. */
   readonly #last: (readonly Entry[])[];
   /** By group, and by node of type `everywhere`: the entry that last changed where it runs. */
-  readonly #moving = new Map<string, Entry>();
+  readonly #moving: (Map<number, Entry> | undefined)[];
 
   constructor(shape: Shape, original: readonly GroupNow[], world: World) {
     this.#shape = shape;
     this.#original = original;
     this.#world = world;
     this.#last = shape.groups.map(() => []);
+    this.#moving = shape.groups.map(() => undefined);
   }
 
   /**
    * Takes the outcome of a round over `groups`. Returns the groups as it would leave them, reusing
-   * the objects of `before` where they say the same; `undefined` if it changes nothing.
+   * the objects of `before` where they say the same; `undefined` if nothing has left a place. Then
+   * there is only less room than the round has seen, and another one would change nothing.
    */
   take(
     outcomes: readonly Outcome[],
@@ -35,43 +37,60 @@ export class Finals {
     { groups, before }: { groups: readonly GroupNow[]; before: readonly GroupNow[] },
   ): readonly GroupNow[] | undefined {
     const next = [...groups];
-    let changed = false;
+    let vacated = false;
     for (const [rank, { entries }] of outcomes.entries()) {
       const verdict = verdicts.get(rank);
-      const unit = must(this.#shape.units[rank], 'a unit');
-      if (unit.everywhere) {
-        const group = must(unit.members[0], 'a unit has members');
-        this.#last[group] = entries;
-        const now = must(groups[group], 'a group');
-        const runsOn = entries.flatMap(({ target }) => (target < 0 ? [] : [target]));
-        const alive = this.alive(now);
-        if (isSame(runsOn, alive)) continue;
-        for (const entry of entries) {
-          if (alive.includes(entry.instance) === entry.target >= 0) continue;
-          this.#moving.set(keyOf(entry), entry);
-        }
-        changed = true;
-        next[group] = kept(before[group], { ...now, runsOn });
-      } else {
-        for (const given of entries) {
-          const entry = verdict === undefined ? given : withVerdict(given, verdict);
-          const now = must(groups[entry.group], 'a group');
-          this.#last[entry.group] = [entry];
-          if (entry.wait || entry.target === this.runningOn(now)) continue;
-          changed = true;
-          this.#moving.set(keyOf(entry), entry);
-          next[entry.group] = kept(before[entry.group], moved(now, entry.target));
-        }
+      const { everywhere, members } = must(this.#shape.units[rank], 'a unit');
+      const lead = must(members[0], 'a unit has members');
+      if (everywhere) {
+        const { now, leaves } = this.#takeEverywhere(must(groups[lead], 'a group'), lead, entries);
+        next[lead] = kept(before[lead], now);
+        vacated ||= leaves;
+        continue;
+      }
+      for (const given of entries) {
+        const entry = verdict === undefined ? given : withVerdict(given, verdict);
+        const now = must(groups[entry.group], 'a group');
+        const at = this.runningOn(now);
+        this.#last[entry.group] = entry === given && entries.length === 1 ? entries : [entry];
+        if (entry.wait || entry.target === at) continue;
+        this.#moves(entry);
+        vacated ||= at >= 0;
+        next[entry.group] = kept(before[entry.group], moved(now, entry.target));
       }
     }
-    return changed ? next : undefined;
+    return vacated ? next : undefined;
+  }
+
+  #takeEverywhere(
+    now: GroupNow,
+    group: number,
+    entries: readonly Entry[],
+  ): { readonly now: GroupNow; readonly leaves: boolean } {
+    this.#last[group] = entries;
+    const runsOn = entries.flatMap(({ target }) => (target < 0 ? [] : [target]));
+    const alive = new Set(this.alive(now));
+    let leaves = false;
+    for (const entry of entries) {
+      if (alive.has(entry.instance) === entry.target >= 0) continue;
+      this.#moves(entry);
+      leaves ||= entry.target < 0;
+    }
+    return { now: isSame(runsOn, now.runsOn) ? now : { ...now, runsOn }, leaves };
+  }
+
+  #moves(entry: Entry): void {
+    (this.#moving[entry.group] ??= new Map()).set(entry.instance, entry);
   }
 
   /** What has become of a group, in order of nodes. */
   of(group: number): readonly Entry[] {
+    const last = must(this.#last[group], 'a group');
+    const moved = this.#moving[group];
+    if (moved === undefined) return last;
     const now = must(this.#original[group], 'a group');
-    return must(this.#last[group], 'a group').map((entry) => {
-      const moving = this.#moving.get(keyOf(entry));
+    return last.map((entry) => {
+      const moving = moved.get(entry.instance);
       if (moving === undefined || entry.target !== moving.target) return entry;
       return entry.target === this.#runsAt(now, entry) ? entry : moving;
     });
@@ -92,10 +111,6 @@ export class Finals {
   alive(now: GroupNow): readonly number[] {
     return now.runsOn.filter((node) => this.#world.nodes[node]?.state !== 'lost');
   }
-}
-
-function keyOf({ group, instance }: Entry): string {
-  return `${group} ${instance}`;
 }
 
 function withVerdict(entry: Entry, { goes, to, reason }: FailbackVerdict): Entry {

@@ -48,6 +48,7 @@ function* wrongNames(
   known: ReadonlyMap<string, PlacementGroup>,
 ): Iterable<string> {
   const together = group.type === 'failover' ? group.together : [];
+  if (together.length + group.apart.length + group.after.length === 0) return;
   const named: [string, readonly string[]][] = [
     ['together with', together],
     ['apart from', group.apart.map((each) => each.group)],

@@ -40,6 +40,8 @@ export class Round {
   readonly #dirty: Uint8Array;
   #groups: readonly GroupNow[] = [];
   #world: World | undefined;
+  /** Every unit is asked anyway, so nobody needs to find out which. */
+  #asksAll = true;
 
   constructor(shape: Shape) {
     this.#shape = shape;
@@ -89,6 +91,7 @@ export class Round {
     const before = this.#world;
     const changed = new Set<number>();
     const startsOver = before === undefined || before.maintenance !== world.maintenance;
+    this.#asksAll = startsOver;
     for (const [rank, at] of this.#staleAt.entries()) {
       if (startsOver || at <= world.now || world.now < before.now) changed.add(rank);
     }
@@ -159,6 +162,7 @@ export class Round {
   }
 
   #changed(node: number): void {
+    if (this.#asksAll) return;
     this.#readers.each(node, (rank) => {
       this.#dirty[rank] = 1;
     });
@@ -204,39 +208,38 @@ export class Round {
 
   /** Has later units asked again that see a difference. */
   #spread(unit: Unit, before: Outcome, after: Outcome): void {
-    const claims = differences(claimsOf(before), claimsOf(after));
-    const nodes = new Set(claims.map(({ node }) => node));
+    if (this.#asksAll) return;
+    const nodes = changedNodes(before, after);
+    if (nodes.length === 0) return;
     for (const node of nodes) {
       this.#readers.each(node, (rank) => {
         if (rank > unit.rank) this.#dirty[rank] = 1;
       });
     }
-    if (claims.length === 0) return;
     for (const dependent of unit.dependents) {
       if (dependent > unit.rank) this.#dirty[dependent] = 1;
     }
   }
 }
 
-interface Claim {
-  readonly node: number;
-  /** A group that is given a place there, or a unit that loses its place. */
-  readonly key: string;
-}
-
-function claimsOf({ entries, displaced }: Outcome): readonly Claim[] {
-  const claims: Claim[] = [];
-  for (const { group, target, wait } of entries) {
-    if (target >= 0) claims.push({ node: target, key: `${target} ${group} ${wait}` });
+/** Nodes on which another unit may see a difference; rather too many than too few. */
+function changedNodes(before: Outcome, after: Outcome): readonly number[] {
+  const nodes: number[] = [];
+  const count = Math.max(before.entries.length, after.entries.length);
+  for (let at = 0; at < count; at += 1) {
+    const [a, b] = [before.entries[at], after.entries[at]];
+    if (a?.group === b?.group && a?.target === b?.target && a?.wait === b?.wait) continue;
+    if (a !== undefined && a.target >= 0) nodes.push(a.target);
+    if (b !== undefined && b.target >= 0) nodes.push(b.target);
   }
-  for (const { node, unit } of displaced) claims.push({ node, key: `${node} displaced ${unit}` });
-  return claims;
-}
-
-function differences(a: readonly Claim[], b: readonly Claim[]): readonly Claim[] {
-  const inA = new Set(a.map(({ key }) => key));
-  const inB = new Set(b.map(({ key }) => key));
-  return [...a.filter(({ key }) => !inB.has(key)), ...b.filter(({ key }) => !inA.has(key))];
+  const displaced = Math.max(before.displaced.length, after.displaced.length);
+  for (let at = 0; at < displaced; at += 1) {
+    const [a, b] = [before.displaced[at], after.displaced[at]];
+    if (a?.node === b?.node && a?.unit === b?.unit) continue;
+    if (a !== undefined) nodes.push(a.node);
+    if (b !== undefined) nodes.push(b.node);
+  }
+  return nodes;
 }
 
 /** What leaves for certain holds nothing: its room may be given away. */

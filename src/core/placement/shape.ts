@@ -45,6 +45,7 @@ export interface Unit {
   /** Units with a member after one of this unit's. */
   readonly dependents: readonly number[];
   readonly anyApart: boolean;
+  readonly anyAfter: boolean;
   /** Why nothing of it is started or moved. */
   readonly problem: string | undefined;
 }
@@ -105,11 +106,14 @@ export function compileShape(input: PlacementInput): Shape {
           (member) =>
             (links.apartHard[member]?.size ?? 0) + (links.apartSoft[member]?.size ?? 0) > 0,
         ),
+        anyAfter: members.some((member) => (links.after[member]?.length ?? 0) > 0),
         problem: found.perUnit[rank],
       };
     }),
   };
 }
+
+const NONE: Set<number> = new Set();
 
 export function compare(a: string, b: string): number {
   if (a === b) return 0;
@@ -128,8 +132,9 @@ function linkGroups(
   groups: readonly PlacementGroup[],
   groupIndex: ReadonlyMap<string, number>,
 ): Links {
-  const apartHard = groups.map(() => new Set<number>());
-  const apartSoft = groups.map(() => new Set<number>());
+  const apart = groups.some((group) => group.apart.length > 0);
+  const apartHard = groups.map(() => (apart ? new Set<number>() : NONE));
+  const apartSoft = groups.map(() => (apart ? new Set<number>() : NONE));
   for (const [index, group] of groups.entries()) {
     for (const { group: other, soft } of group.apart) {
       const at = groupIndex.get(other);
@@ -231,6 +236,7 @@ function nodesToTry(
 }
 
 function indexesOf(names: readonly string[], index: ReadonlyMap<string, number>): number[] {
+  if (names.length === 0) return [];
   return [...new Set(names)].flatMap((name) => index.get(name) ?? []);
 }
 

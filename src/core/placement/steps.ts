@@ -17,6 +17,8 @@ interface Change {
   readonly action: PlacementAction;
 }
 
+const NO_GROUPS: Placement['startsAfter'] = [];
+
 export function planFrom(
   shape: Shape,
   groups: readonly GroupNow[],
@@ -80,7 +82,9 @@ function toPlacement(
   const facts = must(shape.groups[entry.group], 'a group');
   const arrives = action === 'start' || action === 'move';
   const names = (list: readonly number[]): Placement['startsAfter'] =>
-    list.map((group) => must(shape.groups[group], 'a group').id).toSorted();
+    list.length === 0
+      ? NO_GROUPS
+      : list.map((group) => must(shape.groups[group], 'a group').id).toSorted();
   const lost = from < 0 && now.runs !== 'no' ? now.owner : NOWHERE;
   return {
     group: facts.id,
@@ -88,8 +92,8 @@ function toPlacement(
     action,
     target: nodeId(entry.target),
     from: nodeId(from < 0 ? lost : from),
-    startsAfter: arrives ? names(facts.after.filter((other) => comes.has(other))) : [],
-    roomFrom: arrives ? names(room.mustLeaveFor(entry)) : [],
+    startsAfter: arrives ? names(facts.after.filter((other) => comes.has(other))) : NO_GROUPS,
+    roomFrom: arrives ? names(room.mustLeaveFor(entry)) : NO_GROUPS,
     reason: entry.reason,
   };
 }
