@@ -61,11 +61,10 @@ function instance(
     case 'off':
       return entry(group, node, NOWHERE, `wanted offline`);
     case 'fixed': {
-      const where = standing.node < 0 ? 'nowhere' : name;
-      return {
-        ...entry(group, node, standing.node, `${where}: ${standing.why}`),
-        wait: standing.wait,
-      };
+      const { target, wait, why } = { ...standing, target: standing.node };
+      const where = target < 0 ? 'nowhere' : `${name}: ${wait ? 'waits' : 'left as it is'}`;
+      const reason = target < 0 ? `${where}: ${why}` : `${where}, ${why}`;
+      return { ...entry(group, node, target, reason), wait };
     }
     case 'leaving':
     case 'content': {

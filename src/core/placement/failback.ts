@@ -98,7 +98,8 @@ function healthyFrom({ to, healthyForMs }: FailbackChance, world: World): Instan
 }
 
 function stays(chance: FailbackChance, shape: Shape, when: string): FailbackVerdict {
-  const reason = `${nameOf(shape, chance.from)}: runs here and stays; it fails back to ${nameOf(shape, chance.to)} ${when}`;
+  const [from, to] = [nameOf(shape, chance.from), nameOf(shape, chance.to)];
+  const reason = `${from}: runs here and stays; it fails back to ${to} ${when}`;
   return { goes: false, to: chance.from, reason };
 }
 

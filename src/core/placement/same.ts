@@ -40,8 +40,11 @@ export function sameCapacity(a: PlacementNode, b: PlacementNode): boolean {
 function equal(a: Plain, b: Plain): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object') return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
   const left = Object.entries(a);
-  const right: Readonly<Record<string, unknown>> = { ...b };
-  if (left.length !== Object.keys(b).length) return false;
-  return left.every(([key, value]) => key in right && equal(value as Plain, right[key] as Plain));
+  const right = new Map<string, unknown>(Object.entries(b));
+  if (left.length !== right.size) return false;
+  return left.every(
+    ([key, value]) => right.has(key) && equal(value as Plain, right.get(key) as Plain),
+  );
 }

@@ -30,6 +30,9 @@ const GROUP_WORDS = [
   ...['softly-apart', 'after', 'priority', 'back', 'healthy-for'],
 ];
 
+/** Of a line of reason. */
+const WIDTH = 90;
+
 class Words {
   readonly #words: readonly string[];
 
@@ -156,7 +159,7 @@ function readFailback(words: Words): FailbackPolicy {
   }
 }
 
-/** One line per placement, and one per problem. */
+/** A line per problem; a line per placement, and below it its reason. */
 export function tellPlan(plan: Plan): string {
   return [...plan.problems.map((each) => `problem: ${each}`), ...plan.placements.map(tell)].join(
     '\n',
@@ -171,7 +174,20 @@ function tell(placement: Placement): string {
     from !== undefined && from !== target && instance === undefined ? ` from ${from}` : '';
   const starts = startsAfter.length > 0 ? ` (after ${startsAfter.join(', ')})` : '';
   const room = roomFrom.length > 0 ? ` (once ${roomFrom.join(', ')} left)` : '';
-  return `${name}: ${action}${where}${came}${starts}${room} | ${reason}`;
+  return [`${name}: ${action}${where}${came}${starts}${room}`, ...wrapped(reason)].join('\n');
+}
+
+function wrapped(text: string): readonly string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line.length + word.length > WIDTH) {
+      lines.push(`    ${line.trim()}`);
+      line = '';
+    }
+    line += `${word} `;
+  }
+  return [...lines, `    ${line.trim()}`];
 }
 
 /**
