@@ -89,7 +89,11 @@ export class Finals {
     const moved = this.#moving[group];
     if (moved === undefined) return last;
     const now = must(this.#original[group], 'a group');
-    return last.map((entry) => {
+    // A node that it was taken from for good is one that later rounds do not speak of.
+    const told = new Set(last.map(({ instance }) => instance));
+    const gone = [...moved.values()].filter(({ instance }) => !told.has(instance));
+    const all = [...last, ...gone].toSorted((a, b) => a.instance - b.instance);
+    return all.map((entry) => {
       const moving = moved.get(entry.instance);
       if (moving === undefined || entry.target !== moving.target) return entry;
       return entry.target === this.#runsAt(now, entry) ? entry : moving;

@@ -176,6 +176,12 @@ describe('laws of a plan', () => {
         const given = plan.placements.filter((each) => each.group === group.id);
         if (group.type === 'failover') expect(given).toHaveLength(1);
         expect(new Set(given.map(({ instance }) => instance)).size).toBe(given.length);
+        const instances = group.type === 'everywhere' ? group.runsOn : [];
+        for (const node of instances) {
+          if ((nodeOf(input, node)?.state ?? 'lost') !== 'lost') {
+            expect(given.map(({ instance }) => instance)).toContain(node);
+          }
+        }
         for (const { reason } of given) expect(reason).toMatch(/^[^\n]{5,}[^.\n]$/);
       }
     }),

@@ -762,6 +762,8 @@ group web everywhere runs=n1,n2 allowed=n1,n3
 ----
 web@n1: wait
     n1: waits, n1 is suspect and not yet lost
+web@n2: stop
+    not on n2, which is not among its nodes
 web@n3: start
     n3: runs everywhere
 

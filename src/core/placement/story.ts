@@ -203,7 +203,11 @@ export function carriedOut(input: PlacementInput, plan: Plan): PlacementInput {
   const groups = input.groups.map((group): PlacementGroup => {
     const given = must(placements.get(group.id), 'a plan has every group');
     if (group.type === 'everywhere') {
-      return { ...group, runsOn: given.flatMap(({ target }) => target ?? []) };
+      const at = (action: Placement['action']): (NodeId | undefined)[] =>
+        given.flatMap((each) => (each.action === action ? [each.instance] : []));
+      const started = at('start').flatMap((node) => node ?? []);
+      const runsOn = group.runsOn.filter((node) => !at('stop').includes(node));
+      return { ...group, runsOn: [...runsOn, ...started] };
     }
     const [{ action, target }] = [must(given[0], 'a plan has every group')];
     if (action === 'start' || action === 'move') return { ...group, owner: target, runs: 'yes' };
