@@ -835,6 +835,19 @@ describe('a planner that keeps what it found', () => {
     }
   });
 
+  test('sees that another may not be displaced any more, and that it may again', () => {
+    const free =
+      'node n1 lost\nnode n2 memory=8\n' +
+      'group db on=n1 nodes=n1,n2 memory=8 priority=10\ngroup low on=n2 nodes=n2 memory=8';
+    const kept = free.replace('group low', 'group low maintenance');
+    const planner = new Planner();
+    for (const story of [free, kept, free, kept]) {
+      expect(tellPlan(planner.plan(readStory(story)))).toBe(
+        tellPlan(new Planner().plan(readStory(story))),
+      );
+    }
+  });
+
   test('starts over when the configuration changes', () => {
     const planner = new Planner();
     planner.plan(readStory(calm));
