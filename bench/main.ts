@@ -1,4 +1,6 @@
 /**
+ * `npm run bench -- placement [--runs 10] [--json]`: how long the planner takes to place groups.
+ *
  * `npm run bench -- failover`: how long clients wait when the owner fails or hands over, at default
  * settings, beside keepalived where Debian's package is installed. Runs are interleaved, so that
  * both see the same machine.
@@ -19,6 +21,7 @@ import {
 } from './failover/figures.ts';
 import { KeepalivedBench } from './failover/keepalived.ts';
 import { TakoBench } from './failover/tako.ts';
+import { measurePlacement, placementTable } from './placement/placement.ts';
 
 const RUNS_DEFAULT = 10;
 const USAGE_EXIT = 2;
@@ -29,6 +32,7 @@ interface Bench {
 }
 
 interface Choices {
+  readonly name: 'failover' | 'placement';
   readonly runs: number;
   readonly json: boolean;
   readonly situations: readonly Situation[];
@@ -44,13 +48,16 @@ function readChoices(words: readonly string[]): Choices | string {
       only: { type: 'string' },
     },
   });
-  if (positionals.join() !== 'failover') return 'say which benchmark: failover';
+  const name = positionals.join();
+  if (name !== 'failover' && name !== 'placement') {
+    return 'say which benchmark: failover or placement';
+  }
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1) return `--runs wants a number from 1`;
   const names = values.only?.split(',') ?? SITUATIONS;
   const situations = SITUATIONS.filter((situation) => names.includes(situation));
   if (situations.length !== names.length) return `--only wants some of ${SITUATIONS.join(', ')}`;
-  return { runs, json: values.json, situations };
+  return { name, runs, json: values.json, situations };
 }
 
 async function main(words: readonly string[]): Promise<number> {
@@ -58,6 +65,12 @@ async function main(words: readonly string[]): Promise<number> {
   if (typeof choices === 'string') {
     tell(`Cannot run a benchmark: ${choices}`);
     return USAGE_EXIT;
+  }
+  if (choices.name === 'placement') {
+    const figures = measurePlacement(choices.runs, tell);
+    if (choices.json) print(JSON.stringify({ benchmark: 'placement', figures }, undefined, 2));
+    else print(`Milliseconds.\n\n${placementTable(figures)}\n\n${machine(choices)}.`);
+    return 0;
   }
   if (process.getuid?.() !== 0) {
     tell('Cannot run the benchmark: it makes network namespaces, which needs root. Next: sudo');
@@ -112,12 +125,16 @@ function toJson(contenders: readonly Contender[], choices: Choices): unknown {
   };
 }
 
-function conditions({ runs }: Choices): string {
+function conditions(choices: Choices): string {
+  return `${machine(choices)}; client polls every 5 ms.`;
+}
+
+function machine({ runs }: Choices): string {
   const [cpu] = cpus();
   const load = loadavg()[0]?.toFixed(1);
   return (
-    `Median (least to most) of ${runs}; client polls every 5 ms; ${cpus().length} cores ` +
-    `(${cpu?.model.trim()}), Linux ${release()}, Node.js ${process.version}, load at the end ${load}.`
+    `Median (least to most) of ${runs}; ${cpus().length} cores (${cpu?.model.trim()}), ` +
+    `Linux ${release()}, Node.js ${process.version}, load at the end ${load}`
   );
 }
 
