@@ -4,7 +4,8 @@ import { EntryWriter } from '../adapters/mirror/stream/entry-writer.ts';
 import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
 import { errorName } from '../adapters/system/errno.ts';
 import { LinuxFileSystem } from '../adapters/system/file-system.ts';
-import { unmount } from '../adapters/system/mount.ts';
+import { FUSE_TYPE, unmount } from '../adapters/system/mount.ts';
+import { writersBelow } from '../adapters/system/writers-below.ts';
 import { must, unreachable } from '../base/assert.ts';
 import { messageOf } from '../base/tako-error.ts';
 import type { HelperAnswer, HelperRequest, HelperTask } from './mirror-helper-worker.ts';
@@ -13,19 +14,21 @@ const port = must(parentPort, 'this file runs as a worker');
 const fs = new LinuxFileSystem();
 
 port.on('message', ({ id, task }: HelperRequest) => {
-  const answer: HelperAnswer = { id, problem: attempt(task) };
+  const answer: HelperAnswer = { id, ...attempt(task) };
   port.postMessage(answer);
 });
 
-function attempt(task: HelperTask): string | undefined {
+function attempt(task: HelperTask): Omit<HelperAnswer, 'id'> {
   try {
-    return perform(task);
+    if (task.type !== 'writersBelow') return { problem: perform(task), writers: [] };
+    const writers = writersBelow(task.path, (type) => type === FUSE_TYPE);
+    return { problem: undefined, writers };
   } catch (error) {
-    return messageOf(error);
+    return { problem: messageOf(error), writers: [] };
   }
 }
 
-function perform(task: HelperTask): string | undefined {
+function perform(task: Exclude<HelperTask, { type: 'writersBelow' }>): string | undefined {
   switch (task.type) {
     case 'unmount':
       unmount(task.path);

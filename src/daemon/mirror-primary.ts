@@ -9,7 +9,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { GATE_BYTES, GATE_OPEN_WORD, STOP_WORD } from '../adapters/mirror/stream/capture-sink.ts';
 import { LeaseGate } from '../adapters/mirror/stream/lease-gate.ts';
 import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
-import { TakoError } from '../base/tako-error.ts';
+import { messageOf, TakoError } from '../base/tako-error.ts';
 import { AckTracker } from '../core/mirror/ack-tracker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -29,6 +29,8 @@ import { StreamReader } from './mirror-stream.ts';
 const RING_BYTES = 32 * 1024 * 1024;
 const HELD_RING_BYTES = 1024 * 1024;
 const TICK_MS = 50;
+/** After the mount, when programs that write below it are looked for; the start has precedence. */
+const LOOK_BELOW_MS = 1000;
 const MOUNT_MS_MAX = 10_000;
 const SESSION_END_MS_MAX = 5000;
 const TARGETS = 255;
@@ -157,6 +159,22 @@ export class MirrorPrimary {
     }
     this.#mounted = true;
     this.#deps.changed();
+    setTimeout(() => void this.#lookBelow(), LOOK_BELOW_MS).unref();
+  }
+
+  /** Nobody can open anything below the mount; but somebody may have done so before. */
+  async #lookBelow(): Promise<void> {
+    if (!this.#mounted) return;
+    const { helper, log, report } = this.#deps;
+    try {
+      const writers = await helper.writersBelow(this.#options.setup.config.path);
+      if (writers.length === 0) return;
+      const by = writers.map(({ pid, program, file }) => `process ${pid} (${program}) has ${file}`);
+      log.error('programs write below the mirror', { by });
+      report({ type: 'bypassed', by });
+    } catch (error) {
+      log.warn('who writes below the mirror cannot be told', { error: messageOf(error) });
+    }
   }
 
   frozen(): string | undefined {

@@ -406,6 +406,22 @@ describe('a mirror alone', () => {
     expect(await ended).toBe(0);
   });
 
+  test('a program that had a file open before the mount is named', async () => {
+    rig = new Rig({ nodes: 1, basePort: 41580 });
+    const a = rig.node(0);
+    const file = `${a.path}/before`;
+    const writer = spawn('sh', ['-c', `exec 3>${file}; echo open >&3; exec sleep 60`]);
+    children.add(writer);
+    await a.until(() => existsSync(file) && readFileSync(file, 'utf8') !== '', 'the file is open');
+    await a.start();
+    a.grantLease(1);
+    await a.ok({ type: 'serve', epoch: epoch(1), inSync: [a.id] });
+    writeFileSync(`${a.path}/after`, 'x');
+    await a.until(() => a.heard('bypassed').length > 0, 'it is told');
+    const by = [`process ${writer.pid} (sleep) has ${file}`];
+    expect(a.heard('bypassed')).toEqual([{ type: 'bypassed', by }]);
+  });
+
   test('a killed process leaves a dead mount, which the next one removes', async () => {
     rig = new Rig({ nodes: 1, basePort: 41300 });
     const a = rig.node(0);

@@ -60,6 +60,8 @@ export type FromMirror =
   | { readonly type: 'peerCaughtUp'; readonly peer: NodeId }
   /** The local store or the mount failed. */
   | { readonly type: 'failed'; readonly code: string; readonly reason: string }
+  /** Programs that had files open below before the mount write past it: no copy gets that. */
+  | { readonly type: 'bypassed'; readonly by: readonly string[] }
   /** On every change and once a second. */
   | { readonly type: 'status'; readonly status: MirrorStatus };
 

@@ -36,6 +36,9 @@ const FLAG_OF_OPTION: Readonly<Record<string, number>> = {
   relatime: MS_RELATIME,
 };
 
+/** What mount tables show as the type of a mirror's file system. */
+export const FUSE_TYPE = 'fuse.tako';
+
 export interface FuseMount {
   /** An existing directory; what is in it is hidden, and stays reachable through descriptors. */
   readonly path: string;
@@ -75,7 +78,7 @@ export function mountFuse(mount: FuseMount): void {
   const failed = libc.mount(
     zeroEnded(mount.name),
     zeroEnded(mount.path),
-    zeroEnded('fuse.tako'),
+    zeroEnded(FUSE_TYPE),
     mount.flags ?? flagsOf(mountOf(resolved(mount.path))),
     zeroEnded(data),
   );

@@ -58,7 +58,7 @@ export class CopyKeeper {
   }
 
   news(mirror: ResourceId, news: MirrorNews, now: Instant): void {
-    if (news.type === 'failed') return;
+    if (news.type === 'failed' || news.type === 'bypassed') return;
     const copy = this.#copy(mirror, news.peer, now);
     switch (news.type) {
       case 'peerSilent':

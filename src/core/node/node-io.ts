@@ -36,7 +36,8 @@ export type MirrorNews =
   | { readonly type: 'peerAnswers'; readonly peer: NodeId }
   | { readonly type: 'peerFailed'; readonly peer: NodeId; readonly reason: string }
   | { readonly type: 'peerCaughtUp'; readonly peer: NodeId }
-  | { readonly type: 'failed'; readonly code: string; readonly reason: string };
+  | { readonly type: 'failed'; readonly code: string; readonly reason: string }
+  | { readonly type: 'bypassed'; readonly by: readonly string[] };
 
 /** Commands that ownership, not a resource's life, calls for. `serve`, `drain` and `abort` are actions. */
 export type MirrorOrder =

@@ -305,7 +305,15 @@ export class Owner {
       const seen: Observation = { resource: mirror, state: 'failed', detail: news.reason };
       return this.#context.engineDid(engine.observed(seen, now), now);
     }
+    if (news.type === 'bypassed') return this.#bypassed(mirror, news.by);
     if (epochOwned !== undefined) this.#copies.news(mirror, news, now);
+  }
+
+  #bypassed(mirror: ResourceId, by: readonly string[]): void {
+    const who = by.join('; ');
+    const next = 'next: end those programs, and let Tako alone start them';
+    const text = `written to below the mirror, which no copy gets: ${who}; ${next}`;
+    this.#context.voice.say('error', 'written-below', text, mirror);
   }
 
   // Resources.
