@@ -83,6 +83,7 @@ export class Candidate {
     }
     const stale = staleCopies(record, context.me);
     if (stale.length > 0) {
+      this.#readAgain(now);
       if (now - this.#ownerLostAt >= UNCLAIMED_MS) this.#sayStale(record, stale);
       return;
     }
@@ -133,6 +134,14 @@ export class Candidate {
       return;
     }
     this.#ownerSilentSince = now;
+    context.learn(now);
+  }
+
+  /** The word that this node's copy was admitted may not have come. */
+  #readAgain(now: Instant): void {
+    const context = this.#context;
+    if (now < context.pausedUntil) return;
+    context.retryAt = plus(now, RETRY_MS * 10);
     context.learn(now);
   }
 

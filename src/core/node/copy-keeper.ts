@@ -25,7 +25,9 @@ export interface CopyVote {
 interface Copy {
   readonly mirror: ResourceId;
   readonly peer: NodeId;
-  state: 'answers' | 'silent' | 'failed' | 'caughtUp';
+  state: 'answers' | 'silent' | 'failed';
+  /** It has what it lacked, and is not voted in yet. */
+  caughtUp: boolean;
   since: Instant;
   reason: string;
   /** Not before this instant may another vote about it start. */
@@ -39,6 +41,7 @@ export interface PeerLiveness {
 
 export class CopyKeeper {
   readonly #copies = new Map<string, Copy>();
+  readonly #admitting = new Map<ResourceId, Set<NodeId>>();
   readonly #secondaryLostMs: number;
   /** Until then silence says nothing: this node heard nobody, and what was sent is on its way. */
   #deafUntil = 0 as Instant;
@@ -50,6 +53,7 @@ export class CopyKeeper {
   /** Forgets everything: another period of ownership begins. */
   reset(): void {
     this.#copies.clear();
+    this.#admitting.clear();
   }
 
   /** This node is heard again and hears again; others are given `ms` to be heard, too. */
@@ -68,11 +72,12 @@ export class CopyKeeper {
         break;
       case 'peerFailed':
         copy.state = 'failed';
+        copy.caughtUp = false;
         copy.reason = news.reason;
         break;
       case 'peerCaughtUp':
-        copy.state = 'caughtUp';
-        copy.reason = 'it has caught up';
+        copy.state = 'answers';
+        copy.caughtUp = true;
         break;
       case 'peerAnswers':
         copy.state = 'answers';
@@ -84,6 +89,12 @@ export class CopyKeeper {
   /** The vote on a copy is over: nothing more to do about it until there is news. */
   settled(mirror: ResourceId, peer: NodeId): void {
     this.#copies.delete(key(mirror, peer));
+    this.#admitting.get(mirror)?.delete(peer);
+  }
+
+  /** Copies whose admission was proposed and may yet turn out to be chosen. */
+  admitting(mirror: ResourceId): readonly NodeId[] {
+    return [...(this.#admitting.get(mirror) ?? [])];
   }
 
   /** The votes that are due; each is given once per `RETRY_MS` until it is settled. */
@@ -95,19 +106,29 @@ export class CopyKeeper {
       if (vote === undefined) continue;
       copy.voteAt = plus(now, RETRY_MS);
       votes.push(vote);
+      if (vote.type === 'admit') this.#noteAdmission(vote);
     }
     return votes;
   }
 
+  #noteAdmission({ mirror, peer }: CopyVote): void {
+    const peers = this.#admitting.get(mirror) ?? new Set();
+    this.#admitting.set(mirror, peers.add(peer));
+  }
+
   nextWakeAt(now: Instant): Instant {
-    const pending = [...this.#copies.values()].filter((copy) => copy.state !== 'answers');
+    const pending = [...this.#copies.values()].filter(
+      (copy) => copy.state !== 'answers' || copy.caughtUp,
+    );
     return earliest(pending.map((copy) => (copy.voteAt > now ? copy.voteAt : plus(now, 20))));
   }
 
   #judge(copy: Copy, liveness: PeerLiveness, now: Instant): CopyVote | undefined {
     const { mirror, peer } = copy;
     if (copy.state === 'failed') return { type: 'expel', mirror, peer, reason: copy.reason };
-    if (copy.state === 'caughtUp') return { type: 'admit', mirror, peer, reason: copy.reason };
+    if (copy.state === 'answers' && copy.caughtUp) {
+      return { type: 'admit', mirror, peer, reason: 'it has caught up' };
+    }
     if (copy.state !== 'silent' || now < this.#deafUntil) return undefined;
     const heartMs = liveness.silentMs(peer, now);
     if (heartMs >= this.#secondaryLostMs) {
@@ -123,7 +144,15 @@ export class CopyKeeper {
   #copy(mirror: ResourceId, peer: NodeId, now: Instant): Copy {
     const known = this.#copies.get(key(mirror, peer));
     if (known !== undefined) return known;
-    const copy: Copy = { mirror, peer, state: 'answers', since: now, reason: '', voteAt: NEVER };
+    const copy: Copy = {
+      mirror,
+      peer,
+      state: 'answers',
+      caughtUp: false,
+      since: now,
+      reason: '',
+      voteAt: NEVER,
+    };
     this.#copies.set(key(mirror, peer), copy);
     return copy;
   }

@@ -25,7 +25,7 @@
 import { must, unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest } from '../../base/time.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
-import type { Epoch } from '../../protocol/ids.ts';
+import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { EngineNotice, GroupEngine } from '../group/engine.ts';
 import { Candidate } from './candidate.ts';
@@ -104,6 +104,11 @@ export class GroupCore {
     return this.#context.engine;
   }
 
+  /** Whom the mirror has to wait for when it begins to serve now. */
+  countedCopies(mirror: ResourceId): readonly NodeId[] {
+    return this.#owner.countedCopies(mirror);
+  }
+
   get epochOwned(): Epoch | undefined {
     return this.#context.epochOwned;
   }
@@ -114,6 +119,7 @@ export class GroupCore {
       this.#context.votesWakeAt(),
       this.#owner.nextWakeAt(now),
       this.#context.retryAt,
+      this.#context.voice.requestEndsAt,
       this.#candidate.nextWakeAt(now),
     ]);
   }
@@ -126,6 +132,7 @@ export class GroupCore {
   step(event: CoreEvent): readonly Effect[] {
     this.#take(event, event.now);
     this.#advance(event.now);
+    this.#context.voice.endLate(event.now);
     return this.#context.voice.drain();
   }
 

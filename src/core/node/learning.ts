@@ -42,7 +42,12 @@ export class Learning {
     const before = context.record;
     const owned = context.epochOwned;
     if (outcome.type === 'empty') context.knownEmpty = true;
-    if (outcome.type === 'chosen') context.voters.chosen(outcome.record);
+    if (outcome.type === 'chosen') {
+      context.voters.chosen(outcome.record);
+      if (context.phase === 'probing' || context.phase === 'waiting') {
+        context.mirrors.claimsBeforeAreVoid();
+      }
+    }
     this.#take(outcome);
     const { record } = context;
     const overtaken = owned !== undefined && record !== undefined && record.epoch > owned;

@@ -14,6 +14,8 @@ export class MirrorOrders {
   #unanswered = new Map<ResourceId, number>();
   #followed = new Map<ResourceId, string>();
   #refused = new Set<ResourceId>();
+  /** A control process before this one may have left them sealed. */
+  #leftSealed = true;
 
   constructor(
     mirrors: readonly ResourceId[],
@@ -46,7 +48,18 @@ export class MirrorOrders {
     else this.#followed.delete(mirror);
   }
 
+  /**
+   * A reading of this process was chosen: whatever a process before it had claimed is in the record
+   * or void. Not to be called while a claim of this one is under way.
+   */
+  claimsBeforeAreVoid(): void {
+    if (!this.#leftSealed) return;
+    this.#leftSealed = false;
+    for (const mirror of this.mirrors) this.#order(mirror, { type: 'unseal' });
+  }
+
   seal(epoch: Epoch): void {
+    this.#leftSealed = false;
     this.#sealing = new Set(this.mirrors);
     for (const mirror of this.mirrors) {
       this.#unanswered.set(mirror, (this.#unanswered.get(mirror) ?? 0) + 1);

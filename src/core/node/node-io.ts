@@ -160,6 +160,13 @@ export type Effect =
       readonly type: 'reply';
       readonly id: number;
       readonly ok: boolean;
-      readonly code: 'busy' | 'copy-stale' | 'no-quorum' | 'not-owner' | 'agent-failed' | undefined;
+      readonly code:
+        | 'busy'
+        | 'copy-stale'
+        | 'no-quorum'
+        | 'not-owner'
+        | 'agent-failed'
+        | 'timed-out'
+        | undefined;
       readonly text: string;
     };

@@ -11,7 +11,7 @@
  */
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
-import type { Epoch, ResourceId } from '../../protocol/ids.ts';
+import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
 import type { Observation } from '../group/engine.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
@@ -23,6 +23,8 @@ import type { CoreEvent, MirrorNews } from './node-io.ts';
 
 /** What a restart cannot help may mend by itself: a plug that is put back. */
 const LASTING_RETRY_MS = 2000;
+/** How often the owner of a stopped group reads whether it is still to be stopped. */
+const OFFLINE_READ_MS = 5000;
 /** What failed too often is tried here all the same where nobody else can take over. */
 const NOBODY_ELSE_RETRY_MS = 10_000;
 
@@ -62,6 +64,8 @@ export class Owner {
   /** Resources start as soon as the heart holds the lease of that epoch. */
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
+    // What is taken up as it runs has been told while it was probed, and is told once.
+    if (context.phase !== 'probing') this.#copies.reset();
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
@@ -71,7 +75,6 @@ export class Owner {
     this.#gaveUpAt = NEVER;
     context.retryAt = NEVER;
     context.mirrors.forget();
-    this.#copies.reset();
     context.voters.begin(now);
     if (this.#support?.epoch === record.epoch) context.voters.supported(this.#support.by, now);
     this.#claim(now);
@@ -127,9 +130,16 @@ export class Owner {
 
   /** Stopped by a wish that was withdrawn while it was carried out. */
   advanceOffline(now: Instant): void {
-    const { leaving, me, record } = this.#context;
+    const context = this.#context;
+    const { leaving, me, record } = context;
     if (record === undefined || leaving) return;
-    if (record.owner === me && record.want === 'online') this.#moves.startAnew(record, now);
+    if (record.owner === me && record.want === 'online') {
+      return this.#moves.startAnew(record, now);
+    }
+    // The word that it is wanted again may not have come; without a claim no voter tells.
+    if (now < context.pausedUntil) return;
+    context.retryAt = plus(now, OFFLINE_READ_MS);
+    context.learn(now);
   }
 
   advanceSuspended(now: Instant): void {
@@ -267,7 +277,8 @@ export class Owner {
     for (const vote of this.#copies.due(liveness, now)) {
       const { type, mirror, peer } = vote;
       const listed = record.inSync[mirror]?.includes(peer) ?? false;
-      if (type === 'expel' && !listed) {
+      const counted = listed || this.#copies.admitting(mirror).includes(peer);
+      if (type === 'expel' && !counted) {
         this.#copies.settled(mirror, peer);
         mirrors.expel(mirror, peer);
         continue;
@@ -279,6 +290,13 @@ export class Owner {
       const change: RecordChange = { type, owner: me, epoch: record.epoch, mirror, peer };
       this.#context.propose('copy', change, now);
     }
+  }
+
+  /** The copies that a mirror has to wait for that begins to serve now; this node's among them. */
+  countedCopies(mirror: ResourceId): readonly NodeId[] {
+    const { me, record } = this.#context;
+    const listed = record?.inSync[mirror] ?? [me];
+    return [...new Set([...listed, ...this.#copies.admitting(mirror)])].sort();
   }
 
   copySettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
@@ -300,13 +318,14 @@ export class Owner {
   }
 
   mirrorNews(mirror: ResourceId, news: MirrorNews, now: Instant): void {
-    const { engine, epochOwned } = this.#context;
+    const { engine, epochOwned, phase } = this.#context;
     if (news.type === 'failed') {
       const seen: Observation = { resource: mirror, state: 'failed', detail: news.reason };
       return this.#context.engineDid(engine.observed(seen, now), now);
     }
     if (news.type === 'bypassed') return this.#bypassed(mirror, news.by);
-    if (epochOwned !== undefined) this.#copies.news(mirror, news, now);
+    const told = epochOwned !== undefined || phase === 'probing';
+    if (told) this.#copies.news(mirror, news, now);
   }
 
   #bypassed(mirror: ResourceId, by: readonly string[]): void {

@@ -52,11 +52,15 @@ export class Proposals<Purpose> {
     return this.#next(now);
   }
 
-  /** Forgets waiting votes of that purpose; one under way ends and settles as `noQuorum`. */
+  /** Votes of that purpose, waiting or under way, end and settle as `noQuorum`. */
   withdraw(purpose: Purpose, now: Instant): readonly ProposalsEffect<Purpose>[] {
+    const withdrawn = this.#queue.filter((proposal) => proposal.purpose === purpose);
     this.#queue = this.#queue.filter((proposal) => proposal.purpose !== purpose);
-    if (this.#active?.proposal.purpose !== purpose) return [];
-    return this.#convert(this.#active.proposer.cancel(), now);
+    const active = this.#active?.proposal.purpose === purpose ? this.#active : undefined;
+    const ended = active === undefined ? [] : this.#convert(active.proposer.cancel(), now);
+    const outcome = { type: 'noQuorum', uncertain: false, why: 'it was withdrawn' } as const;
+    const settled = withdrawn.map((proposal) => ({ type: 'settled', proposal, outcome }) as const);
+    return [...ended, ...settled];
   }
 
   message(

@@ -38,7 +38,7 @@ export class Requests {
       this.#context.engineDid(engine.start(must(record, 'owned').epoch, now), now);
       if (engine.isOnline()) return voice.reply(id, undefined, 'the group is online already');
     }
-    voice.begin(id, request);
+    voice.begin(id, request, now);
     this.#context.propose('want', { type: 'want', want }, now);
   }
 
@@ -58,6 +58,9 @@ export class Requests {
     context.reason = `an administrator ${start ? 'started' : 'stopped'} it`;
     if (!start && (phase === 'owning' || phase === 'suspended')) return this.#moves.stop(now);
     if (start && phase === 'offline') return this.#moves.startAnew(outcome.record, now);
+    if (start && phase === 'owning' && context.engine.isOnline()) {
+      return voice.done(`"${context.id}" is online`);
+    }
     // The request is answered when the resources are online, or have stopped.
     if ((start && phase === 'owning') || phase === 'stopping') return;
     this.#recorded(outcome.record, start);
@@ -93,7 +96,7 @@ export class Requests {
       const code = staleCopies(record, to).length > 0 ? 'copy-stale' : 'not-owner';
       return voice.reply(requestId, code, `Cannot move "${id}" to ${to}: it ${why}`);
     }
-    voice.begin(requestId, request);
+    voice.begin(requestId, request, now);
     this.#moves.handOver(record, to, request.reason, now);
   }
 
@@ -105,7 +108,7 @@ export class Requests {
     if (phase === 'waiting' || phase === 'offline') {
       return voice.reply(requestId, undefined, `"${id}" does not run here`);
     }
-    voice.begin(requestId, { type: 'leave' });
+    voice.begin(requestId, { type: 'leave' }, now);
     if (phase === 'sealing' || phase === 'claiming') return this.#moves.standDown(now);
     // What these phases do ends in an answer by itself.
     if (phase === 'probing' || phase === 'handing' || phase === 'yielding') return;

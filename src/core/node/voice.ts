@@ -2,6 +2,7 @@
  * What a group's core says to the world: collects effects in order, words events, announces
  * records to the other members, and answers the one request of a person that is under way.
  */
+import { type Instant, NEVER, plus } from '../../base/time.ts';
 import type { EventLevel } from '../../protocol/event.ts';
 import type { GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
@@ -9,6 +10,8 @@ import type { Decided, Effect, OperatorRequest } from './node-io.ts';
 
 type ReplyCode = Extract<Effect, { type: 'reply' }>['code'];
 
+/** A request that is not carried out by then is answered all the same. */
+const REQUEST_MS = 50_000;
 /** Troubles at a time that are told one by one. */
 const TROUBLES_MAX = 64;
 
@@ -16,7 +19,8 @@ export class Voice {
   readonly #group: GroupId;
   readonly #others: readonly NodeId[];
   #effects: Effect[] = [];
-  #request: { readonly id: number; readonly request: OperatorRequest } | undefined;
+  #request:
+    { readonly id: number; readonly request: OperatorRequest; readonly until: Instant } | undefined;
   /** Lasting troubles that were told. */
   readonly #told = new Set<string>();
 
@@ -68,11 +72,23 @@ export class Voice {
   }
 
   /** Takes a request up: `done` or `failed` will answer it. */
-  begin(id: number, request: OperatorRequest): void {
+  begin(id: number, request: OperatorRequest, now: Instant): void {
     if (this.#request !== undefined) {
       this.reply(this.#request.id, 'busy', 'a later request took its place');
     }
-    this.#request = { id, request };
+    const ms = request.type === 'leave' ? Number.POSITIVE_INFINITY : REQUEST_MS;
+    this.#request = { id, request, until: plus(now, ms) };
+  }
+
+  /** When the request under way ends without an answer. */
+  get requestEndsAt(): Instant {
+    return this.#request?.until ?? NEVER;
+  }
+
+  /** Nobody is kept waiting for ever, nor the next request away. */
+  endLate(now: Instant): void {
+    if (now < this.requestEndsAt) return;
+    this.failed('timed-out', `not carried out within ${REQUEST_MS / 1000} s; it may still happen`);
   }
 
   /** Answers a request that was not taken up. */

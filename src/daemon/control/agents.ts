@@ -47,7 +47,7 @@ function buildAgent(
     case 'mirror':
       return new MirrorAgent({
         mirror: must(parts.mirrors.get(mirrorId(group, resource.id)), 'every mirror has a client'),
-        inSync: () => parts.core.group(group)?.record?.inSync[resource.id] ?? [parts.setup.node],
+        inSync: () => parts.core.group(group)?.countedCopies(resource.id) ?? [parts.setup.node],
         path: resource.path,
       });
     case 'virtual-ip': {
