@@ -12,7 +12,7 @@ import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts'
 import type { Observation } from '../group/engine.ts';
 import { Acceptor } from '../registry/acceptor.ts';
 import { GroupCore } from './group-core.ts';
-import type { CoreEvent, Effect, MirrorOrder, OperatorRequest } from './node-io.ts';
+import type { CoreEvent, MirrorNews, Effect, MirrorOrder, OperatorRequest } from './node-io.ts';
 
 type Untimed<E> = E extends { readonly now: Instant } ? Omit<E, 'now'> : never;
 
@@ -108,6 +108,10 @@ class Bench {
 
   lease(held: boolean, epoch = this.core.record?.epoch ?? (0 as Epoch)): void {
     this.step({ type: 'lease', group: GROUP, epoch, held, reason: 'no answers' });
+  }
+
+  news(news: MirrorNews): void {
+    this.step({ type: 'mirrorNews', group: GROUP, mirror: DATA, news });
   }
 
   ask(request: OperatorRequest, id = 1): void {
@@ -272,6 +276,57 @@ describe('what people ask', () => {
   });
 });
 
+describe('no word is final', () => {
+  test('a request that nothing ends is answered after a while, and keeps none away', () => {
+    const bench = owner();
+    bench.keep.add('stop');
+    bench.ask({ type: 'stop' });
+    bench.advance(60_000);
+    expect(bench.replies).toEqual(['1 timed-out']);
+    bench.ask({ type: 'start' }, 2);
+    expect(bench.replies).toHaveLength(1);
+  });
+
+  test('a start of what runs already is answered at once, also when it had to be recorded', () => {
+    const bench = owner();
+    bench.others({ ...record(N1, 5), inSync: { [DATA]: [N1] } });
+    bench.ask({ type: 'start' });
+    bench.advance(1000);
+    expect(bench.replies).toEqual(['1 ok']);
+  });
+
+  test('a copy whose admission was not told is found in sync by a reading', () => {
+    const bench = new Bench(record(N2, 4, { inSync: { [DATA]: [N2] } })).start();
+    expect(bench.core.record?.inSync[DATA]).toEqual([N2]);
+    bench.others(record(N2, 4));
+    bench.peer('lost');
+    bench.advance(5000);
+    expect(bench.core.phase).toBe('owning');
+  });
+
+  test('a stopped group starts when that was recorded elsewhere and nobody said so', () => {
+    const bench = owner();
+    bench.ask({ type: 'stop' });
+    expect(bench.core.phase).toBe('offline');
+    bench.others({ ...record(N1, 5), inSync: { [DATA]: [N1] }, want: 'online' });
+    bench.advance(10_000);
+    expect(bench.core.phase).toBe('owning');
+  });
+
+  test('a claim that is given up while it waits behind another vote ends', () => {
+    const bench = new Bench(record(N2, 4)).start();
+    bench.reachable = new Set([N1]);
+    bench.ask({ type: 'stop' });
+    bench.peer('lost');
+    expect(bench.core.phase).toBe('claiming');
+    bench.peer('up', 4);
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.advance(5000);
+    expect(bench.core.phase).toBe('waiting');
+    expect(bench.orders.map(({ type }) => type)).toContain('unseal');
+  });
+});
+
 describe('a record that moved on', () => {
   test('is noticed by whatever vote tells it', () => {
     const bench = owner();
@@ -357,6 +412,63 @@ describe('sealing', () => {
     expect(bench.kinds.filter((kind) => kind === 'mirror-stuck')).toHaveLength(1);
     bench.answer();
     expect(bench.core.phase).toBe('owning');
+  });
+});
+
+describe('what a process before this one left', () => {
+  test('a mirror that is still sealed is unsealed, but only after a reading of its own', () => {
+    const bench = new Bench(record(N2, 4));
+    bench.reachable = new Set([N1]);
+    bench.start();
+    bench.decided(record(N2, 4));
+    expect(bench.orders.map(({ type }) => type)).not.toContain('unseal');
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.advance(4000);
+    expect(bench.orders.filter(({ type }) => type === 'unseal')).toHaveLength(1);
+  });
+
+  test('what a mirror tells while it is probed is not forgotten', () => {
+    const bench = new Bench(record(N1, 4, { inSync: { [DATA]: [N1] } }));
+    bench.lease(true, 4 as Epoch);
+    bench.reachable = new Set([N1]);
+    bench.step({ type: 'heartConnected' });
+    bench.news({ type: 'peerCaughtUp', peer: N2 });
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.start('online');
+    bench.peer('up');
+    bench.advance(100);
+    expect(bench.core.record?.inSync[DATA]).toEqual([N1, N2]);
+  });
+});
+
+describe('copies', () => {
+  test('one that has caught up and was silent for a moment is voted in all the same', () => {
+    const bench = owner();
+    expect(bench.core.record?.inSync[DATA]).toEqual([N1]);
+    bench.reachable = new Set([N1]);
+    bench.news({ type: 'peerCaughtUp', peer: N2 });
+    bench.news({ type: 'peerSilent', peer: N2, silentMs: 50, reason: 'slow' });
+    bench.news({ type: 'peerAnswers', peer: N2 });
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.advance(4000);
+    expect(bench.core.record?.inSync[DATA]).toEqual([N1, N2]);
+  });
+
+  test('while its admission is in doubt, a copy is waited for and only voted out', () => {
+    const bench = owner();
+    // The vote reaches this node alone: it may yet be completed by anybody's reading.
+    bench.reachable = new Set([N1]);
+    bench.news({ type: 'peerCaughtUp', peer: N2 });
+    bench.advance(3200);
+    bench.peer('lost');
+    bench.news({ type: 'peerFailed', peer: N2, reason: 'its disk is full' });
+    bench.advance(500);
+    expect(bench.core.countedCopies(DATA)).toEqual([N1, N2]);
+    expect(bench.orders.map(({ type }) => type)).not.toContain('expel');
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.advance(8000);
+    expect(bench.core.countedCopies(DATA)).toEqual([N1]);
+    expect(bench.orders.map(({ type }) => type)).toContain('expel');
   });
 });
 
