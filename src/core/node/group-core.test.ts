@@ -313,6 +313,24 @@ describe('no word is final', () => {
     expect(bench.core.phase).toBe('owning');
   });
 
+  test.each(['sealing', 'claiming'] as const)(
+    'an own claim that somebody else completed while %s is not given up',
+    (phase) => {
+      const bench = new Bench(record(N2, 4)).start();
+      if (phase === 'sealing') bench.keep.add('seal');
+      else bench.reachable = new Set([N1]);
+      bench.peer('lost');
+      expect(bench.core.phase).toBe(phase);
+      bench.orders.length = 0;
+      bench.reachable = new Set([N1, N2, W1]);
+      bench.others(record(N1, 5, { inSync: { [DATA]: [N1] } }));
+      bench.decided(record(N1, 5, { inSync: { [DATA]: [N1] } }));
+      bench.advance(4000);
+      expect(bench.core.phase).toBe('owning');
+      expect(bench.orders.map(({ type }) => type)).not.toContain('unseal');
+    },
+  );
+
   test('a claim that is given up while it waits behind another vote ends', () => {
     const bench = new Bench(record(N2, 4)).start();
     bench.reachable = new Set([N1]);
@@ -425,6 +443,13 @@ describe('what a process before this one left', () => {
     bench.reachable = new Set([N1, N2, W1]);
     bench.advance(4000);
     expect(bench.orders.filter(({ type }) => type === 'unseal')).toHaveLength(1);
+  });
+
+  test('a mirror that runs on is told the copies that count', () => {
+    const bench = new Bench(record(N1, 4));
+    bench.lease(true, 4 as Epoch);
+    bench.start('online');
+    expect(bench.orders).toContainEqual({ type: 'admit', peer: N2 });
   });
 
   test('what a mirror tells while it is probed is not forgotten', () => {

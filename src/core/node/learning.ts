@@ -96,6 +96,9 @@ export class Learning {
       if (!newer && record.want !== before.want) return context.learn(now);
       if (!newer || (context.phase === 'offline' && record.owner === context.me)) return;
     }
+    // An own claim that somebody else has completed: sealed as it is, it is read, not given up.
+    const claiming = context.phase === 'sealing' || context.phase === 'claiming';
+    if (claiming && record.owner === context.me) return context.learn(now);
     const owned = context.epochOwned;
     context.record = record;
     if (owned !== undefined) return this.#moves.yield(owns(record), now);
@@ -136,7 +139,10 @@ export class Learning {
     if (record === undefined || record.epoch === before?.epoch) return;
     if (phase === 'waiting' && before !== undefined) {
       candidate.movedOn(record, 'the registry names this node as its owner', now);
-    } else if (phase === 'sealing') candidate.unseal(owns(record), now);
+    } else if (phase === 'sealing') {
+      if (record.owner === this.#context.me) return this.#moves.own(record, owns(record), now);
+      candidate.unseal(owns(record), now);
+    }
   }
 }
 

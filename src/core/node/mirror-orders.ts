@@ -93,6 +93,15 @@ export class MirrorOrders {
     this.#order(mirror, { type: 'expel', peer });
   }
 
+  /** A mirror that served before this process began has to wait for all copies of the record. */
+  takenUp(record: OwnershipRecord): void {
+    for (const mirror of this.mirrors) {
+      for (const peer of record.inSync[mirror] ?? []) {
+        if (peer !== record.owner) this.#order(mirror, { type: 'admit', peer });
+      }
+    }
+  }
+
   /**
    * The owner's mirrors wait for the copies of the record, by whichever vote it changed: one whose
    * outcome was unclear may have been completed by a later one.
