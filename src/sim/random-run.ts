@@ -79,7 +79,7 @@ function disturb(world: World, prng: Prng): void {
     default: {
       const owner = world.serving(GROUP)[0] ?? node;
       const to = prng.pick(members);
-      return world.node(owner)?.ask(GROUP, { type: 'move', to, reason: 'a test asked for it' });
+      return world.ask(owner, GROUP, { type: 'move', to, reason: 'a test asked for it' });
     }
   }
 }

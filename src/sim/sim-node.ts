@@ -1,10 +1,11 @@
 /**
  * One member in the simulator: the production `HeartCore` and `NodeCore` over a simulated disk,
- * network, mirrors and programs. Its clock may run fast or slow within the allowed drift.
+ * network, mirrors and programs, in three kinds of processes that live and die each for itself.
+ * Its clock may run fast or slow, and sleep with the machine.
  */
-import { assert, must, unreachable } from '../base/assert.ts';
+import { must, unreachable } from '../base/assert.ts';
+import type { Prng } from '../base/prng.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
-import type { EngineAction, Observation } from '../core/group/engine.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
 import { NodeCore } from '../core/node/node-core.ts';
@@ -17,34 +18,33 @@ import type {
 } from '../core/node/node-io.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../core/registry/acceptor.ts';
 import type { Config } from '../protocol/config.ts';
-import type { FromHeart } from '../protocol/heart-ipc.ts';
+import type { FromHeart, WantedAddress } from '../protocol/heart-ipc.ts';
 import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
+import type { Checkers } from './checkers.ts';
+import { type AgentFault, SimAgents, type Untimed } from './sim-agents.ts';
+import type { SimDisk } from './sim-disk.ts';
 import { SimMirror } from './sim-mirror.ts';
+import type { Trace } from './trace.ts';
 
 export interface NodeWorld {
   readonly config: Config;
+  readonly prng: Prng;
+  readonly checkers: Checkers;
+  readonly trace: Trace;
   now(): Instant;
   at(when: Instant, run: () => void): void;
-  packet(
-    from: NodeId,
-    to: NodeId,
-    link: LinkId,
-    body: HeartbeatBody | AnswerBody,
-    boot: BootId,
-  ): void;
+  newBoot(): BootId;
+  packet(from: NodeId, to: NodeId, link: LinkId, body: HeartbeatBody | AnswerBody): void;
   message(from: NodeId, to: NodeId, body: RegistryMessage | Decided): void;
   mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
-  said(node: NodeId, text: string): void;
+  stream(from: NodeId, to: NodeId, run: () => void): void;
+  syncMs(node: NodeId): number;
+  fault(node: NodeId, key: string, fault: AgentFault): boolean;
+  said(node: NodeId, group: string, kind: string, text: string): void;
   acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void;
-  replied(node: NodeId, ok: boolean, text: string): void;
-}
-
-/** What a power-off leaves: the acceptor's entries and the mirrored data. */
-export interface SimDisk {
-  readonly entries: Map<GroupId, AcceptorEntry>;
-  readonly data: Map<string, { data: number[]; clean: boolean }>;
+  replied(node: NodeId, id: number, ok: boolean, text: string): void;
 }
 
 interface Promised {
@@ -53,75 +53,75 @@ interface Promised {
   readonly validUntil: Instant;
 }
 
-type Untimed<E> = E extends { readonly now: Instant } ? Omit<E, 'now'> : never;
+type Part = 'heart' | 'control';
 
 const DISK_MS = 0.3;
-const ACTION_MS = 5;
-/** Wakes of the simulated heart are at least that far apart. */
-const HEART_SLACK_MS = 1;
+const ORDER_MS = 1;
+const NEWS_MS = 0.2;
+/** Between the processes of one machine. */
+const SOCKET_MS = 0.5;
+/** A mirror process that is not there is waited for that long before an order fails. */
+const MIRROR_MS = 1500;
 
 export class SimNode {
   readonly id: NodeId;
-  readonly boot: BootId;
   readonly #world: NodeWorld;
   readonly #disk: SimDisk;
-  readonly #rate: number;
-  readonly #heart: HeartCore;
-  readonly #core: NodeCore | undefined;
-  readonly #acceptor: Acceptor | undefined;
+  #rate: number;
+  /** Of its clock; changed with its rate, so that the clock never jumps. */
+  #clockOffset = 0;
+  #boot: BootId;
+  #heart: HeartCore;
+  #core: NodeCore | undefined;
+  #acceptor: Acceptor | undefined;
+  readonly #agents: SimAgents;
   readonly #mirrors = new Map<string, SimMirror>();
   readonly #running = new Set<string>();
-  readonly #failing: ReadonlySet<string>;
-  /** The latest action per resource; what an earlier one would still have done is dropped. */
-  readonly #latest = new Map<string, number>();
+  /** When the kernel drops an address by itself. */
+  readonly #addressEnds = new Map<string, Instant>();
   readonly #marks = new Map<GroupId, Promised>();
+  readonly #carriers = new Map<LinkId, boolean>();
+  readonly #bootsHeard = new Map<NodeId, BootId>();
+  /** Counts the processes of each kind: what belongs to an earlier one is void. */
+  readonly #runs = { heart: 0, control: 0 };
+  readonly #up = { heart: true, control: true };
+  #heartSureFrom = 0 as Instant;
   #alive = true;
   #frozen = false;
-  /** What came while it was frozen. */
+  /** The heart alone hangs. */
+  #hung = false;
+  /** What came while it was frozen, or while its heart hung. */
   #held: (() => void)[] = [];
+  #heldForHeart: (() => void)[] = [];
   #durable = 0;
   #waiting: { readonly after: number; readonly run: () => void }[] = [];
-  #wakeAt = new Map<'heart' | 'core', Instant>();
+  #wakeAt = new Map<Part, Instant>();
 
   constructor(
     id: NodeId,
     options: {
-      readonly boot: BootId;
       readonly disk: SimDisk;
       /** Its clock's speed: 1 is true time. */
       readonly rate: number;
-      /** Resources (`GROUP/RESOURCE`) that do not start on this node. */
-      readonly failing: ReadonlySet<string>;
     },
     world: NodeWorld,
   ) {
     this.id = id;
-    this.boot = options.boot;
     this.#disk = options.disk;
     this.#rate = options.rate;
-    this.#failing = options.failing;
     this.#world = world;
-    const { config } = world;
-    const members = [...config.nodes, ...(config.witness === undefined ? [] : [config.witness])];
-    this.#heart = new HeartCore({
-      self: id,
-      boot: options.boot,
-      startedAt: this.#now(),
-      timing: config.timing,
-      links: config.links,
-      members: members.map((member) => ({
-        id: member.id,
-        links: Object.keys(member.addresses) as LinkId[],
-      })),
-      leftovers: [],
-    });
-    const restored = [...options.disk.entries.values()];
-    if (config.witness?.id === id) this.#acceptor = new Acceptor(restored);
-    else this.#core = new NodeCore({ me: id, config, restored });
+    this.#boot = world.newBoot();
+    this.#heart = this.#newHeart();
+    this.#agents = this.#newAgents();
+    this.#newControl();
+  }
+
+  get boot(): BootId {
+    return this.#boot;
   }
 
   get core(): NodeCore | undefined {
-    return this.#core;
+    return this.#up.control ? this.#core : undefined;
   }
 
   get alive(): boolean {
@@ -132,14 +132,51 @@ export class SimNode {
     return this.#alive && !this.#frozen;
   }
 
-  /** Whether a resource runs here: an address also needs its lease. */
+  get heartAnswers(): boolean {
+    return this.#up.heart && !this.#hung;
+  }
+
+  /** Its heart has been there long enough to have dropped what an earlier one left. */
+  get heartSure(): boolean {
+    return this.heartAnswers && this.#world.now() >= this.#heartSureFrom;
+  }
+
+  get writing(): number {
+    return this.#disk.writing;
+  }
+
+  /** Whether a resource runs here; an address ends by itself when nobody renews it. */
   runs(key: string): boolean {
-    return this.#alive && this.#running.has(key);
+    if (!this.#alive || !this.#running.has(key)) return false;
+    const ends = this.#addressEnds.get(key);
+    if (ends === undefined || this.#world.now() < ends) return true;
+    this.#running.delete(key);
+    return false;
+  }
+
+  /** What acts for a group here, addresses left out: they end with the lease. */
+  runningOf(group: GroupId): readonly string[] {
+    const keys = [...this.#running].filter(
+      (key) => key.startsWith(`${group}/`) && !this.#addressEnds.has(key),
+    );
+    for (const [key, mirror] of this.#mirrors) {
+      if (key.startsWith(`${group}/`) && mirror.role === 'primary') keys.push(key);
+    }
+    return keys;
+  }
+
+  mark(group: GroupId): Promised | undefined {
+    return this.#marks.get(group);
   }
 
   holdsLease(group: GroupId): boolean {
+    return this.leaseOf(group) !== undefined;
+  }
+
+  /** The epoch of the lease that is marked for the group and fresh. */
+  leaseOf(group: GroupId): Epoch | undefined {
     const mark = this.#marks.get(group);
-    return mark !== undefined && this.#now() < mark.validUntil;
+    return mark !== undefined && this.now() < mark.validUntil ? mark.epoch : undefined;
   }
 
   mirror(key: string): SimMirror | undefined {
@@ -151,38 +188,222 @@ export class SimNode {
     this.#heartStep({ type: 'controlConnected' });
     const core = this.#core;
     if (core !== undefined) {
-      this.#perform(core.start(this.#now()));
+      this.#perform(core.start(this.now()));
       this.#coreStep({ type: 'heartConnected' });
     } else this.#sendTable();
     this.#heartStep({ type: 'reportAsked' });
   }
 
-  powerOff(): void {
+  /** `tearing`: what no sync had confirmed may be gone. */
+  powerOff(tearing = false): void {
     this.#alive = false;
-    for (const [key, mirror] of this.#mirrors) {
-      mirror.end();
-      // What was being written when the power went is anything but clean.
-      const clean = mirror.clean && mirror.role !== 'primary';
-      this.#disk.data.set(key, { data: mirror.data, clean });
-    }
+    for (const mirror of this.#mirrors.values()) mirror.end();
+    this.#disk.powerLost(this.#world.prng, tearing);
+    this.#world.checkers.changed();
   }
 
   freeze(): void {
     this.#frozen = true;
   }
 
-  thaw(): void {
+  /** `asleep`: the machine slept, and its clock with it. */
+  thaw(asleep = false): void {
+    if (!this.#frozen) return;
     this.#frozen = false;
     const held = this.#held;
     this.#held = [];
+    if (asleep) this.#heartStep({ type: 'timeLost' });
     this.#heartStep({ type: 'timePassed' });
     for (const run of held) run();
     this.#wake('heart');
-    this.#wake('core');
+    this.#wake('control');
   }
 
-  ask(group: GroupId, request: OperatorRequest): void {
-    this.#coreStep({ type: 'asked', id: 1, group, request });
+  /** From now on the clock runs at that speed; `standing`: so long it stood still. */
+  setClock(rate: number, standing = 0): void {
+    const shows = this.now() - standing * this.#rate;
+    this.#clockOffset = shows - this.#world.now() * rate;
+    this.#rate = rate;
+  }
+
+  // Processes.
+
+  /** Control dies and is started again; of a witness all of it, for it is one process. */
+  restartControl(afterMs: number): void {
+    if (this.#core === undefined) return this.restartHeart(afterMs);
+    if (!this.#alive || !this.#up.control) return;
+    this.#up.control = false;
+    this.#controlGone();
+    this.#machineLater(afterMs, () => this.#controlBack());
+  }
+
+  #controlGone(): void {
+    this.#runs.control += 1;
+    this.#waiting = [];
+    this.#durable = 0;
+    this.#disk.processDied(this.#world.prng);
+    this.#agents.controlDied();
+    this.#wakeAt.delete('control');
+  }
+
+  #controlBack(): void {
+    if (this.#up.control) return;
+    this.#up.control = true;
+    this.#newControl();
+    this.#perform(must(this.#core, 'a node has a core').start(this.now()));
+    this.#connect();
+    for (const [key, mirror] of this.#mirrors) this.#mirrorConnected(key, mirror);
+  }
+
+  /** The heart dies and is started again, with a new boot id; marks and addresses stay behind. */
+  restartHeart(afterMs: number): void {
+    if (!this.#alive || !this.#up.heart) return;
+    this.#up.heart = false;
+    this.#hung = false;
+    this.#heldForHeart = [];
+    this.#runs.heart += 1;
+    this.#wakeAt.delete('heart');
+    if (this.#core === undefined) this.#controlGone();
+    else this.#later(SOCKET_MS, () => this.#coreStep({ type: 'heartLost' }));
+    this.#machineLater(afterMs, () => this.#heartBack());
+  }
+
+  #heartBack(): void {
+    if (this.#up.heart) return;
+    this.#up.heart = true;
+    this.#boot = this.#world.newBoot();
+    this.#heart = this.#newHeart();
+    const lifeMs = this.#world.config.timing.addressLifeSeconds * 1000;
+    this.#heartSureFrom = plus(this.#world.now(), lifeMs + MIRROR_MS);
+    for (const [link, carrier] of this.#carriers) {
+      if (!carrier) this.#heartStep({ type: 'carrierChanged', link, carrier });
+    }
+    if (this.#core === undefined) {
+      this.#newControl();
+      this.#heartStep({ type: 'controlConnected' });
+      this.#sendTable();
+      this.#heartStep({ type: 'reportAsked' });
+    } else if (this.#up.control) this.#connect();
+    this.#wake('heart');
+  }
+
+  /** The heart stops in place, everything else goes on. */
+  hangHeart(forMs: number): void {
+    if (!this.#alive || this.#hung || !this.#up.heart) return;
+    this.#hung = true;
+    const run = this.#runs.heart;
+    this.#machineLater(forMs, () => {
+      if (!this.#hung || run !== this.#runs.heart) return;
+      this.#hung = false;
+      const lifeMs = this.#world.config.timing.addressLifeSeconds * 1000;
+      this.#heartSureFrom = plus(this.#world.now(), lifeMs);
+      const held = this.#heldForHeart;
+      this.#heldForHeart = [];
+      this.#heartStep({ type: 'timePassed' });
+      for (const heldRun of held) heldRun();
+      this.#wake('heart');
+    });
+  }
+
+  /** A mirror process dies and is started again; its copy stays as it is. */
+  restartMirror(key: string, afterMs: number): void {
+    const mirror = this.#mirrors.get(key);
+    if (!this.#alive || mirror === undefined) return;
+    mirror.end();
+    this.#mirrors.delete(key);
+    const [group, resource] = key.split('/') as [GroupId, ResourceId];
+    const seen = { resource, state: 'failed', detail: 'the mirror process died' } as const;
+    this.#later(SOCKET_MS, () =>
+      this.#coreStep({ type: 'observed', group, seen, monitorId: undefined }),
+    );
+    this.#machineLater(afterMs, () => {
+      if (this.#mirrors.has(key)) return;
+      const fresh = this.#newMirror(group, resource);
+      this.#mirrors.set(key, fresh);
+      this.#mirrorConnected(key, fresh);
+    });
+  }
+
+  /** Control and heart find one another. */
+  #connect(): void {
+    if (!this.#up.heart || !this.#up.control) return;
+    this.#heartStep({ type: 'controlConnected' });
+    this.#coreStep({ type: 'heartConnected' });
+    for (const { group, epoch, held } of this.#heart.claims(this.now())) {
+      this.#coreStep({ type: 'lease', group, epoch, held, reason: 'the heart holds it' });
+    }
+    this.#agents.heartConnected();
+    this.#heartStep({ type: 'reportAsked' });
+  }
+
+  #mirrorConnected(key: string, mirror: SimMirror): void {
+    const [group, resource] = key.split('/') as [GroupId, ResourceId];
+    this.#later(ORDER_MS, () => {
+      this.#coreStep({ type: 'mirrorConnected', group, mirror: resource });
+      for (const news of mirror.facts()) {
+        this.#coreStep({ type: 'mirrorNews', group, mirror: resource, news });
+      }
+    });
+  }
+
+  #newHeart(): HeartCore {
+    const { config } = this.#world;
+    const members = [...config.nodes, ...(config.witness === undefined ? [] : [config.witness])];
+    return new HeartCore({
+      self: this.id,
+      boot: this.#boot,
+      startedAt: this.now(),
+      timing: config.timing,
+      links: config.links,
+      members: members.map((member) => ({
+        id: member.id,
+        links: Object.keys(member.addresses) as LinkId[],
+      })),
+      leftovers: this.#leftovers(),
+    });
+  }
+
+  #leftovers(): readonly { group: GroupId; address: WantedAddress }[] {
+    return this.#world.config.groups.flatMap((group) =>
+      group.resources.flatMap((resource) => {
+        if (resource.agent !== 'virtual-ip') return [];
+        if (!this.runs(`${group.id}/${resource.id}`)) return [];
+        const { id, address, prefixLength, family, link } = resource;
+        return [{ group: group.id, address: { resource: id, address, prefixLength, family, link } }];
+      }),
+    );
+  }
+
+  #newControl(): void {
+    const { config } = this.#world;
+    const restored = [...this.#disk.entries.values()];
+    if (config.witness?.id === this.id) this.#acceptor = new Acceptor(restored);
+    else this.#core = new NodeCore({ me: this.id, config, restored });
+  }
+
+  #newAgents(): SimAgents {
+    return new SimAgents({
+      id: this.id,
+      config: this.#world.config,
+      later: (ms, run) => this.#later(ms, run),
+      core: (event) => this.#coreStep(event),
+      heart: (event) => this.#heartStep(event),
+      heartAnswers: () => this.heartAnswers,
+      mirror: (key) => this.#mirrors.get(key),
+      inSync: (group, mirror) => this.#core?.group(group)?.record?.inSync[mirror] ?? [],
+      fault: (key, fault) => this.#world.fault(this.id, key, fault),
+      running: this.#running,
+      starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
+      changed: () => this.#world.checkers.changed(),
+    });
+  }
+
+  // What comes from outside.
+
+  ask(group: GroupId, request: OperatorRequest, id = 1): boolean {
+    if (!this.answers || !this.#up.control || this.#core === undefined) return false;
+    this.#coreStep({ type: 'asked', id, group, request });
+    return true;
   }
 
   write(key: string, value: number): void {
@@ -192,25 +413,58 @@ export class SimNode {
   /** A program dies by itself. */
   kill(group: GroupId, resource: ResourceId): void {
     if (!this.#running.delete(`${group}/${resource}`)) return;
-    const seen: Observation = { resource, state: 'failed', detail: 'killed by SIGKILL' };
+    const seen = { resource, state: 'failed', detail: 'killed by SIGKILL' } as const;
     this.#coreStep({ type: 'observed', group, seen, monitorId: undefined });
   }
 
-  packet(from: NodeId, boot: BootId, link: LinkId, body: HeartbeatBody | AnswerBody): void {
-    this.#deliver(() => this.#heartStep({ type: 'heard', from, boot, link, body }));
+  /** `to`: the boot that the packet is meant for, if the sender knew one; no other takes it. */
+  packet(
+    from: { readonly id: NodeId; readonly boot: BootId },
+    to: BootId | undefined,
+    link: LinkId,
+    body: HeartbeatBody | AnswerBody,
+  ): void {
+    this.deliver(() => {
+      if (!this.#fresh(from, to)) return;
+      this.#heartStep({ type: 'heard', from: from.id, boot: from.boot, link, body });
+    });
+  }
+
+  /** As the guard of packets does: nothing meant for an earlier boot, nothing of an earlier one. */
+  #fresh(from: { readonly id: NodeId; readonly boot: BootId }, to?: BootId): boolean {
+    if (!this.#up.heart || (to !== undefined && to !== this.#boot)) return false;
+    const heard = this.#bootsHeard.get(from.id);
+    if (heard !== undefined && from.boot < heard) return false;
+    if (heard !== from.boot) this.#bootsHeard.set(from.id, from.boot);
+    return true;
   }
 
   carrier(link: LinkId, carrier: boolean): void {
-    this.#deliver(() => this.#heartStep({ type: 'carrierChanged', link, carrier }));
+    this.deliver(() => {
+      this.#carriers.set(link, carrier);
+      this.#heartStep({ type: 'carrierChanged', link, carrier });
+    });
   }
 
   message(from: NodeId, message: RegistryMessage | Decided): void {
-    this.#deliver(() => this.#receive(from, message));
+    this.deliver(() => this.#throughHeart(() => this.#receive(from, message)));
+  }
+
+  /** What passes between control and the network passes through the heart. */
+  #throughHeart(run: () => void): void {
+    if (!this.#up.heart) return;
+    if (this.#hung) this.#heldForHeart.push(run);
+    else run();
   }
 
   #receive(from: NodeId, message: RegistryMessage | Decided): void {
+    if (!this.#up.control) return;
     if (message.type === 'decided') {
       return this.#coreStep({ type: 'decided', from, decided: message });
+    }
+    if (message.type === 'prepared') {
+      const { group, ballot, accepted } = message;
+      this.#world.checkers.told(group, ballot, accepted?.ballot);
     }
     if (this.#core !== undefined) {
       return this.#coreStep({ type: 'registryMessage', from, message });
@@ -219,38 +473,72 @@ export class SimNode {
     this.#acceptorDid(must(this.#acceptor, 'the witness has an acceptor').step(from, message));
   }
 
-  #deliver(run: () => void): void {
+  /** Runs it now, or when the node goes on; never when it has lost its power. */
+  deliver(run: () => void): void {
     if (!this.#alive) return;
     if (this.#frozen) this.#held.push(run);
     else run();
   }
 
-  #now(): Instant {
-    return instant(this.#world.now() * this.#rate);
+  now(): Instant {
+    return instant(this.#world.now() * this.#rate + this.#clockOffset);
   }
 
-  #later(ms: number, run: () => void): void {
-    this.#world.at(plus(this.#world.now(), ms / this.#rate), () => this.#deliver(run));
+  /** Whatever process dies meanwhile. */
+  #machineLater(ms: number, run: () => void): void {
+    this.#world.at(plus(this.#world.now(), ms / this.#rate), () => this.deliver(run));
   }
+
+  /** Unless that process dies first. */
+  #later(ms: number, run: () => void, part: Part = 'control'): void {
+    const started = this.#runs[part];
+    this.#machineLater(ms, () => {
+      if (this.#runs[part] === started) run();
+    });
+  }
+
+  // Steps.
 
   #heartStep(event: Untimed<HeartEvent>): void {
-    if (!this.#alive) return;
-    const effects = this.#heart.step({ ...event, now: this.#now() } as HeartEvent);
+    if (!this.#alive || !this.#up.heart) return;
+    if (this.#hung) {
+      this.#heldForHeart.push(() => this.#heartStep(event));
+      return;
+    }
+    const { trace } = this.#world;
+    if (trace.on && event.type !== 'timePassed' && event.type !== 'heard') {
+      this.#traced('heart', event.type, event);
+    }
+    const effects = this.#heart.step({ ...event, now: this.now() } as HeartEvent);
     for (const effect of effects) this.#heartDid(effect);
+    trace.mix(effects.length);
     this.#wake('heart');
   }
 
   #coreStep(event: Untimed<CoreEvent>): void {
     const core = this.#core;
-    if (!this.#alive || core === undefined) return;
-    this.#perform(core.step({ ...event, now: this.#now() } as CoreEvent));
-    this.#wake('core');
+    if (!this.#alive || core === undefined || !this.#up.control) return;
+    const { trace } = this.#world;
+    if (trace.on && event.type !== 'timePassed' && event.type !== 'peers') {
+      this.#traced('control', event.type, event);
+    }
+    const effects = core.step({ ...event, now: this.now() } as CoreEvent);
+    trace.mix(effects.length);
+    this.#perform(effects);
+    this.#wake('control');
   }
 
-  #wake(what: 'heart' | 'core'): void {
-    const now = this.#now();
+  #traced(who: string, what: string, event: object): void {
+    const at = ((this.#world.now() - 1000) / 1000).toFixed(4).padStart(9);
+    const text = JSON.stringify({ ...event, type: undefined });
+    this.#world.trace.line(`${at} ${this.id} ${who} ${what} ${text.slice(0, 300)}`);
+  }
+
+  #wake(what: Part): void {
+    const now = this.now();
     const core = this.#core;
-    if (what === 'core' && core === undefined) return;
+    if (what === 'control' && (core === undefined || !this.#up.control)) return;
+    if (what === 'heart' && !this.#up.heart) return;
     const due = what === 'heart' ? this.#heart.nextWakeAt() : (core?.nextWakeAt(now) ?? now);
     if (!Number.isFinite(due)) return;
     const at = plus(now, Math.max(due - now, 1));
@@ -259,31 +547,27 @@ export class SimNode {
       if (planned > now) return;
     }
     this.#wakeAt.set(what, at);
-    this.#later(at - now, () => {
+    const wake = (): void => {
       if (this.#wakeAt.get(what) === at) this.#wakeAt.delete(what);
       if (what === 'heart') this.#heartStep({ type: 'timePassed' });
       else this.#coreStep({ type: 'timePassed' });
-    });
+    };
+    this.#later(at - now, wake, what);
   }
 
   #heartDid(effect: HeartEffect): void {
     switch (effect.type) {
       case 'send':
-        return this.#world.packet(this.id, effect.to, effect.link, effect.body, this.boot);
+        return this.#world.packet(this.id, effect.to, effect.link, effect.body);
       case 'mark':
         this.#marks.set(effect.group, effect);
-        return undefined;
+        return this.#world.checkers.marked(this, effect.group, effect);
       case 'hold':
-        this.#running.add(`${effect.group}/${effect.address.resource}`);
-        return this.#heartStep({
-          type: 'addressDone',
-          group: effect.group,
-          resource: effect.address.resource,
-          result: { outcome: 'ok' },
-        });
-      case 'drop':
+        return this.#hold(effect);
+      case 'drop': {
         this.#running.delete(`${effect.group}/${effect.address.resource}`);
         return undefined;
+      }
       case 'announce':
         return undefined;
       case 'report':
@@ -291,6 +575,16 @@ export class SimNode {
       default:
         return unreachable(effect);
     }
+  }
+
+  #hold({ group, address }: Extract<HeartEffect, { type: 'hold' }>): void {
+    const key = `${group}/${address.resource}`;
+    const lifeMs = this.#world.config.timing.addressLifeSeconds * 1000;
+    this.#running.add(key);
+    this.#addressEnds.set(key, plus(this.#world.now(), lifeMs));
+    this.#world.checkers.changed();
+    const { resource } = address;
+    this.#heartStep({ type: 'addressDone', group, resource, result: { outcome: 'ok' } });
   }
 
   #heartSaid(message: FromHeart): void {
@@ -328,10 +622,15 @@ export class SimNode {
   }
 
   #perform(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#performOne(effect);
+    for (const effect of effects) {
+      // A full disk ends the process in the middle of its effects.
+      if (!this.#up.control) return;
+      this.#performOne(effect);
+    }
   }
 
   #performOne(effect: Effect): void {
+    const { checkers } = this.#world;
     switch (effect.type) {
       case 'persist':
         return this.#persist(effect.id, effect.entry);
@@ -340,40 +639,54 @@ export class SimNode {
       case 'records':
         return this.#after(effect.after, () => this.#sendTable());
       case 'revoke':
-        return this.#heartStep({ type: 'revokeAsked', id: effect.id, group: effect.group });
+        return this.#askHeart(effect);
       case 'claim':
+        checkers.claimed(this.id, effect.group, effect.epoch);
         return this.#heartStep({ type: 'claimed', group: effect.group, epoch: effect.epoch });
       case 'release':
+        checkers.released(this, effect.group);
         return this.#heartStep({ type: 'released', group: effect.group });
       case 'action':
-        return this.#act(effect);
+        return this.#agents.act(effect);
       case 'probe':
-        return this.#probe(effect.group);
+        return this.#agents.probe(effect.group);
       case 'mirrorOrder':
-        return this.#order(effect.group, effect.mirror, effect.order);
-      case 'event':
-        return this.#world.said(
-          this.id,
-          `${effect.draft.group ?? ''} ${effect.draft.kind}: ${effect.draft.text}`,
-        );
+        return this.#order(effect.group, effect.mirror, effect.order, MIRROR_MS);
+      case 'event': {
+        const { group = '', kind, text } = effect.draft;
+        return this.#world.said(this.id, group, kind, text);
+      }
       case 'reply':
-        return this.#world.replied(this.id, effect.ok, effect.text);
+        return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
     }
   }
 
+  /** A heart that is not there can't be asked for leave: that vote is then refused. */
+  #askHeart({ id, group }: Extract<Effect, { type: 'revoke' }>): void {
+    if (this.#up.heart) return this.#heartStep({ type: 'revokeAsked', id, group });
+    const refused = { type: 'revoked', id, ok: false, remainingMs: 100, why: 'starting' } as const;
+    this.#later(0, () => this.#coreStep(refused));
+  }
+
   #send(to: NodeId, message: RegistryMessage | Decided): void {
+    if (message.type === 'accept') {
+      this.#world.checkers.proposed(message.group, message.ballot, message.record);
+    }
     if (to === this.id) this.#later(0, () => this.#receive(this.id, message));
-    else this.#world.message(this.id, to, message);
+    else this.#throughHeart(() => this.#world.message(this.id, to, message));
   }
 
   #persist(id: number, entry: AcceptorEntry): void {
-    this.#later(DISK_MS, () => {
-      this.#disk.entries.set(entry.group, entry);
+    if (this.#disk.full) return this.#later(SOCKET_MS, () => this.restartControl(MIRROR_MS));
+    const { write, restsAt } = this.#disk.begin(entry, this.#world.now(), DISK_MS / this.#rate);
+    const landed = (): void => {
+      this.#disk.land(write);
       this.#durable = Math.max(this.#durable, id);
       const ready = this.#waiting.filter((waiting) => waiting.after <= this.#durable);
       this.#waiting = this.#waiting.filter((waiting) => waiting.after > this.#durable);
       for (const waiting of ready) waiting.run();
-    });
+    };
+    this.#later((restsAt - this.#world.now()) * this.#rate, landed);
   }
 
   #after(after: number | undefined, run: () => void): void {
@@ -390,110 +703,75 @@ export class SimNode {
     this.#heartStep({ type: 'recordsReported', records, after: acceptor.lastRevoked });
   }
 
+  // Mirrors.
+
   #startMirrors(group: GroupId): void {
     const config = this.#world.config.groups.find((g) => g.id === group);
     if (config === undefined || !config.nodes.includes(this.id)) return;
     for (const resource of config.resources) {
       if (resource.agent !== 'mirror') continue;
-      const key = `${group}/${resource.id}`;
-      const disk = this.#disk.data.get(key) ?? { data: [], clean: true };
-      const mirror = new SimMirror(this.id, disk, {
-        now: () => this.#world.now(),
-        at: (when, run) => this.#world.at(when, () => this.#deliver(run)),
-        peer: (node) => this.#world.mirror(node, this.id, key),
-        news: (news) =>
-          this.#later(0.2, () =>
-            this.#coreStep({ type: 'mirrorNews', group, mirror: resource.id, news }),
-          ),
-        markValid: (epoch) => this.#marks.get(group)?.epoch === epoch && this.holdsLease(group),
-        acknowledged: (write, epoch) => this.#world.acknowledged(this.id, key, write, epoch),
-      });
-      this.#mirrors.set(key, mirror);
+      this.#mirrors.set(`${group}/${resource.id}`, this.#newMirror(group, resource.id));
     }
   }
 
-  #probe(group: GroupId): void {
-    const config = this.#world.config.groups.find((g) => g.id === group);
-    const found = (config?.resources ?? []).map((resource): Observation => {
-      return { resource: resource.id, state: 'stopped', detail: 'nothing runs' };
-    });
-    this.#later(ACTION_MS, () => this.#coreStep({ type: 'probed', group, found }));
-  }
-
-  #act(action: EngineAction): void {
-    const { group, resource } = action;
+  #newMirror(group: GroupId, resource: ResourceId): SimMirror {
     const key = `${group}/${resource}`;
-    if (action.action === 'monitor') {
-      const state = this.#running.has(key) ? 'online' : 'failed';
-      const seen: Observation = { resource, state, detail: '' };
-      return this.#later(1, () =>
-        this.#coreStep({ type: 'observed', group, seen, monitorId: action.id }),
-      );
-    }
-    if (action.action === 'start') this.#checkAuthority(group, action.epoch);
-    this.#latest.set(key, action.id);
-    this.#later(ACTION_MS, () => this.#finish(action, key, action.timeoutMs));
+    const world = this.#world;
+    const { checkers } = world;
+    const mirror: SimMirror = new SimMirror(this.id, this.#disk.copy(key), {
+      now: () => world.now(),
+      ownNow: () => this.now(),
+      at: (when, run) =>
+        world.at(when, () => {
+          if (mirror.alive) this.deliver(run);
+        }),
+      peer: (node) => world.mirror(node, this.id, key),
+      stream: (to, run) => world.stream(this.id, to, run),
+      syncMs: () => world.syncMs(this.id),
+      news: (news) => {
+        const event = { type: 'mirrorNews', group, mirror: resource, news } as const;
+        this.#later(NEWS_MS, () => this.#coreStep(event));
+      },
+      markUntil: (epoch) => {
+        const mark = this.#marks.get(group);
+        return mark?.epoch === epoch ? mark.validUntil : (0 as Instant);
+      },
+      session: () => world.newBoot(),
+      served: ({ epoch }) => checkers.served(this, key, epoch),
+      confirmed: (epoch) => checkers.confirmed(this, key, epoch),
+      acknowledged: (write, epoch) => world.acknowledged(this.id, key, write, epoch),
+    });
+    return mirror;
   }
 
-  /** Nothing starts without the lease of its epoch; the heart tells its end a moment late. */
-  #checkAuthority(group: GroupId, epoch: Epoch): void {
-    const mark = must(this.#marks.get(group), 'a start follows a lease');
-    const held = mark.epoch === epoch && this.#now() < mark.validUntil + HEART_SLACK_MS;
-    assert(held, `P3: ${group} starts on ${this.id} at epoch ${epoch} without its lease`);
-  }
-
-  #finish(action: EngineAction, key: string, patienceMs: number): void {
-    if (this.#latest.get(key) !== action.id) return;
-    const { group, resource } = action;
-    const mirror = this.#mirrors.get(key);
-    const done = (outcome: 'ok' | 'failed' | 'unknown', detail: string): void => {
-      const result = { id: action.id, resource, outcome, detail };
-      this.#coreStep({ type: 'actionFinished', group, action: action.action, result });
-    };
-    if (action.action === 'start') {
-      if (this.#failing.has(key)) return done('failed', 'it does not start on this node');
-      const config = must(
-        this.#world.config.groups.find((g) => g.id === group),
-        'known group',
-      );
-      const record = this.#core?.group(group)?.record;
-      mirror?.serve(action.epoch, record?.inSync[resource] ?? [], config.nodes);
-      if (this.#wantsAddress(action, 'add')) return done('ok', 'held');
-      this.#running.add(key);
-      return done('ok', '');
-    }
-    if (mirror?.role === 'primary' && action.mode === 'orderly' && !mirror.drained()) {
-      if (patienceMs <= 0) return done('unknown', 'it did not drain in time');
-      return this.#later(10, () => this.#finish(action, key, patienceMs - 10));
-    }
-    if (mirror?.role === 'primary') mirror.abort();
-    this.#wantsAddress(action, 'remove');
-    this.#running.delete(key);
-    done('ok', '');
-  }
-
-  #wantsAddress(action: EngineAction, what: 'add' | 'remove'): boolean {
-    const group = this.#world.config.groups.find((g) => g.id === action.group);
-    const config = group?.resources.find((r) => r.id === action.resource);
-    if (config?.agent !== 'virtual-ip') return false;
-    const { address, prefixLength, family, link } = config;
-    const wanted = { resource: config.id, address, prefixLength, family, link };
-    const addresses = what === 'add' ? [wanted] : [];
-    const { group: id, epoch } = action;
-    this.#heartStep({ type: 'addressesWanted', group: id, epoch, addresses });
-    return true;
-  }
-
-  #order(group: GroupId, id: ResourceId, order: MirrorOrder): void {
-    const mirror = this.#mirrors.get(`${group}/${id}`);
-    this.#later(1, () => {
-      if (order.type === 'follow') mirror?.follow(order.epoch, order.primary);
-      if (order.type === 'seal') mirror?.seal();
-      if (order.type === 'unseal') mirror?.unseal();
-      if (order.type === 'expel') mirror?.expel(order.peer);
-      const ok = mirror !== undefined;
-      const message = ok ? '' : 'no such mirror';
+  #order(group: GroupId, id: ResourceId, order: MirrorOrder, patienceMs: number): void {
+    this.#later(ORDER_MS, () => {
+      const mirror = this.#mirrors.get(`${group}/${id}`);
+      if (mirror === undefined && patienceMs > 0) {
+        return this.#later(50, () => this.#order(group, id, order, patienceMs - 50));
+      }
+      const { ok, message } =
+        mirror === undefined
+          ? { ok: false, message: 'the mirror process does not answer' }
+          : carryOut(mirror, order);
       this.#coreStep({ type: 'mirrorAnswered', group, mirror: id, order, ok, message });
     });
+  }
+}
+
+function carryOut(mirror: SimMirror, order: MirrorOrder): { ok: boolean; message: string } {
+  switch (order.type) {
+    case 'follow':
+      return mirror.follow(order.epoch, order.primary);
+    case 'seal':
+      return mirror.seal(order.epoch);
+    case 'unseal':
+      return mirror.unseal();
+    case 'expel':
+      return mirror.expel(order.peer);
+    case 'admit':
+      return mirror.admit(order.peer);
+    default:
+      return unreachable(order);
   }
 }

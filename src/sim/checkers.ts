@@ -1,0 +1,287 @@
+/**
+ * Looks for broken promises, as an onlooker who sees everything at once. The names P1 to P3 are the
+ * promises of the product, N, H, R and M the invariants of the `SPEC.md` files.
+ *
+ * What rests on clocks (leases, and with them P3) is checked only while clocks keep their bound
+ * (`clocks`); votes, epochs and data are checked whatever the clocks do.
+ */
+import { assert } from '../base/assert.ts';
+import type { Instant } from '../base/time.ts';
+import type { AcceptorEntry } from '../core/registry/acceptor.ts';
+import type { Config } from '../protocol/config.ts';
+import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
+import type { Ballot, OwnershipRecord } from '../protocol/record.ts';
+import { RecordHistory } from './record-history.ts';
+import { holds } from './sim-disk.ts';
+import type { SimNode } from './sim-node.ts';
+
+export interface CheckedWorld {
+  readonly config: Config;
+  readonly now: Instant;
+  node(id: NodeId): SimNode | undefined;
+  members(): readonly NodeId[];
+  /** Whether packets pass both ways, on some link. */
+  connects(a: NodeId, b: NodeId): boolean;
+  /** The copy on that node's disk, also while the node is off. */
+  copyHas(id: NodeId, key: string, write: number): boolean;
+  noted(text: string): void;
+}
+
+export interface CheckOptions {
+  /** Clocks keep the bound that the configuration names. */
+  readonly clocks: boolean;
+  /** The longest that a packet takes. */
+  readonly delayMs: number;
+}
+
+/** How late a node may find out, beside packets on their way: a wake-up, a poll. */
+const SLACK_MS = 60;
+/** A heart is told an end a moment late. */
+const HEART_SLACK_MS = 1;
+
+export class Checkers {
+  readonly #world: CheckedWorld;
+  readonly #options: CheckOptions;
+  readonly #histories = new Map<GroupId, RecordHistory>();
+  readonly #acknowledged = new Map<string, number[]>();
+  readonly #ackedBy = new Map<string, NodeId>();
+  readonly #epochMax = new Map<string, Epoch>();
+  readonly #withoutQuorumSince = new Map<NodeId, Instant>();
+  #dirty = false;
+  /** Set when peace has come: from now on every node must keep its lease. */
+  checks = 0;
+
+  constructor(world: CheckedWorld, options: CheckOptions) {
+    this.#world = world;
+    this.#options = options;
+    const voters = world.members().length;
+    for (const { id } of world.config.groups) this.#histories.set(id, new RecordHistory(id, voters));
+  }
+
+  history(group: GroupId): RecordHistory {
+    const known = this.#histories.get(group);
+    assert(known !== undefined, `group ${group} is known`);
+    return known;
+  }
+
+  acknowledgedCount(key: string): number {
+    return this.#acknowledged.get(key)?.length ?? 0;
+  }
+
+  // Votes.
+
+  told(group: GroupId, ballot: Ballot, accepted: Ballot | undefined): void {
+    this.history(group).told(ballot, accepted);
+  }
+
+  proposed(group: GroupId, ballot: Ballot, record: OwnershipRecord): void {
+    this.history(group).proposed(ballot, record);
+  }
+
+  stored(voter: NodeId, entry: AcceptorEntry, before: AcceptorEntry | undefined): void {
+    const { group, accepted } = entry;
+    if (before !== undefined) {
+      const grows = atLeast(entry.promised, before.promised);
+      assert(grows, `R2: ${voter} stores a lower ballot for ${group} than it had promised`);
+      const kept = before.accepted === undefined || accepted !== undefined;
+      assert(kept, `R6: ${voter} forgets what it accepted for ${group}`);
+    }
+    if (accepted?.record === undefined) return;
+    const was = this.history(group).latest;
+    const record = this.history(group).stored(voter, accepted.ballot);
+    if (record === undefined) return;
+    const owned = was !== undefined && was.epoch < record.epoch;
+    if (owned) this.#elected(group, was, record, accepted.ballot.node);
+  }
+
+  /** Another period of ownership has begun in this very moment. */
+  #elected(group: GroupId, was: OwnershipRecord, now: OwnershipRecord, proposer: NodeId): void {
+    for (const id of this.#world.members()) {
+      const node = this.#world.node(id);
+      if (node === undefined || id === now.owner) continue;
+      const what = `${now.owner} owns ${group} at epoch ${now.epoch}`;
+      if (id === proposer && id === was.owner) {
+        const running = node.runningOf(group);
+        assert(running.length === 0, `N2: ${what} while ${id} still runs ${running.join(', ')}`);
+      } else if (this.#options.clocks && node.answers) {
+        const held = node.leaseOf(group);
+        assert(held === undefined, `H2: ${what} while ${id} holds the lease of epoch ${held}`);
+      }
+    }
+  }
+
+  claimed(id: NodeId, group: GroupId, epoch: Epoch): void {
+    const owner = this.history(group).ownerAt(epoch);
+    const text = `R: ${id} claims ${group} at epoch ${epoch}, which belongs to ${owner ?? 'nobody'}`;
+    assert(owner === id, text);
+  }
+
+  released(node: SimNode, group: GroupId): void {
+    const running = node.runningOf(group);
+    const text = `N7: ${node.id} gives up the claim of ${group} while it runs ${running.join(', ')}`;
+    assert(running.length === 0, text);
+  }
+
+  // Leases.
+
+  marked(node: SimNode, group: GroupId, mark: { epoch: Epoch; validUntil: Instant }): void {
+    this.#dirty = true;
+    const { leaseMs } = this.#world.config.timing;
+    const ahead = mark.validUntil - node.now();
+    assert(ahead <= leaseMs, `H4: ${node.id} marks a lease of ${group} for ${ahead} ms`);
+  }
+
+  /** Nothing starts without the lease of its epoch. */
+  starting(node: SimNode, group: GroupId, epoch: Epoch): void {
+    const mark = node.mark(group);
+    const until = mark?.epoch === epoch ? mark.validUntil + HEART_SLACK_MS : 0;
+    const text = `P3: ${group} starts on ${node.id} at epoch ${epoch} without its lease`;
+    // A heart that hangs or died tells nothing, and what it marked ends by itself.
+    assert(node.now() < until || !node.heartAnswers, text);
+  }
+
+  // Data.
+
+  served(node: SimNode, key: string, epoch: Epoch): void {
+    this.#dirty = true;
+    const group = groupOf(key);
+    const owner = this.history(group).ownerAt(epoch);
+    assert(owner === node.id, `P2: ${node.id} serves ${key} at epoch ${epoch} of ${owner}`);
+    const data = node.mirror(key)?.disk.data ?? [];
+    const lost = (this.#acknowledged.get(key) ?? []).filter(
+      (write) => !holds(data, data.length, write),
+    );
+    const text = `P1: ${lost.length} acknowledged writes of ${key} are not on ${node.id}`;
+    assert(lost.length === 0, `${text}, which serves at epoch ${epoch}`);
+  }
+
+  /** A copy says that it has on stable storage what a primary of that epoch wrote. */
+  confirmed(node: SimNode, key: string, epoch: Epoch): void {
+    const latest = this.history(groupOf(key)).latest;
+    const sealed = latest === undefined || latest.epoch <= epoch || latest.owner !== node.id;
+    const text = `N3: ${node.id} confirms ${key} at epoch ${epoch} and owns it at ${latest?.epoch}`;
+    assert(sealed, text);
+  }
+
+  acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void {
+    this.checks += 1;
+    const epochMax = this.#epochMax.get(key) ?? (0 as Epoch);
+    const older = `P2: ${key} acknowledged at ${epoch} after ${epochMax}`;
+    assert(epoch >= epochMax || !this.#options.clocks, older);
+    if (epoch > epochMax) this.#epochMax.set(key, epoch);
+    const by = this.#ackedBy.get(`${key}@${epoch}`);
+    assert((by ?? node) === node, `P2: ${key} acknowledged at ${epoch} by ${by} and by ${node}`);
+    if (by === undefined) this.#ackedBy.set(`${key}@${epoch}`, node);
+    const list = this.#acknowledged.get(key);
+    if (list === undefined) this.#acknowledged.set(key, [write]);
+    else list.push(write);
+    this.#onEveryCopy(key, write, epoch);
+  }
+
+  /** Every copy that the registry has in sync has it on stable storage. */
+  #onEveryCopy(key: string, write: number, epoch: Epoch): void {
+    const record = this.history(groupOf(key)).latest;
+    assert(record !== undefined, `P2: ${key} acknowledges without a record`);
+    const before = record.epoch > epoch;
+    assert(!before || !this.#options.clocks, `P2: ${key} acknowledges at ${epoch}, not newest`);
+    for (const id of record.inSync[key.slice(key.indexOf('/') + 1) as ResourceId] ?? []) {
+      const has = this.#world.copyHas(id, key, write);
+      assert(has, `P1: ${key} acknowledged write ${write}, which is not on ${id} (in sync)`);
+    }
+  }
+
+  /** Every acknowledged write is on the copy that serves. */
+  nothingLost(group: GroupId, serving: readonly NodeId[]): void {
+    for (const id of serving) {
+      for (const mirror of mirrorsOf(this.#world.config, group)) {
+        const key = `${group}/${mirror}`;
+        const data = this.#world.node(id)?.mirror(key)?.disk.data ?? [];
+        const acknowledged = this.#acknowledged.get(key) ?? [];
+        const lost = acknowledged.filter((write) => !holds(data, data.length, write));
+        assert(lost.length === 0, `P1: ${lost.length} acknowledged writes of ${key} lost on ${id}`);
+      }
+    }
+  }
+
+  // After every step.
+
+  changed(): void {
+    this.#dirty = true;
+  }
+
+  /** Cheap when nothing happened that could have broken it: leases only end by themselves. */
+  afterStep(): void {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    this.checks += 1;
+    if (!this.#options.clocks) return;
+    for (const { id, resources } of this.#world.config.groups) {
+      this.#oneHolder(id);
+      for (const resource of resources) {
+        if (resource.agent === 'virtual-ip') this.#oneAddress(id, resource.id);
+      }
+    }
+  }
+
+  #oneHolder(group: GroupId): void {
+    let holder: SimNode | undefined;
+    for (const id of this.#world.members()) {
+      const node = this.#world.node(id);
+      if (node === undefined || !node.answers || node.leaseOf(group) === undefined) continue;
+      const both = `${holder?.id} and ${id}`;
+      assert(holder === undefined, `H1: ${both} hold the lease of ${group} at the same time`);
+      holder = node;
+    }
+  }
+
+  /** An address whose heart hangs or died stays for the life that the kernel gives it. */
+  #oneAddress(group: GroupId, resource: ResourceId): void {
+    const key = `${group}/${resource}`;
+    let first: SimNode | undefined;
+    for (const id of this.#world.members()) {
+      const node = this.#world.node(id);
+      if (node?.answers !== true || !node.runs(key) || !node.heartSure) continue;
+      assert(first === undefined, `P3: the address ${key} is on ${first?.id} and on ${id}`);
+      first = node;
+    }
+  }
+
+  /** Called every now and then: a node without a majority gives up in its bound. */
+  quorums(): void {
+    const { config, now } = this.#world;
+    const { leaseMs, clockDrift } = config.timing;
+    const bound = leaseMs * (1 + clockDrift) + 2 * this.#options.delayMs + SLACK_MS;
+    const members = this.#world.members();
+    for (const id of members) {
+      const node = this.#world.node(id);
+      const heard = members.filter((other) => {
+        const there = other === id || this.#world.node(other)?.answers === true;
+        return there && (other === id || this.#world.connects(id, other));
+      });
+      const quorum = node === undefined || heard.length * 2 > members.length;
+      if (quorum || !node.answers) this.#withoutQuorumSince.delete(id);
+      else if (!this.#withoutQuorumSince.has(id)) this.#withoutQuorumSince.set(id, now);
+      const since = this.#withoutQuorumSince.get(id);
+      if (node === undefined || since === undefined || now - since <= bound) continue;
+      if (!this.#options.clocks) continue;
+      for (const { id: group } of config.groups) {
+        const epoch = node.leaseOf(group);
+        const text = `H: ${id} holds the lease of ${group} without a majority since ${now - since} ms`;
+        assert(epoch === undefined, text);
+      }
+    }
+  }
+}
+
+export function mirrorsOf(config: Config, group: GroupId): readonly ResourceId[] {
+  const resources = config.groups.find((g) => g.id === group)?.resources ?? [];
+  return resources.flatMap((r) => (r.agent === 'mirror' ? [r.id] : []));
+}
+
+function groupOf(key: string): GroupId {
+  return key.slice(0, key.indexOf('/')) as GroupId;
+}
+
+function atLeast(a: Ballot, b: Ballot): boolean {
+  return a.counter === b.counter ? a.node >= b.node : a.counter > b.counter;
+}
