@@ -56,18 +56,20 @@ export class RecordHistory {
     }
   }
 
-  /** A proposer asks for votes for a record. */
-  proposed(ballot: Ballot, record: OwnershipRecord): void {
+  /** A proposer asks for votes for a record; tells the one that it makes it of, the first time. */
+  proposed(ballot: Ballot, record: OwnershipRecord): OwnershipRecord | undefined {
     const name = nameOf(ballot);
     const known = this.#votes.get(name);
     if (known !== undefined) {
-      const same = JSON.stringify(known.record) === JSON.stringify(record);
+      const same =
+        known.record === record || JSON.stringify(known.record) === JSON.stringify(record);
       assert(same, `R4: ${this.#group}: ballot ${name} is used for two records`);
-      return;
+      return undefined;
     }
     const parent = this.#told.get(name);
     this.#told.delete(name);
     this.#votes.set(name, { ballot, record, parent, voters: new Set(), chosen: false });
+    return parent?.record;
   }
 
   /** A vote is on a voter's stable storage; the record when it was chosen by that. */

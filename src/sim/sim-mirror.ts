@@ -84,6 +84,8 @@ export class SimMirror {
   #tracker = new AckTracker('durable');
   #peers = new Map<NodeId, Peer>();
   readonly #silent = new Set<NodeId>();
+  /** Copies that the registry has in sync, as far as this mirror was told. */
+  readonly #voted = new Set<NodeId>();
   #markUntil = 0 as Instant;
   #draining = false;
   #alive = true;
@@ -136,6 +138,7 @@ export class SimMirror {
     this.#tracker = new AckTracker('durable');
     this.#peers = new Map();
     this.#silent.clear();
+    this.#voted.clear();
     for (const node of nodes) if (node !== this.node) this.#peers.set(node, newPeer());
     for (const node of inSync) this.admit(node);
     this.#world.served(this);
@@ -200,13 +203,16 @@ export class SimMirror {
   admit(peer: NodeId): MirrorRefusal {
     if (this.role !== 'primary') return refuse('this node does not serve');
     if (this.#peers.has(peer)) this.#tracker.join(peer, 0);
+    this.#voted.add(peer);
     return DONE;
   }
 
   expel(peer: NodeId): MirrorRefusal {
     if (this.role !== 'primary') return refuse('this node does not serve');
+    this.#gate();
     this.#release(this.#tracker.leave(peer));
     this.#silent.delete(peer);
+    this.#voted.delete(peer);
     const known = this.#peers.get(peer);
     if (known !== undefined) this.#disconnect(known);
     this.#world.peer(peer)?.forgetSession(this.#session);
@@ -227,7 +233,7 @@ export class SimMirror {
       facts.push({ type: 'peerSilent', peer, silentMs: 0, reason: 'it does not answer' });
     }
     for (const [node, peer] of this.#peers) {
-      if (peer.state === 'in-sync' && this.#tracker.waitsFor(node)) {
+      if (peer.state === 'in-sync' && this.#tracker.waitsFor(node) && !this.#voted.has(node)) {
         facts.push({ type: 'peerCaughtUp', peer: node });
       }
     }
@@ -239,11 +245,13 @@ export class SimMirror {
     if (this.role !== 'primary' || !this.#alive || this.#draining) return;
     if (this.#tracker.heldCount >= HELD_MAX) return;
     const seq = this.disk.data.push(value);
+    this.#gate();
     this.#release(this.#tracker.hold({ token: value, seq, kind: 'sync' }));
     const session = this.#session;
     this.#afterSync(() => {
       if (this.#session !== session || this.role !== 'primary') return;
       this.disk.synced = Math.max(this.disk.synced, seq);
+      this.#gate();
       this.#release(this.#tracker.localDone(value));
     });
     this.flush();

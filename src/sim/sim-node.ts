@@ -23,6 +23,7 @@ import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../prot
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
 import type { Checkers } from './checkers.ts';
+import { makeUpForRestart } from './known-defects.ts';
 import { type AgentFault, SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { SimMirror } from './sim-mirror.ts';
@@ -33,6 +34,8 @@ export interface NodeWorld {
   readonly prng: Prng;
   readonly checkers: Checkers;
   readonly trace: Trace;
+  /** Known defects of the core are made up for: see known-defects.ts. */
+  readonly excuse: boolean;
   now(): Instant;
   at(when: Instant, run: () => void): void;
   newBoot(): BootId;
@@ -93,6 +96,8 @@ export class SimNode {
   /** What came while it was frozen, or while its heart hung. */
   #held: (() => void)[] = [];
   #heldForHeart: (() => void)[] = [];
+  /** For mirrors whose process is not there. */
+  readonly #orders = new Map<string, (() => void)[]>();
   #durable = 0;
   #waiting: { readonly after: number; readonly run: () => void }[] = [];
   #wakeAt = new Map<Part, Instant>();
@@ -139,6 +144,11 @@ export class SimNode {
   /** Its heart has been there long enough to have dropped what an earlier one left. */
   get heartSure(): boolean {
     return this.heartAnswers && this.#world.now() >= this.#heartSureFrom;
+  }
+
+  /** Which control process this is, counted from the start of the node. */
+  get control(): number {
+    return this.#runs.control;
   }
 
   get writing(): number {
@@ -243,6 +253,7 @@ export class SimNode {
     this.#durable = 0;
     this.#disk.processDied(this.#world.prng);
     this.#agents.controlDied();
+    this.#orders.clear();
     this.#wakeAt.delete('control');
   }
 
@@ -338,12 +349,18 @@ export class SimNode {
 
   #mirrorConnected(key: string, mirror: SimMirror): void {
     const [group, resource] = key.split('/') as [GroupId, ResourceId];
-    this.#later(ORDER_MS, () => {
-      this.#coreStep({ type: 'mirrorConnected', group, mirror: resource });
+    const tell = (): void => {
+      if (!mirror.alive) return;
       for (const news of mirror.facts()) {
         this.#coreStep({ type: 'mirrorNews', group, mirror: resource, news });
       }
+    };
+    this.#later(ORDER_MS, () => {
+      this.#coreStep({ type: 'mirrorConnected', group, mirror: resource });
+      this.#giveOrders(key);
+      tell();
     });
+    if (this.#world.excuse) makeUpForRestart({ mirror, tell, later: (ms, run) => this.#later(ms, run) });
   }
 
   #newHeart(): HeartCore {
@@ -651,7 +668,7 @@ export class SimNode {
       case 'probe':
         return this.#agents.probe(effect.group);
       case 'mirrorOrder':
-        return this.#order(effect.group, effect.mirror, effect.order, MIRROR_MS);
+        return this.#order(effect.group, effect.mirror, effect.order);
       case 'event': {
         const { group = '', kind, text } = effect.draft;
         return this.#world.said(this.id, group, kind, text);
@@ -744,18 +761,31 @@ export class SimNode {
     return mirror;
   }
 
-  #order(group: GroupId, id: ResourceId, order: MirrorOrder, patienceMs: number): void {
-    this.#later(ORDER_MS, () => {
-      const mirror = this.#mirrors.get(`${group}/${id}`);
-      if (mirror === undefined && patienceMs > 0) {
-        return this.#later(50, () => this.#order(group, id, order, patienceMs - 50));
-      }
-      const { ok, message } =
-        mirror === undefined
-          ? { ok: false, message: 'the mirror process does not answer' }
-          : carryOut(mirror, order);
+  /** A mirror that is not there is waited for; orders reach it in the order they were given. */
+  #order(group: GroupId, id: ResourceId, order: MirrorOrder): void {
+    const key = `${group}/${id}`;
+    let answered = false;
+    const attempt = (last: boolean): boolean => {
+      const mirror = this.#mirrors.get(key);
+      if (answered || (mirror === undefined && !last)) return answered;
+      answered = true;
+      const gone = { ok: false, message: 'the mirror process does not answer' };
+      const { ok, message } = mirror === undefined ? gone : carryOut(mirror, order);
       this.#coreStep({ type: 'mirrorAnswered', group, mirror: id, order, ok, message });
+      return true;
+    };
+    this.#later(ORDER_MS, () => {
+      const waiting = this.#orders.get(key) ?? [];
+      if (waiting.length === 0 && attempt(false)) return;
+      this.#orders.set(key, [...waiting, () => attempt(false)]);
+      this.#later(MIRROR_MS, () => attempt(true));
     });
+  }
+
+  #giveOrders(key: string): void {
+    const waiting = this.#orders.get(key) ?? [];
+    this.#orders.delete(key);
+    for (const give of waiting) give();
   }
 }
 

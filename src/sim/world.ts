@@ -30,6 +30,8 @@ export interface WorldOptions extends NetworkOptions {
   readonly writeEveryMs?: number | undefined;
   /** Unsynced writes may be lost with the power; links have a carrier that a cut takes away. */
   readonly harsh?: boolean | undefined;
+  /** Make up for the defects of the core that are known; true unless said otherwise. */
+  readonly excuse?: boolean | undefined;
   /** Remember the latest lines of what every node was told. */
   readonly keepLines?: number | undefined;
 }
@@ -56,7 +58,8 @@ export class World {
   readonly #rates = new Map<NodeId, number>();
   /** `node group/resource fault`: how many of that kind are on. */
   readonly #faults = new Map<string, number>();
-  readonly #asked = new Set<number>();
+  /** Requests without an answer, each with the control process that took it. */
+  readonly #asked = new Map<number, { readonly node: SimNode; readonly control: number }>();
   readonly #mirrorKeys: readonly { readonly group: GroupId; readonly key: string }[];
   #now = instant(1000);
   #boots = 0;
@@ -64,6 +67,10 @@ export class World {
   #requests = 1;
   /** Clients write. */
   writing = true;
+  /** Nodes on which Tako was told to end, and that are to be started again. */
+  readonly leaving = new Set<NodeId>();
+  /** Power does not come back by itself any more: peace decides. */
+  holdFaults = false;
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -186,8 +193,24 @@ export class World {
   /** Asks at that node; the answer is waited for. */
   ask(id: NodeId, group: GroupId, request: Parameters<SimNode['ask']>[1]): void {
     const number = (this.#requests += 1);
-    const taken = this.node(id)?.ask(group, request, number) ?? false;
-    if (taken) this.#asked.add(number);
+    const node = this.node(id);
+    if (node === undefined) return;
+    this.#asked.set(number, { node, control: node.control });
+    if (!node.ask(group, request, number)) this.#asked.delete(number);
+  }
+
+  endAgentFaults(): void {
+    this.#faults.clear();
+  }
+
+  /** Every plug is where it belongs, so every carrier is what its peer makes of it. */
+  findAllCarriers(): void {
+    for (const { link, nodes } of this.#directLinks()) {
+      for (const id of nodes) {
+        const peer = nodes.find((node) => node !== id);
+        if (peer !== undefined) this.plug(link, [id], this.node(peer) !== undefined);
+      }
+    }
   }
 
   setRate(id: NodeId, rate: number): void {
@@ -235,6 +258,7 @@ export class World {
       prng: this.#lossPrng,
       checkers: this.checkers,
       trace: this.trace,
+      excuse: this.options.excuse !== false,
       now: () => this.#now,
       at: (when, run) => this.#heap.at(when, run),
       newBoot: () => this.#newBoot(),
@@ -339,7 +363,8 @@ export class World {
 
   /** Requests that were taken and are not answered. */
   get unanswered(): number {
-    return this.#asked.size;
+    const open = [...this.#asked.values()];
+    return open.filter(({ node, control }) => node.alive && node.control === control).length;
   }
 
   /** Every acknowledged write is on the copy that serves. */

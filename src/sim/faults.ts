@@ -1,0 +1,284 @@
+/**
+ * What befalls a cluster, as data: a list drawn ahead from the seed, each fault with its instant,
+ * its place and how long it lasts. So a list can be cut down to what still breaks a promise, kept
+ * in a file, and played again.
+ */
+import { unreachable } from '../base/assert.ts';
+import type { Prng } from '../base/prng.ts';
+import type { OperatorRequest } from '../core/node/node-io.ts';
+import type { Config } from '../protocol/config.ts';
+import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
+import type { AgentFault } from './sim-agents.ts';
+import { type Swarm, weighted } from './swarm.ts';
+import type { World } from './world.ts';
+
+export type FaultKind =
+  /** Power off, and on again later. */
+  | 'power'
+  /** Everything stands still, the clock goes on. */
+  | 'freeze'
+  /** The machine sleeps, its clock too. */
+  | 'sleep'
+  | 'control'
+  | 'heart'
+  | 'mirror'
+  /** The heart alone stands still. */
+  | 'hang'
+  /** Nothing passes from or to a node; the plugs of direct links are pulled as well. */
+  | 'isolate'
+  /** A node hears nobody, or nobody hears it. */
+  | 'deafen'
+  /** Two nodes do not reach one another, everybody else does. */
+  | 'pair'
+  /** One link between two nodes, one way or both. */
+  | 'link'
+  | 'lag'
+  | 'drop'
+  | 'clock'
+  | 'slowDisk'
+  | 'fullDisk'
+  | 'agent'
+  | 'kill'
+  | 'operator'
+  | 'leave';
+
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly atMs: number;
+  readonly forMs: number;
+  readonly node: string;
+  readonly other: string;
+  readonly link: string;
+  readonly group: string;
+  /** Which of several shapes: see the kind. */
+  readonly shape: string;
+  /** How much: packets, delay, speed of a clock. */
+  readonly amount: number;
+}
+
+const SHAPES: Readonly<Partial<Record<FaultKind, readonly string[]>>> = {
+  deafen: ['hears nobody', 'heard by nobody'],
+  link: ['one way', 'both ways', 'both ways'],
+  operator: ['move', 'move', 'move', 'stop', 'start', 'start'],
+  agent: [
+    'start-fails',
+    'start-hangs',
+    'stop-fails',
+    'stop-hangs',
+    'monitor-lies',
+    'monitor-fails',
+  ] satisfies AgentFault[],
+};
+
+/** Faults come alone, or several at nearly the same time. */
+const BURST = 0.45;
+const BURST_MS = 400;
+const LEAVE_MS = 4000;
+
+export function drawFaults(swarm: Swarm, config: Config, prng: Prng): readonly Fault[] {
+  const members = [...config.nodes, ...(config.witness === undefined ? [] : [config.witness])];
+  const faults: Fault[] = [];
+  let at = 0;
+  for (let count = 0; count < swarm.faults; count += 1) {
+    at = prng.chance(BURST) ? at + prng.below(BURST_MS) : prng.below(swarm.stormMs);
+    const { kind } = weighted(swarm.kinds, prng);
+    const node = prng.pick(members).id;
+    const group = prng.pick(config.groups);
+    faults.push({
+      kind,
+      atMs: Math.min(at, swarm.stormMs),
+      forMs: drawDuration(kind, prng),
+      node,
+      other: prng.pick(members.filter((member) => member.id !== node)).id,
+      link: prng.pick(config.links).id,
+      group: group.id,
+      shape: prng.pick(SHAPES[kind] ?? ['']),
+      amount: prng.float(),
+    });
+  }
+  return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Around the times that decide: heartbeats, leases, the loss of a node, the grace. */
+function drawDuration(kind: FaultKind, prng: Prng): number {
+  const scale = prng.pick([60, 300, 350, 900, 1300, 2500, 8000]);
+  const ms = Math.ceil(scale * (0.5 + prng.float()));
+  if (kind === 'control' || kind === 'heart' || kind === 'mirror') return Math.min(ms, 1500);
+  return ms;
+}
+
+/** Begins a fault; it ends by itself. */
+export function inflict(world: World, fault: Fault): void {
+  const node = fault.node as NodeId;
+  world.coverage.hit(`fault ${fault.kind}${fault.shape === '' ? '' : ` ${fault.shape}`}`);
+  world.note(`-- ${describeFault(fault)}`);
+  const { kind, forMs } = fault;
+  switch (kind) {
+    case 'power':
+      world.powerOff(node);
+      return after(world, forMs, () => powerBack(world, node));
+    case 'freeze':
+    case 'sleep':
+      return freeze(world, fault);
+    case 'control':
+      return world.node(node)?.restartControl(forMs);
+    case 'heart':
+      return world.node(node)?.restartHeart(forMs);
+    case 'mirror':
+      return world.node(node)?.restartMirror(`${fault.group}/data`, forMs);
+    case 'hang':
+      return world.node(node)?.hangHeart(forMs);
+    case 'isolate':
+    case 'deafen':
+    case 'pair':
+    case 'link':
+      return cut(world, fault);
+    case 'lag':
+      return raise(world, 'lagMs', 5 + fault.amount * 150, forMs);
+    case 'drop':
+      return raise(world, 'lossMore', fault.amount * 0.6, forMs);
+    case 'clock':
+      return changeClock(world, fault);
+    case 'slowDisk':
+    case 'fullDisk':
+      return harmDisk(world, fault);
+    case 'agent':
+      return harmAgent(world, fault);
+    case 'kill':
+      return world.node(node)?.kill(fault.group as GroupId, 'program' as ResourceId);
+    case 'operator':
+      return ask(world, fault);
+    case 'leave':
+      return leave(world, fault);
+    default:
+      return unreachable(kind);
+  }
+}
+
+export function describeFault(fault: Fault): string {
+  const { kind, forMs, node, other, link, group, shape, amount } = fault;
+  const words = [kind, shape, node, other, link, group, `for ${forMs} ms`];
+  return [...words, `(${amount.toFixed(2)})`].filter((word) => word !== '').join(' ');
+}
+
+function after(world: World, ms: number, run: () => void): void {
+  world.at((world.now + ms) as typeof world.now, run);
+}
+
+function freeze(world: World, { kind, node, forMs }: Fault): void {
+  const frozen = world.node(node as NodeId);
+  if (frozen?.answers !== true) return;
+  frozen.freeze();
+  after(world, forMs, () => {
+    if (!frozen.alive || frozen.answers) return;
+    if (kind === 'sleep') frozen.setClock(world.rate(frozen.id), forMs);
+    frozen.thaw(kind === 'sleep');
+  });
+}
+
+function powerBack(world: World, id: NodeId): void {
+  if (!world.holdFaults) world.powerOn(id);
+}
+
+type Way = readonly [LinkId, NodeId, NodeId];
+
+function cut(world: World, fault: Fault): void {
+  const ways = waysOf(world, fault);
+  for (const way of ways) world.cut(...way);
+  const plugged = fault.kind === 'isolate' && fault.amount < 0.6;
+  const pulled = plugged ? world.config.links.filter((link) => link.direct) : [];
+  const ends = world.config.nodes.map((node) => node.id);
+  const unplugs = ends.length === 2 && ends.includes(fault.node as NodeId);
+  if (unplugs) for (const link of pulled) world.plug(link.id, ends, false);
+  after(world, fault.forMs, () => {
+    for (const way of ways) world.mend(...way);
+    if (unplugs) for (const link of pulled) world.plug(link.id, ends, true);
+  });
+}
+
+function waysOf(world: World, fault: Fault): readonly Way[] {
+  const [node, other] = [fault.node as NodeId, fault.other as NodeId];
+  const links = world.config.links.map((link) => link.id);
+  const others = world.members().filter((id) => id !== node);
+  const both = (link: LinkId, peer: NodeId): Way[] => [
+    [link, node, peer],
+    [link, peer, node],
+  ];
+  switch (fault.kind) {
+    case 'pair':
+      return links.flatMap((link) => both(link, other));
+    case 'link': {
+      const link = fault.link as LinkId;
+      return fault.shape === 'one way' ? [[link, node, other]] : both(link, other);
+    }
+    case 'deafen':
+      return links.flatMap((link) =>
+        others.map((peer): Way =>
+          fault.shape === 'hears nobody' ? [link, peer, node] : [link, node, peer],
+        ),
+      );
+    default:
+      return links.flatMap((link) => others.flatMap((peer) => both(link, peer)));
+  }
+}
+
+function raise(world: World, what: 'lagMs' | 'lossMore', by: number, forMs: number): void {
+  world.network[what] += by;
+  after(world, forMs, () => {
+    world.network[what] = Math.max(0, world.network[what] - by);
+  });
+}
+
+/** Within the bound of this life. */
+function changeClock(world: World, { node, amount }: Fault): void {
+  world.setRate(node as NodeId, 1 + world.options.drift * (amount * 2 - 1));
+}
+
+function harmDisk(world: World, { kind, node, amount, forMs }: Fault): void {
+  const disk = world.disk(node as NodeId);
+  if (kind === 'fullDisk') {
+    disk.full = true;
+    return after(world, forMs, () => {
+      disk.full = false;
+    });
+  }
+  const slow = 5 + amount * 400;
+  disk.slowMs += slow;
+  after(world, forMs, () => {
+    disk.slowMs = Math.max(0, disk.slowMs - slow);
+  });
+}
+
+function harmAgent(world: World, { node, group, shape, amount, forMs }: Fault): void {
+  const resource = amount < 0.6 ? 'program' : amount < 0.85 ? 'data' : 'address';
+  const [id, key, fault] = [node as NodeId, `${group}/${resource}`, shape as AgentFault];
+  world.fault(id, key, fault, true);
+  after(world, forMs, () => world.fault(id, key, fault, false));
+}
+
+function ask(world: World, { shape, node, group, other, amount }: Fault): void {
+  const id = group as GroupId;
+  const reason = 'a test asked for it';
+  const to = other as NodeId;
+  const request: OperatorRequest =
+    shape === 'move' ? { type: 'move', to, reason } : { type: shape === 'stop' ? 'stop' : 'start' };
+  // Mostly where it is of use, sometimes anywhere.
+  const owner = amount < 0.8 ? (world.serving(id)[0] ?? (node as NodeId)) : (node as NodeId);
+  world.ask(owner, id, request);
+  // Who stops a group wants it back, sooner or later.
+  if (shape === 'stop') after(world, 1500, () => world.ask(owner, id, { type: 'start' }));
+}
+
+/** Tako is stopped on a node in order, and started again. */
+function leave(world: World, { node, forMs }: Fault): void {
+  const id = node as NodeId;
+  const leaving = world.node(id);
+  if (leaving?.core === undefined) return;
+  for (const { id: group } of world.config.groups) world.ask(id, group, { type: 'leave' });
+  world.leaving.add(id);
+  after(world, LEAVE_MS, () => {
+    if (world.node(id) !== leaving || !world.leaving.delete(id)) return;
+    world.powerOff(id);
+    after(world, forMs, () => powerBack(world, id));
+  });
+}
