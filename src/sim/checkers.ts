@@ -153,6 +153,8 @@ export class Checkers {
     const group = groupOf(key);
     const owner = this.history(group).ownerAt(epoch);
     assert(owner === node.id, `P2: ${node.id} serves ${key} at epoch ${epoch} of ${owner}`);
+    // An owner of the past that does not know it yet acknowledges nothing: its lease is out.
+    if (this.history(group).latest?.epoch !== epoch) return;
     const data = node.mirror(key)?.disk.data ?? [];
     const lost = (this.#acknowledged.get(key) ?? []).filter(
       (write) => !holds(data, data.length, write),

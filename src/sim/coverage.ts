@@ -14,6 +14,15 @@ export class Coverage {
   }
 }
 
+/** What a run of {@link LONG_RUN} lives or more must have come through. */
+export const MUST_REACH: readonly string[] = [
+  'event adopted',
+  'event blocked copy vote',
+  'event claim-ended',
+];
+
+export const LONG_RUN = 400;
+
 /** Adds `more` to `sum`. */
 export function addMarks(
   sum: Readonly<Record<string, number>>,

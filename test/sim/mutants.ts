@@ -1,0 +1,138 @@
+/**
+ * Deliberate defects, to show that the simulator finds such things: each replaces one piece of text
+ * in one file of the production sources. The text must be there exactly once, so that a mutant
+ * that no longer fits the code is noticed.
+ */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'promise-forgotten-at-restart',
+    file: 'core/heart/promises.ts',
+    find: 'this.#quietUntil = plus(startedAt, this.#termMs);',
+    replace: 'this.#quietUntil = startedAt;',
+  },
+  {
+    name: 'ballot-forgotten-at-restart',
+    file: 'core/registry/acceptor.ts',
+    find: 'for (const entry of restored) this.#entries.set(entry.group, entry);',
+    replace:
+      'for (const entry of restored) {\n' +
+      "      const promised = { counter: 0, node: '' as NodeId };\n" +
+      '      this.#entries.set(entry.group, { ...entry, promised });\n    }',
+  },
+  {
+    name: 'lease-counted-from-receipt',
+    file: 'core/heart/heart-core.ts',
+    find: 'this.#leases.upheld(from, body.round, body.promises);',
+    replace: 'this.#leases.upheld(from, body.round, body.promises, now);',
+  },
+  {
+    name: 'acceptor-answers-before-fsync',
+    file: 'core/registry/acceptor.ts',
+    find: "      { type: 'answer', to: from, message: answer, after: persist.id },\n    ];",
+    replace: "      { type: 'answer', to: from, message: answer, after: undefined },\n    ];",
+  },
+  {
+    name: 'stop-timeout-taken-as-stopped',
+    file: 'core/group/engine.ts',
+    find: "      if (result.outcome === 'ok') {\n        r.state = 'stopped';",
+    replace: "      if (result.outcome !== 'failed') {\n        r.state = 'stopped';",
+  },
+  {
+    name: 'in-sync-not-checked-at-takeover',
+    file: 'core/registry/record-change.ts',
+    find:
+      '  for (const [mirror, nodes] of Object.entries(present.inSync)) {\n' +
+      '    if (!nodes.includes(change.owner)) {',
+    replace:
+      '  for (const [mirror, nodes] of Object.entries(present.inSync)) {\n' +
+      '    if (nodes.length === 0) {',
+  },
+  {
+    name: 'mirror-not-sealed-before-claim',
+    file: 'core/node/candidate.ts',
+    find: 'const nothingToSeal = again || context.mirrors.mirrors.length === 0;',
+    replace: 'const nothingToSeal = again || context.mirrors.mirrors.length >= 0;',
+  },
+  {
+    name: 'copy-expelled-before-the-vote',
+    file: 'core/node/owner.ts',
+    find: "        voice.say('warning', 'copy-lost', text, mirror);",
+    replace:
+      "        voice.say('warning', 'copy-lost', text, mirror);\n" +
+      '        mirrors.expel(mirror, peer);',
+  },
+  {
+    name: 'sealed-copy-lets-old-primary-in',
+    file: 'core/mirror/session-decision.ts',
+    find: 'if (sealed !== undefined && hello.epoch <= sealed) {',
+    replace: 'if (sealed !== undefined && hello.epoch < sealed) {',
+  },
+  {
+    name: 'promise-for-another-epoch',
+    file: 'core/heart/promises.ts',
+    find: 'else if (record.epoch > claim.epoch) ahead.push(',
+    replace: 'else if (record.owner !== beat.from && record.epoch > claim.epoch) ahead.push(',
+  },
+  {
+    name: 'lease-of-another-epoch-taken-for-ours',
+    file: 'core/heart/leases.ts',
+    find: 'if (claimed === undefined || claimed.epoch !== promise.epoch) continue;',
+    replace: 'if (claimed === undefined) continue;',
+  },
+  {
+    name: 'quorums-need-not-intersect',
+    file: 'core/registry/proposer.ts',
+    find: 'return Math.floor(this.#options.voters.length / 2) + 1;',
+    replace: 'return Math.floor((this.#options.voters.length + 1) / 2);',
+  },
+  {
+    name: 'quorums-of-one-less',
+    file: 'core/registry/proposer.ts',
+    find: 'return Math.floor(this.#options.voters.length / 2) + 1;',
+    replace: 'return Math.floor(this.#options.voters.length / 2);',
+  },
+  {
+    name: 'started-before-the-lease-is-held',
+    file: 'core/node/group-context.ts',
+    find: 'this.engine = new GroupEngine(group, () => this.leaseHeld);',
+    replace: 'this.engine = new GroupEngine(group, () => true);',
+  },
+  {
+    name: 'voter-answers-for-a-revoked-promise',
+    file: 'core/heart/promises.ts',
+    find: 'if (now < this.#quietUntil || this.#revoked.has(group)) return false;',
+    replace: 'if (now < this.#quietUntil) return false;',
+  },
+  {
+    name: 'claim-released-before-all-stopped',
+    file: 'core/node/departure.ts',
+    find: "    context.engineDid(context.engine.stop('abandon', now), now);",
+    replace:
+      "    context.voice.emit({ type: 'release', group: context.id });\n" +
+      "    context.engineDid(context.engine.stop('abandon', now), now);",
+  },
+  {
+    name: 'handed-over-before-all-stopped',
+    file: 'core/node/departure.ts',
+    find:
+      "    voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);\n" +
+      "    this.#context.engineDid(engine.stop('orderly', now), now);",
+    replace:
+      "    voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);\n" +
+      "    this.#context.engineDid(engine.stop('orderly', now), now);\n" +
+      '    this.#transfer(record, now);',
+  },
+  {
+    name: 'vote-against-a-live-promise',
+    file: 'core/heart/promises.ts',
+    find: 'if (promised !== undefined && now < promised.until) {',
+    replace: 'if (promised !== undefined && now < promised.until - this.#termMs / 2) {',
+  },
+];
