@@ -11,6 +11,7 @@ import type { AcceptorEntry } from '../core/registry/acceptor.ts';
 import type { Config } from '../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { Ballot, OwnershipRecord } from '../protocol/record.ts';
+import { KnownDefect, type KnownName } from './known-defects.ts';
 import { RecordHistory } from './record-history.ts';
 import { holds } from './sim-disk.ts';
 import type { SimNode } from './sim-node.ts';
@@ -24,6 +25,8 @@ export interface CheckedWorld {
   connects(a: NodeId, b: NodeId): boolean;
   /** The copy on that node's disk, also while the node is off. */
   copyHas(id: NodeId, key: string, write: number): boolean;
+  /** The most that packets were ever late beside that. */
+  readonly lagMost: number;
   noted(text: string): void;
 }
 
@@ -32,6 +35,8 @@ export interface CheckOptions {
   readonly clocks: boolean;
   /** The longest that a packet takes. */
   readonly delayMs: number;
+  /** A known defect of the core ends a life without a failure. */
+  readonly excuse: boolean;
 }
 
 /** How late a node may find out, beside packets on their way: a wake-up, a poll. */
@@ -48,6 +53,10 @@ export class Checkers {
   readonly #epochMax = new Map<string, Epoch>();
   /** `node other`: when packets could last go to and fro between them. */
   readonly #metAt = new Map<string, Instant>();
+  /** `node group epoch`: proposed to somebody else by its owner. */
+  readonly #givenAway = new Set<string>();
+  /** `node group/mirror`: a copy that its primary does not wait for, without a vote. */
+  readonly #unwaited = new Set<string>();
   #dirty = false;
   /** How often something was looked at. */
   checks = 0;
@@ -78,9 +87,10 @@ export class Checkers {
   proposed(group: GroupId, ballot: Ballot, record: OwnershipRecord): void {
     const before = this.history(group).proposed(ballot, record);
     const begins = before !== undefined && before.epoch < record.epoch;
-    const node = begins && before.owner === ballot.node ? this.#world.node(ballot.node) : undefined;
-    // Whoever gives a group away, or begins anew, has stopped everything of it.
-    const running = node?.runningOf(group) ?? [];
+    if (!begins || before.owner !== ballot.node || record.owner === before.owner) return;
+    // Whoever gives a group away has stopped everything of it, and needs no lease any more.
+    this.#givenAway.add(`${ballot.node} ${group} ${before.epoch}`);
+    const running = this.#world.node(ballot.node)?.runningOf(group) ?? [];
     const what = `${ballot.node} gives ${group} to ${record.owner}`;
     assert(running.length === 0, `N2: ${what} while it runs ${running.join(', ')}`);
   }
@@ -111,6 +121,7 @@ export class Checkers {
       const node = this.#world.node(id);
       if (node?.answers !== true || id === record.owner || id === proposer) continue;
       const held = node.leaseOf(group);
+      if (this.#givenAway.has(`${id} ${group} ${held}`)) continue;
       const what = `${record.owner} owns ${group} at epoch ${record.epoch}`;
       assert(held === undefined, `H2: ${what} while ${id} holds the lease of epoch ${held}`);
     }
@@ -186,14 +197,27 @@ export class Checkers {
     this.#onEveryCopy(key, write, epoch);
   }
 
+  /** A primary stops waiting for a copy: a vote must have taken it out before. */
+  expelled(key: string, peer: NodeId): void {
+    const record = this.history(groupOf(key)).latest;
+    const listed = record?.inSync[resourceOf(key)]?.includes(peer) === true;
+    if (listed) this.#unwaited.delete(`${peer} ${key}`);
+    else this.#unwaited.add(`${peer} ${key}`);
+  }
+
+  #known(name: KnownName): void {
+    if (this.#options.excuse) throw new KnownDefect(name);
+  }
+
   /** Every copy that the registry has in sync has it on stable storage. */
   #onEveryCopy(key: string, write: number, epoch: Epoch): void {
     const record = this.history(groupOf(key)).latest;
     assert(record !== undefined, `P2: ${key} acknowledges without a record`);
     const before = record.epoch > epoch;
     assert(!before || !this.#options.clocks, `P2: ${key} acknowledges at ${epoch}, not newest`);
-    for (const id of record.inSync[key.slice(key.indexOf('/') + 1) as ResourceId] ?? []) {
+    for (const id of record.inSync[resourceOf(key)] ?? []) {
       const has = this.#world.copyHas(id, key, write);
+      if (!has && this.#unwaited.has(`${id} ${key}`)) this.#known('unvoted');
       assert(has, `P1: ${key} acknowledged write ${write}, which is not on ${id} (in sync)`);
     }
   }
@@ -262,7 +286,8 @@ export class Checkers {
     if (!this.#options.clocks) return;
     const { config, now } = this.#world;
     const { leaseMs, clockDrift } = config.timing;
-    const bound = leaseMs * (1 + clockDrift) + 2 * this.#options.delayMs + SLACK_MS;
+    const delayMs = this.#options.delayMs + this.#world.lagMost;
+    const bound = leaseMs * (1 + clockDrift) + 2 * delayMs + SLACK_MS;
     const members = this.#world.members();
     for (const id of members) {
       const node = this.#world.node(id);
@@ -287,6 +312,10 @@ export class Checkers {
 export function mirrorsOf(config: Config, group: GroupId): readonly ResourceId[] {
   const resources = config.groups.find((g) => g.id === group)?.resources ?? [];
   return resources.flatMap((r) => (r.agent === 'mirror' ? [r.id] : []));
+}
+
+function resourceOf(key: string): ResourceId {
+  return key.slice(key.indexOf('/') + 1) as ResourceId;
 }
 
 function groupOf(key: string): GroupId {

@@ -1,15 +1,36 @@
 /**
  * Defects of the core that the simulator has found and that are not mended yet. It makes up for
- * them, so that it goes on finding others; each has a test of its own that runs without this and is
- * expected to fail (`known-defects.test.ts`). Who mends one takes its entry out here.
+ * them, or ends a life that came upon one, so that it goes on finding others; each has a test that
+ * runs without this and is expected to fail (`known-defects.test.ts`). Who mends one takes its entry
+ * out here and there.
  *
  *   sealed    a control process that dies between `seal` and `unseal` leaves its mirror sealed; the
  *             next one tells it to follow the same epoch, which does not unseal it, so that copy is
  *             out until the next epoch
  *   untold    what a mirror says about its copies while control is probing is dropped; a mirror
  *             says it once, so a copy that was silent then is never voted out, and writes wait
+ *   unvoted   a copy that falls silent while the vote that admits it is under way is expelled from
+ *             the mirror without a vote; the admission may yet be chosen, and writes are then
+ *             acknowledged that a copy in sync does not have
+ *   unasked   a node that missed the word that its copy was admitted does not ask the registry when
+ *             the owner is lost, and refuses to take over
+ *   unanswered a request to start that is recorded when nothing is left to do, or overruled by a
+ *             wish recorded elsewhere, is never answered; every later one is refused as busy
  */
 import type { SimMirror } from './sim-mirror.ts';
+
+export type KnownName = 'unvoted' | 'unasked' | 'unanswered';
+
+/** A life came upon a defect that is known. */
+export class KnownDefect extends Error {
+  override readonly name = 'KnownDefect';
+  readonly defect: KnownName;
+
+  constructor(defect: KnownName) {
+    super(`the known defect "${defect}" showed itself`);
+    this.defect = defect;
+  }
+}
 
 /** How often, and how soon, a mirror repeats to a new control process what it knows. */
 const REPEATS = 40;

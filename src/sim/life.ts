@@ -7,7 +7,8 @@ import { assert } from '../base/assert.ts';
 import { Prng } from '../base/prng.ts';
 import type { GroupId } from '../protocol/ids.ts';
 import { drawFaults, type Fault, inflict } from './faults.ts';
-import { drawHarm, leftOver, survivable, unsettled } from './policy.ts';
+import { KnownDefect } from './known-defects.ts';
+import { doesNotKnow, drawHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
 import { World } from './world.ts';
 
@@ -59,12 +60,10 @@ export function live(plan: LifePlan, keepLines = 0, excuse = true): LifeReport {
   try {
     pass(world, plan);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const stack = isCrash(error) ? `\n${error.stack}` : '';
-    failure = { message: message + stack, atMs: world.now - 1000, lines: world.trace.lines };
+    if (error instanceof KnownDefect) world.coverage.hit(`known ${error.defect}`);
+    else failure = failureOf(error, world);
   }
-  const { groups } = world.config;
-  return {
+  const { groups } = world.config;  return {
     plan,
     hash: world.trace.hash,
     acknowledged: groups.reduce((n, { id }) => n + world.acknowledgedCount(`${id}/data`), 0),
@@ -74,6 +73,12 @@ export function live(plan: LifePlan, keepLines = 0, excuse = true): LifeReport {
     failure,
     transcript: world.transcript,
   };
+}
+
+function failureOf(error: unknown, world: World): LifeFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = isCrash(error) ? `\n${error.stack}` : '';
+  return { message: message + stack, atMs: world.now - 1000, lines: world.trace.lines };
 }
 
 /** Anything but a broken promise is a defect of the program: where it is matters. */
@@ -134,7 +139,11 @@ function peaceWithHarm(world: World, prng: Prng): void {
       return wanted && world.serving(id).length !== 1;
     });
   const late = until(world, () => missing() === undefined, PEACE_MS);
-  assert(!late, `liveness: ${missing()} is not online, although only ${harm.off} is off`);
+  const left = missing();
+  if (left === undefined) return;
+  if (world.excuse && doesNotKnow(world, left)) throw new KnownDefect('unasked');
+  if (world.excuse && world.unanswered > 0) throw new KnownDefect('unanswered');
+  assert(!late, `liveness: ${left} is not online, although only ${harm.off} is off`);
 }
 
 function peace(world: World): void {
@@ -152,9 +161,11 @@ function peace(world: World): void {
     },
     PEACE_MS,
   );
+  if (late && world.excuse && world.unanswered > 0) throw new KnownDefect('unanswered');
   assert(!late, `liveness: ${unsettled(world)}`);
   world.writing = false;
   const left = until(world, () => leftOver(world) === undefined, QUIET_MS);
+  if (left && world.excuse && world.unanswered > 0) throw new KnownDefect('unanswered');
   assert(!left, `liveness: ${leftOver(world)}`);
   world.checkNothingLost();
 }

@@ -37,6 +37,17 @@ export function survivable(world: World, harm: LastingHarm): readonly GroupId[] 
   });
 }
 
+/** Every copy that could take over is on a node that does not know that it may. */
+export function doesNotKnow(world: World, group: GroupId): boolean {
+  const record = world.checkers.history(group).latest;
+  return mirrorsOf(world.config, group).every((mirror) =>
+    (record?.inSync[mirror] ?? []).every((node) => {
+      const view = world.node(node)?.core?.group(group)?.record;
+      return view === undefined || view.inSync[mirror]?.includes(node) !== true;
+    }),
+  );
+}
+
 /** What is not yet as it should be with all mended; undefined when everything is. */
 export function unsettled(world: World): string | undefined {
   for (const { id, nodes } of world.config.groups) {

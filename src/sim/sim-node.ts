@@ -771,6 +771,7 @@ export class SimNode {
       answered = true;
       const gone = { ok: false, message: 'the mirror process does not answer' };
       const { ok, message } = mirror === undefined ? gone : carryOut(mirror, order);
+      if (order.type === 'expel' && ok) this.#world.checkers.expelled(key, order.peer);
       this.#coreStep({ type: 'mirrorAnswered', group, mirror: id, order, ok, message });
       return true;
     };

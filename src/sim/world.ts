@@ -84,6 +84,7 @@ export class World {
     this.checkers = new Checkers(this, {
       clocks: options.clocks !== false,
       delayMs: options.delayMs.max,
+      excuse: this.excuse,
     });
     this.#mirrorKeys = config.groups.flatMap(({ id }) =>
       mirrorsOf(config, id).map((mirror) => ({ group: id, key: `${id}/${mirror}` })),
@@ -99,6 +100,15 @@ export class World {
 
   get config(): Config {
     return this.options.config;
+  }
+
+  /** Known defects of the core are no failures. */
+  get excuse(): boolean {
+    return this.options.excuse !== false;
+  }
+
+  get lagMost(): number {
+    return this.network.lagMost;
   }
 
   get now(): Instant {
@@ -258,7 +268,7 @@ export class World {
       prng: this.#lossPrng,
       checkers: this.checkers,
       trace: this.trace,
-      excuse: this.options.excuse !== false,
+      excuse: this.excuse,
       now: () => this.#now,
       at: (when, run) => this.#heap.at(when, run),
       newBoot: () => this.#newBoot(),
