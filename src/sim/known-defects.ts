@@ -9,6 +9,8 @@
  *             out until the next epoch
  *   untold    what a mirror says about its copies while control is probing is dropped; a mirror
  *             says it once, so a copy that was silent then is never voted out, and writes wait
+ *   stuck     a claim that is withdrawn while it waits behind another vote ends without an outcome;
+ *             the group stays in `claiming`, its mirrors sealed, and that node never takes over again
  *   unvoted   a copy that falls silent while the vote that admits it is under way is expelled from
  *             the mirror without a vote; the admission may yet be chosen, and writes are then
  *             acknowledged that a copy in sync does not have
@@ -17,9 +19,11 @@
  *   unanswered a request to start that is recorded when nothing is left to do, or overruled by a
  *             wish recorded elsewhere, is never answered; every later one is refused as busy
  */
-import type { SimMirror } from './sim-mirror.ts';
+import type { GroupId, NodeId } from '../protocol/ids.ts';
+import type { SimNode } from './sim-node.ts';
 
-export type KnownName = 'unvoted' | 'unasked' | 'unanswered';
+export type KnownName =
+  'sealed' | 'stuck' | 'untold' | 'unvoted' | 'unasked' | 'unanswered';
 
 /** A life came upon a defect that is known. */
 export class KnownDefect extends Error {
@@ -32,17 +36,26 @@ export class KnownDefect extends Error {
   }
 }
 
-/** How often, and how soon, a mirror repeats to a new control process what it knows. */
-const REPEATS = 40;
-const REPEAT_MS = 250;
+interface Seen {
+  readonly config: {
+    readonly groups: readonly { readonly id: GroupId; readonly nodes: readonly NodeId[] }[];
+  };
+  node(id: NodeId): SimNode | undefined;
+  readonly unanswered: number;
+}
 
-export function makeUpForRestart(parts: {
-  readonly mirror: SimMirror;
-  readonly tell: () => void;
-  /** Ends with the control process. */
-  readonly later: (ms: number, run: () => void) => void;
-}): void {
-  const { mirror, tell, later } = parts;
-  mirror.unseal();
-  for (let n = 1; n <= REPEATS; n += 1) later(n * REPEAT_MS, tell);
+/** The known defect that keeps this cluster from coming right, if it is one. */
+export function knownDefect(world: Seen): KnownName | undefined {
+  if (world.unanswered > 0) return 'unanswered';
+  for (const { id, nodes } of world.config.groups) {
+    for (const node of nodes) {
+      const there = world.node(node);
+      const phase = there?.core?.group(id)?.phase;
+      if (phase === 'claiming') return 'stuck';
+      const mirror = there?.mirror(`${id}/data`);
+      if (mirror?.sealed === true && phase === 'waiting') return 'sealed';
+      if (mirror?.untold === true) return 'untold';
+    }
+  }
+  return undefined;
 }

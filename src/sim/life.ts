@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts';
 import { Prng } from '../base/prng.ts';
 import type { GroupId } from '../protocol/ids.ts';
 import { drawFaults, type Fault, inflict } from './faults.ts';
-import { KnownDefect } from './known-defects.ts';
+import { KnownDefect, knownDefect } from './known-defects.ts';
 import { doesNotKnow, drawHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
 import { World } from './world.ts';
@@ -142,7 +142,7 @@ function peaceWithHarm(world: World, prng: Prng): void {
   const left = missing();
   if (left === undefined) return;
   if (world.excuse && doesNotKnow(world, left)) throw new KnownDefect('unasked');
-  if (world.excuse && world.unanswered > 0) throw new KnownDefect('unanswered');
+  excuse(world);
   assert(!late, `liveness: ${left} is not online, although only ${harm.off} is off`);
 }
 
@@ -161,13 +161,19 @@ function peace(world: World): void {
     },
     PEACE_MS,
   );
-  if (late && world.excuse && world.unanswered > 0) throw new KnownDefect('unanswered');
+  if (late) excuse(world);
   assert(!late, `liveness: ${unsettled(world)}`);
   world.writing = false;
   const left = until(world, () => leftOver(world) === undefined, QUIET_MS);
-  if (left && world.excuse && world.unanswered > 0) throw new KnownDefect('unanswered');
+  if (left) excuse(world);
   assert(!left, `liveness: ${leftOver(world)}`);
   world.checkNothingLost();
+}
+
+/** What is known to be wrong is no failure of this life. */
+function excuse(world: World): void {
+  const known = world.excuse ? knownDefect(world) : undefined;
+  if (known !== undefined) throw new KnownDefect(known);
 }
 
 function startAll(world: World): void {

@@ -104,6 +104,11 @@ export class SimMirror {
     return this.#sealed !== undefined;
   }
 
+  /** Writes wait for a copy that it has reported as silent, and that stays so. */
+  get untold(): boolean {
+    return this.role === 'primary' && this.#tracker.holders().some((node) => this.#silent.has(node));
+  }
+
   /** Writes that wait for their acknowledgement. */
   get pending(): number {
     return this.role === 'primary' ? this.#tracker.heldCount : 0;

@@ -23,7 +23,6 @@ import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../prot
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
 import type { Checkers } from './checkers.ts';
-import { makeUpForRestart } from './known-defects.ts';
 import { type AgentFault, SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { SimMirror } from './sim-mirror.ts';
@@ -34,8 +33,6 @@ export interface NodeWorld {
   readonly prng: Prng;
   readonly checkers: Checkers;
   readonly trace: Trace;
-  /** Known defects of the core are made up for: see known-defects.ts. */
-  readonly excuse: boolean;
   now(): Instant;
   at(when: Instant, run: () => void): void;
   newBoot(): BootId;
@@ -360,7 +357,6 @@ export class SimNode {
       this.#giveOrders(key);
       tell();
     });
-    if (this.#world.excuse) makeUpForRestart({ mirror, tell, later: (ms, run) => this.#later(ms, run) });
   }
 
   #newHeart(): HeartCore {

@@ -268,7 +268,6 @@ export class World {
       prng: this.#lossPrng,
       checkers: this.checkers,
       trace: this.trace,
-      excuse: this.excuse,
       now: () => this.#now,
       at: (when, run) => this.#heap.at(when, run),
       newBoot: () => this.#newBoot(),

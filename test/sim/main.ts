@@ -93,7 +93,7 @@ async function many({ seed, runs, seconds, jobs, excuse }: Many): Promise<number
   const parts = Array.from({ length: jobs }, (_, index): SeedsJob => {
     const share = runs === undefined ? undefined : Math.ceil((runs - index) / jobs);
     const from = (seed + index) % SEED_MAX;
-    return { from, step: jobs, runs: share, seconds, hunt: false, excuse };
+    return { from, step: jobs, runs: share, seconds, hunt: [], excuse };
   });
   const results =
     jobs === 1

@@ -47,9 +47,12 @@ export async function runMutant(mutant: Mutant, seconds: number): Promise<Mutant
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
     writeFileSync(join(folder, 'src', mutant.file), text);
     const from = randomInt(SEED_MAX);
-    const job: SeedsJob = { from, step: 1, runs: undefined, seconds, hunt: true, excuse: true };
+    const hunt = mutant.breaks;
+    const job: SeedsJob = { from, step: 1, runs: undefined, seconds, hunt, excuse: true };
     const result = await runElsewhere(join(folder, 'test', 'sim', 'main.ts'), job);
-    const failure = result.failures[0];
+    const failure = result.failures.find(({ message }) =>
+      hunt.some((promise) => message.startsWith(`${promise}:`)),
+    );
     return {
       name: mutant.name,
       caught: failure !== undefined,

@@ -8,17 +8,21 @@ export interface Mutant {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+  /** The promises of which it must break one; what else breaks does not count. */
+  readonly breaks: readonly string[];
 }
 
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'promise-forgotten-at-restart',
+    breaks: ['H1', 'H2'],
     file: 'core/heart/promises.ts',
     find: 'this.#quietUntil = plus(startedAt, this.#termMs);',
     replace: 'this.#quietUntil = startedAt;',
   },
   {
     name: 'ballot-forgotten-at-restart',
+    breaks: ['R2', 'R4', 'R5', 'R6'],
     file: 'core/registry/acceptor.ts',
     find: 'for (const entry of restored) this.#entries.set(entry.group, entry);',
     replace:
@@ -28,24 +32,28 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'lease-counted-from-receipt',
+    breaks: ['H1', 'H2', 'H4', 'H'],
     file: 'core/heart/heart-core.ts',
     find: 'this.#leases.upheld(from, body.round, body.promises);',
-    replace: 'this.#leases.upheld(from, body.round, body.promises, now);',
+    replace: 'this.#leases.upheld(from, this.#leases.startRound(now), body.promises);',
   },
   {
     name: 'acceptor-answers-before-fsync',
+    breaks: ['P1', 'R', 'R4', 'R5', 'R6'],
     file: 'core/registry/acceptor.ts',
     find: "      { type: 'answer', to: from, message: answer, after: persist.id },\n    ];",
     replace: "      { type: 'answer', to: from, message: answer, after: undefined },\n    ];",
   },
   {
     name: 'stop-timeout-taken-as-stopped',
+    breaks: ['N2', 'N7', 'P1', 'P3'],
     file: 'core/group/engine.ts',
     find: "      if (result.outcome === 'ok') {\n        r.state = 'stopped';",
     replace: "      if (result.outcome !== 'failed') {\n        r.state = 'stopped';",
   },
   {
     name: 'in-sync-not-checked-at-takeover',
+    breaks: ['P1', 'R6'],
     file: 'core/registry/record-change.ts',
     find:
       '  for (const [mirror, nodes] of Object.entries(present.inSync)) {\n' +
@@ -56,12 +64,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'mirror-not-sealed-before-claim',
+    breaks: ['N3', 'P1', 'P2'],
     file: 'core/node/candidate.ts',
     find: 'const nothingToSeal = again || context.mirrors.mirrors.length === 0;',
     replace: 'const nothingToSeal = again || context.mirrors.mirrors.length >= 0;',
   },
   {
     name: 'copy-expelled-before-the-vote',
+    breaks: ['P1'],
     file: 'core/node/owner.ts',
     find: "        voice.say('warning', 'copy-lost', text, mirror);",
     replace:
@@ -70,48 +80,56 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'sealed-copy-lets-old-primary-in',
+    breaks: ['N3', 'P1'],
     file: 'core/mirror/session-decision.ts',
     find: 'if (sealed !== undefined && hello.epoch <= sealed) {',
     replace: 'if (sealed !== undefined && hello.epoch < sealed) {',
   },
   {
     name: 'promise-for-another-epoch',
+    breaks: ['H1', 'H2', 'P2', 'P3'],
     file: 'core/heart/promises.ts',
     find: 'else if (record.epoch > claim.epoch) ahead.push(',
     replace: 'else if (record.owner !== beat.from && record.epoch > claim.epoch) ahead.push(',
   },
   {
     name: 'lease-of-another-epoch-taken-for-ours',
+    breaks: ['H1', 'H2', 'P3'],
     file: 'core/heart/leases.ts',
     find: 'if (claimed === undefined || claimed.epoch !== promise.epoch) continue;',
     replace: 'if (claimed === undefined) continue;',
   },
   {
     name: 'quorums-need-not-intersect',
+    breaks: ['R', 'R4', 'R5', 'R6'],
     file: 'core/registry/proposer.ts',
     find: 'return Math.floor(this.#options.voters.length / 2) + 1;',
     replace: 'return Math.floor((this.#options.voters.length + 1) / 2);',
   },
   {
     name: 'quorums-of-one-less',
+    breaks: ['R', 'R4', 'R5', 'R6'],
     file: 'core/registry/proposer.ts',
     find: 'return Math.floor(this.#options.voters.length / 2) + 1;',
     replace: 'return Math.floor(this.#options.voters.length / 2);',
   },
   {
     name: 'started-before-the-lease-is-held',
+    breaks: ['P3'],
     file: 'core/node/group-context.ts',
     find: 'this.engine = new GroupEngine(group, () => this.leaseHeld);',
     replace: 'this.engine = new GroupEngine(group, () => true);',
   },
   {
     name: 'voter-answers-for-a-revoked-promise',
+    breaks: ['H1', 'H2'],
     file: 'core/heart/promises.ts',
     find: 'if (now < this.#quietUntil || this.#revoked.has(group)) return false;',
     replace: 'if (now < this.#quietUntil) return false;',
   },
   {
     name: 'claim-released-before-all-stopped',
+    breaks: ['N7'],
     file: 'core/node/departure.ts',
     find: "    context.engineDid(context.engine.stop('abandon', now), now);",
     replace:
@@ -120,6 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'handed-over-before-all-stopped',
+    breaks: ['N2'],
     file: 'core/node/departure.ts',
     find:
       "    voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);\n" +
@@ -131,6 +150,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'vote-against-a-live-promise',
+    breaks: ['H1', 'H2'],
     file: 'core/heart/promises.ts',
     find: 'if (promised !== undefined && now < promised.until) {',
     replace: 'if (promised !== undefined && now < promised.until - this.#termMs / 2) {',

@@ -7,8 +7,8 @@ export interface SeedsJob {
   readonly step: number;
   readonly runs: number | undefined;
   readonly seconds: number | undefined;
-  /** End with the first life that breaks a promise. */
-  readonly hunt: boolean;
+  /** End with the first life that breaks one of these promises. */
+  readonly hunt: readonly string[];
   /** Make up for known defects of the core. */
   readonly excuse: boolean;
 }
@@ -50,7 +50,7 @@ export function runSeeds(job: SeedsJob, onFailure: (seed: number) => void): Seed
     if (report.failure === undefined) continue;
     failures.push({ seed, message: report.failure.message });
     onFailure(seed);
-    if (job.hunt) break;
+    if (job.hunt.some((promise) => report.failure?.message.startsWith(`${promise}:`))) break;
   }
   return { lives, seconds: seconds(), virtualMs, acknowledged, failures, unlike, marks };
 }
