@@ -41,6 +41,8 @@ export interface CheckOptions {
 
 /** How late a node may find out, beside packets on their way: a wake-up, a poll. */
 const SLACK_MS = 60;
+/** Clocks that drift make fractions. */
+const ROUNDING_MS = 0.001;
 /** A heart is told an end a moment late. */
 const HEART_SLACK_MS = 1;
 
@@ -145,7 +147,7 @@ export class Checkers {
     this.#dirty = true;
     const { leaseMs } = this.#world.config.timing;
     const ahead = mark.validUntil - node.now();
-    assert(ahead <= leaseMs, `H4: ${node.id} marks a lease of ${group} for ${ahead} ms`);
+    assert(ahead <= leaseMs + ROUNDING_MS, `H4: ${node.id} marks a lease of ${group} for ${ahead} ms`);
   }
 
   /** Nothing starts without the lease of its epoch. */
@@ -159,9 +161,12 @@ export class Checkers {
 
   // Data.
 
-  served(node: SimNode, key: string, epoch: Epoch): void {
+  served(node: SimNode, key: string, epoch: Epoch, waitsFor: readonly NodeId[]): void {
     this.#dirty = true;
     const group = groupOf(key);
+    for (const id of this.#world.members()) {
+      if (!waitsFor.includes(id)) this.#unwaited.add(`${id} ${key}`);
+    }
     const owner = this.history(group).ownerAt(epoch);
     assert(owner === node.id, `P2: ${node.id} serves ${key} at epoch ${epoch} of ${owner}`);
     // An owner of the past that does not know it yet acknowledges nothing: its lease is out.
@@ -201,8 +206,12 @@ export class Checkers {
   expelled(key: string, peer: NodeId): void {
     const record = this.history(groupOf(key)).latest;
     const listed = record?.inSync[resourceOf(key)]?.includes(peer) === true;
-    if (listed) this.#unwaited.delete(`${peer} ${key}`);
-    else this.#unwaited.add(`${peer} ${key}`);
+    if (!listed) this.#unwaited.add(`${peer} ${key}`);
+  }
+
+  /** A primary waits for a copy from now on. */
+  waited(key: string, peer: NodeId): void {
+    this.#unwaited.delete(`${peer} ${key}`);
   }
 
   #known(name: KnownName): void {

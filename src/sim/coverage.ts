@@ -16,10 +16,20 @@ export class Coverage {
 
 /** What a run of {@link LONG_RUN} lives or more must have come through. */
 export const MUST_REACH: readonly string[] = [
-  'event adopted',
-  'event blocked copy vote',
-  'event claim-ended',
-];
+  ...['adopted', 'claim-ended', 'copy-admitted', 'copy-expelled', 'copy-stale', 'failover'],
+  ...['no-majority', 'resource-failed', 'restarted', 'resumed', 'stop-failed', 'stopped'],
+  ...['suspended', 'switchover', 'taking-over', 'yielding'],
+]
+  .map((kind) => `event ${kind}`)
+  .concat(
+    ['power', 'freeze', 'sleep', 'control', 'heart', 'hang', 'mirror', 'isolate', 'pair'].map(
+      (kind) => `fault ${kind}`,
+    ),
+    ['lag', 'drop', 'clock', 'slowDisk', 'fullDisk', 'kill', 'leave'].map(
+      (kind) => `fault ${kind}`,
+    ),
+    ['peace survivable', 'peace not survivable'],
+  );
 
 export const LONG_RUN = 400;
 

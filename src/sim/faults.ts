@@ -71,22 +71,29 @@ const SHAPES: Readonly<Partial<Record<FaultKind, readonly string[]>>> = {
 };
 
 /** Faults come alone, or several at nearly the same time. */
-const BURST = 0.45;
+const BURST = 0.35;
 const BURST_MS = 400;
+const FOLLOW = 0.25;
+const FOLLOW_MS = 600;
 const LEAVE_MS = 4000;
 
 export function drawFaults(swarm: Swarm, config: Config, prng: Prng): readonly Fault[] {
   const members = [...config.nodes, ...(config.witness === undefined ? [] : [config.witness])];
   const faults: Fault[] = [];
   let at = 0;
+  const lostMs = swarm.timing.nodeLostMs;
   for (let count = 0; count < swarm.faults; count += 1) {
-    at = prng.chance(BURST) ? at + prng.below(BURST_MS) : prng.below(swarm.stormMs);
+    const dice = prng.float();
+    // At about the same time, or just when what was cut off counts as lost, or some other time.
+    if (dice < BURST) at += prng.below(BURST_MS);
+    else if (dice < BURST + FOLLOW) at += lostMs + prng.below(FOLLOW_MS) - FOLLOW_MS / 2;
+    else at = prng.below(swarm.stormMs);
     const { kind } = weighted(swarm.kinds, prng);
     const node = prng.pick(members).id;
     const group = prng.pick(config.groups);
     faults.push({
       kind,
-      atMs: Math.min(at, swarm.stormMs),
+      atMs: Math.max(0, Math.min(Math.round(at), swarm.stormMs)),
       forMs: drawDuration(kind, prng),
       node,
       other: prng.pick(members.filter((member) => member.id !== node)).id,
@@ -101,10 +108,11 @@ export function drawFaults(swarm: Swarm, config: Config, prng: Prng): readonly F
 
 /** Around the times that decide: heartbeats, leases, the loss of a node, the grace. */
 function drawDuration(kind: FaultKind, prng: Prng): number {
+  if (kind === 'control' || kind === 'heart' || kind === 'mirror') {
+    return Math.ceil(prng.pick([20, 80, 200, 1000]) * (0.5 + prng.float()));
+  }
   const scale = prng.pick([60, 300, 350, 900, 1300, 2500, 8000]);
-  const ms = Math.ceil(scale * (0.5 + prng.float()));
-  if (kind === 'control' || kind === 'heart' || kind === 'mirror') return Math.min(ms, 1500);
-  return ms;
+  return Math.ceil(scale * (0.5 + prng.float()));
 }
 
 /** Begins a fault; it ends by itself. */

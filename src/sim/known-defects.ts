@@ -7,13 +7,15 @@
  *   sealed    a control process that dies between `seal` and `unseal` leaves its mirror sealed; the
  *             next one tells it to follow the same epoch, which does not unseal it, so that copy is
  *             out until the next epoch
- *   untold    what a mirror says about its copies while control is probing is dropped; a mirror
- *             says it once, so a copy that was silent then is never voted out, and writes wait
+ *   untold    a mirror says once that a copy is silent, or has caught up. Control forgets it when it
+ *             is told while probing, and forgets that a copy caught up when the copy falls silent
+ *             before the vote: then it is never voted out, and writes wait, or never voted in
  *   stuck     a claim that is withdrawn while it waits behind another vote ends without an outcome;
  *             the group stays in `claiming`, its mirrors sealed, and that node never takes over again
- *   unvoted   a copy that falls silent while the vote that admits it is under way is expelled from
- *             the mirror without a vote; the admission may yet be chosen, and writes are then
- *             acknowledged that a copy in sync does not have
+ *   unvoted   a copy whose admission is being voted on is given up by the mirror without a vote: an
+ *             expulsion is not voted while the record does not list it, and a mirror that is started
+ *             anew is told the list of the record. The admission may yet be chosen; writes are then
+ *             acknowledged that a copy in sync does not have, and are lost if it takes over
  *   unasked   a node that missed the word that its copy was admitted does not ask the registry when
  *             the owner is lost, and refuses to take over
  *   unanswered a request to start that is recorded when nothing is left to do, or overruled by a

@@ -32,7 +32,8 @@ export interface MirrorWorld {
   ownNow(): Instant;
   session(): string;
   confirmed(epoch: Epoch): void;
-  served(mirror: SimMirror): void;
+  served(mirror: SimMirror, waitsFor: readonly NodeId[]): void;
+  waits(peer: NodeId): void;
   acknowledged(write: number, epoch: Epoch): void;
 }
 
@@ -104,9 +105,13 @@ export class SimMirror {
     return this.#sealed !== undefined;
   }
 
-  /** Writes wait for a copy that it has reported as silent, and that stays so. */
+  /** It has reported a copy as silent or as caught up, and nothing came of it. */
   get untold(): boolean {
-    return this.role === 'primary' && this.#tracker.holders().some((node) => this.#silent.has(node));
+    if (this.role !== 'primary') return false;
+    return [...this.#peers.keys()].some(
+      (node) =>
+        this.#tracker.waitsFor(node) && (this.#silent.has(node) || !this.#voted.has(node)),
+    );
   }
 
   /** Writes that wait for their acknowledgement. */
@@ -146,7 +151,7 @@ export class SimMirror {
     this.#voted.clear();
     for (const node of nodes) if (node !== this.node) this.#peers.set(node, newPeer());
     for (const node of inSync) this.admit(node);
-    this.#world.served(this);
+    this.#world.served(this, inSync);
     this.#check(this.#session);
     return DONE;
   }
@@ -208,6 +213,7 @@ export class SimMirror {
   admit(peer: NodeId): MirrorRefusal {
     if (this.role !== 'primary') return refuse('this node does not serve');
     if (this.#peers.has(peer)) this.#tracker.join(peer, 0);
+    this.#world.waits(peer);
     this.#voted.add(peer);
     return DONE;
   }
@@ -420,6 +426,7 @@ export class SimMirror {
     copy.disk.synced = copy.disk.data.length;
     copy.disk.partial = false;
     this.#tracker.join(node, copy.disk.data.length + 1);
+    this.#world.waits(node);
     assert(copy.disk.data.length === this.disk.data.length, 'a resync ends with equal copies');
     this.#connect(node, peer, copy);
     this.#world.news({ type: 'peerCaughtUp', peer: node });

@@ -750,7 +750,8 @@ export class SimNode {
         return mark?.epoch === epoch ? mark.validUntil : (0 as Instant);
       },
       session: () => world.newBoot(),
-      served: ({ epoch }) => checkers.served(this, key, epoch),
+      served: ({ epoch }, waitsFor) => checkers.served(this, key, epoch, waitsFor),
+      waits: (peer) => checkers.waited(key, peer),
       confirmed: (epoch) => checkers.confirmed(this, key, epoch),
       acknowledged: (write, epoch) => world.acknowledged(this.id, key, write, epoch),
     });
