@@ -76,6 +76,8 @@ const BURST_MS = 400;
 const FOLLOW = 0.25;
 const FOLLOW_MS = 600;
 const LEAVE_MS = 4000;
+/** How often a cut of a cable is seen as a lost carrier. */
+const PLUG = 0.6;
 
 export function drawFaults(swarm: Swarm, config: Config, prng: Prng): readonly Fault[] {
   const members = [...config.nodes, ...(config.witness === undefined ? [] : [config.witness])];
@@ -88,12 +90,13 @@ export function drawFaults(swarm: Swarm, config: Config, prng: Prng): readonly F
     if (dice < BURST) at += prng.below(BURST_MS);
     else if (dice < BURST + FOLLOW) at += lostMs + prng.below(FOLLOW_MS) - FOLLOW_MS / 2;
     else at = prng.below(swarm.stormMs);
+    if (prng.chance(swarm.duels)) faults.push(...drawDuel(swarm, config, at, prng));
     const { kind } = weighted(swarm.kinds, prng);
     const node = prng.pick(members).id;
     const group = prng.pick(config.groups);
     faults.push({
       kind,
-      atMs: Math.max(0, Math.min(Math.round(at), swarm.stormMs)),
+      atMs: Math.min(at, swarm.stormMs),
       forMs: drawDuration(kind, prng),
       node,
       other: prng.pick(members.filter((member) => member.id !== node)).id,
@@ -103,7 +106,36 @@ export function drawFaults(swarm: Swarm, config: Config, prng: Prng): readonly F
       amount: prng.float(),
     });
   }
-  return faults.sort((a, b) => a.atMs - b.atMs);
+  return faults.map(whole).sort((a, b) => a.atMs - b.atMs);
+}
+
+function whole(fault: Fault): Fault {
+  return { ...fault, atMs: Math.max(0, Math.round(fault.atMs)) };
+}
+
+/** What may happen to a voter in the moment when its word decides. */
+const DUEL_KINDS: readonly FaultKind[] = ['heart', 'heart', 'control', 'power', 'slowDisk', 'freeze'];
+
+/**
+ * The first two nodes of a group do not meet any more, and about when one of them counts as lost,
+ * something happens to a third member, whose vote decides between them.
+ */
+function drawDuel(swarm: Swarm, config: Config, at: number, prng: Prng): readonly Fault[] {
+  const group = prng.pick(config.groups);
+  const [node = '', other = ''] = group.nodes;
+  const { witness } = config;
+  const members = [...config.nodes, ...(witness === undefined ? [] : [witness])];
+  const third = members.find(({ id }) => id !== node && id !== other)?.id ?? other;
+  const { leaseMs, nodeLostMs } = swarm.timing;
+  const common = { node, other, link: prng.pick(config.links).id, group: group.id, shape: '' };
+  const [plugged, kind] = [prng.chance(0.7), prng.pick(DUEL_KINDS)];
+  const lostMs = plugged ? leaseMs : nodeLostMs;
+  const amount = plugged ? 0 : 1;
+  const cut = { ...common, kind: 'pair' as const, atMs: at, forMs: lostMs * 4, amount };
+  const soon = Math.round(at + lostMs * (0.6 + prng.float() * 0.8));
+  const forMs = Math.round(leaseMs * (0.1 + prng.float() * 0.9));
+  const blow = { ...common, kind, node: third, other: node, atMs: soon, forMs, amount: prng.float() };
+  return [cut, blow].map((fault) => ({ ...fault, atMs: Math.min(fault.atMs, swarm.stormMs) }));
 }
 
 /** Around the times that decide: heartbeats, leases, the loss of a node, the grace. */
@@ -193,15 +225,24 @@ type Way = readonly [LinkId, NodeId, NodeId];
 function cut(world: World, fault: Fault): void {
   const ways = waysOf(world, fault);
   for (const way of ways) world.cut(...way);
-  const plugged = fault.kind === 'isolate' && fault.amount < 0.6;
-  const pulled = plugged ? world.config.links.filter((link) => link.direct) : [];
+  const pulled = world.config.links.filter(
+    (link) => link.direct && (fault.kind !== 'link' || fault.link === link.id),
+  );
   const ends = world.config.nodes.map((node) => node.id);
-  const unplugs = ends.length === 2 && ends.includes(fault.node as NodeId);
+  const concerns = ends.includes(fault.node as NodeId) && concernsBoth(fault, ends);
+  const unplugs = ends.length === 2 && concerns && fault.amount < PLUG;
   if (unplugs) for (const link of pulled) world.plug(link.id, ends, false);
   after(world, fault.forMs, () => {
     for (const way of ways) world.mend(...way);
     if (unplugs) for (const link of pulled) world.plug(link.id, ends, true);
   });
+}
+
+/** The cable between the two nodes is among what is cut, both ways. */
+function concernsBoth({ kind, other, shape }: Fault, ends: readonly NodeId[]): boolean {
+  if (kind === 'isolate') return true;
+  const between = ends.includes(other as NodeId);
+  return between && (kind === 'pair' || (kind === 'link' && shape === 'both ways'));
 }
 
 function waysOf(world: World, fault: Fault): readonly Way[] {

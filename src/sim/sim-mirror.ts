@@ -7,11 +7,11 @@
  * A write is confirmed by a copy when it is on its stable storage, and acknowledged to the client
  * when every copy that is waited for confirmed it and the lease mark, as last read, is fresh.
  */
-import { assert } from '../base/assert.ts';
+import { assert, unreachable } from '../base/assert.ts';
 import { type Instant, plus } from '../base/time.ts';
 import { AckTracker } from '../core/mirror/ack-tracker.ts';
 import { decideAdmission, equalAtStart, type Following } from '../core/mirror/session-decision.ts';
-import type { MirrorNews } from '../core/node/node-io.ts';
+import type { MirrorNews, MirrorOrder } from '../core/node/node-io.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import type { CopyWorth } from '../protocol/mirror-frames.ts';
 import type { CopyDisk } from './sim-disk.ts';
@@ -121,6 +121,24 @@ export class SimMirror {
 
   end(): void {
     this.#alive = false;
+  }
+
+  /** Carries out what ownership calls for. */
+  order(order: MirrorOrder): MirrorRefusal {
+    switch (order.type) {
+      case 'follow':
+        return this.follow(order.epoch, order.primary);
+      case 'seal':
+        return this.seal(order.epoch);
+      case 'unseal':
+        return this.unseal();
+      case 'expel':
+        return this.expel(order.peer);
+      case 'admit':
+        return this.admit(order.peer);
+      default:
+        return unreachable(order);
+    }
   }
 
   serve(epoch: Epoch, inSync: readonly NodeId[], nodes: readonly NodeId[]): MirrorRefusal {

@@ -767,8 +767,8 @@ export class SimNode {
       if (answered || (mirror === undefined && !last)) return answered;
       answered = true;
       const gone = { ok: false, message: 'the mirror process does not answer' };
-      const { ok, message } = mirror === undefined ? gone : carryOut(mirror, order);
-      if (order.type === 'expel' && ok) this.#world.checkers.expelled(key, order.peer);
+      if (order.type === 'expel') this.#world.checkers.expelled(key, order.peer);
+      const { ok, message } = mirror === undefined ? gone : mirror.order(order);
       this.#coreStep({ type: 'mirrorAnswered', group, mirror: id, order, ok, message });
       return true;
     };
@@ -784,22 +784,5 @@ export class SimNode {
     const waiting = this.#orders.get(key) ?? [];
     this.#orders.delete(key);
     for (const give of waiting) give();
-  }
-}
-
-function carryOut(mirror: SimMirror, order: MirrorOrder): { ok: boolean; message: string } {
-  switch (order.type) {
-    case 'follow':
-      return mirror.follow(order.epoch, order.primary);
-    case 'seal':
-      return mirror.seal(order.epoch);
-    case 'unseal':
-      return mirror.unseal();
-    case 'expel':
-      return mirror.expel(order.peer);
-    case 'admit':
-      return mirror.admit(order.peer);
-    default:
-      return unreachable(order);
   }
 }

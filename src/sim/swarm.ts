@@ -27,6 +27,8 @@ export interface Swarm {
   /** How long faults go on, and how many there are. */
   readonly stormMs: number;
   readonly faults: number;
+  /** How often owner and candidate are cut off from one another while something befalls a third. */
+  readonly duels: number;
   /** The kinds of faults of this life, with their weights. */
   readonly kinds: readonly { readonly kind: FaultKind; readonly weight: number }[];
 }
@@ -94,6 +96,7 @@ export function drawSwarm(seed: number): Swarm {
     clocks,
     stormMs,
     faults: Math.ceil((stormMs / 1000) * (0.4 + prng.float() * 2)),
+    duels: prng.chance(0.35) ? 0.1 + 0.3 * prng.float() : 0,
     kinds: drawKinds(prng),
   };
 }
@@ -105,7 +108,7 @@ function drawTiming(prng: Prng): Timing {
     heartbeatMs: prng.pick([50, 100]),
     leaseMs,
     nodeLostMs: prng.pick([leaseMs, leaseMs * 2, leaseMs * 3]),
-    secondaryLostMs: prng.pick([200, 400, 1000]),
+    secondaryLostMs: prng.pick([200, 400, 1000, 2000]),
     clockDrift: prng.pick([0.001, 0.01, 0.05]),
     addressLifeSeconds: 3,
     suspendGraceMs: prng.pick([500, 3000, 10_000]),
