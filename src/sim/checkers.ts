@@ -67,7 +67,8 @@ export class Checkers {
     this.#world = world;
     this.#options = options;
     const voters = world.members().length;
-    for (const { id } of world.config.groups) this.#histories.set(id, new RecordHistory(id, voters));
+    for (const { id } of world.config.groups)
+      this.#histories.set(id, new RecordHistory(id, voters));
   }
 
   history(group: GroupId): RecordHistory {
@@ -147,7 +148,10 @@ export class Checkers {
     this.#dirty = true;
     const { leaseMs } = this.#world.config.timing;
     const ahead = mark.validUntil - node.now();
-    assert(ahead <= leaseMs + ROUNDING_MS, `H4: ${node.id} marks a lease of ${group} for ${ahead} ms`);
+    assert(
+      ahead <= leaseMs + ROUNDING_MS,
+      `H4: ${node.id} marks a lease of ${group} for ${ahead} ms`,
+    );
   }
 
   /** Nothing starts without the lease of its epoch. */
@@ -190,6 +194,10 @@ export class Checkers {
   acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void {
     this.checks += 1;
     const epochMax = this.#epochMax.get(key) ?? (0 as Epoch);
+    if (this.#options.clocks && epoch < (this.history(groupOf(key)).latest?.epoch ?? epoch)) {
+      const wokeMs = this.#world.now - (this.#world.node(node)?.wokeAt ?? 0);
+      if (wokeMs <= 2 * this.#world.config.timing.leaseMs) this.#known('asleep');
+    }
     const older = `P2: ${key} acknowledged at ${epoch} after ${epochMax}`;
     assert(epoch >= epochMax || !this.#options.clocks, older);
     if (epoch > epochMax) this.#epochMax.set(key, epoch);

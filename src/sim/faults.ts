@@ -114,7 +114,14 @@ function whole(fault: Fault): Fault {
 }
 
 /** What may happen to a voter in the moment when its word decides. */
-const DUEL_KINDS: readonly FaultKind[] = ['heart', 'heart', 'control', 'power', 'slowDisk', 'freeze'];
+const DUEL_KINDS: readonly FaultKind[] = [
+  'heart',
+  'heart',
+  'control',
+  'power',
+  'slowDisk',
+  'freeze',
+];
 
 /**
  * The first two nodes of a group do not meet any more, and about when one of them counts as lost,
@@ -134,7 +141,15 @@ function drawDuel(swarm: Swarm, config: Config, at: number, prng: Prng): readonl
   const cut = { ...common, kind: 'pair' as const, atMs: at, forMs: lostMs * 4, amount };
   const soon = Math.round(at + lostMs * (0.6 + prng.float() * 0.8));
   const forMs = Math.round(leaseMs * (0.1 + prng.float() * 0.9));
-  const blow = { ...common, kind, node: third, other: node, atMs: soon, forMs, amount: prng.float() };
+  const blow = {
+    ...common,
+    kind,
+    node: third,
+    other: node,
+    atMs: soon,
+    forMs,
+    amount: prng.float(),
+  };
   return [cut, blow].map((fault) => ({ ...fault, atMs: Math.min(fault.atMs, swarm.stormMs) }));
 }
 

@@ -16,6 +16,9 @@
  *             expulsion is not voted while the record does not list it, and a mirror that is started
  *             anew is told the list of the record. The admission may yet be chosen; writes are then
  *             acknowledged that a copy in sync does not have, and are lost if it takes over
+ *   asleep    a mirror trusts the lease mark that it has read to its end by a clock that stands still
+ *             while the machine sleeps: after it wakes, what its copies had confirmed before is
+ *             acknowledged in an epoch that is over, though nothing of it is lost
  *   unasked   a node that missed the word that its copy was admitted does not ask the registry when
  *             the owner is lost, and refuses to take over
  *   unanswered a request to start that is recorded when nothing is left to do, or overruled by a
@@ -25,7 +28,7 @@ import type { GroupId, NodeId } from '../protocol/ids.ts';
 import type { SimNode } from './sim-node.ts';
 
 export type KnownName =
-  'sealed' | 'stuck' | 'untold' | 'unvoted' | 'unasked' | 'unanswered';
+  'asleep' | 'sealed' | 'stuck' | 'untold' | 'unvoted' | 'unasked' | 'unanswered';
 
 /** A life came upon a defect that is known. */
 export class KnownDefect extends Error {

@@ -63,7 +63,8 @@ export function live(plan: LifePlan, keepLines = 0, excuse = true): LifeReport {
     if (error instanceof KnownDefect) world.coverage.hit(`known ${error.defect}`);
     else failure = failureOf(error, world);
   }
-  const { groups } = world.config;  return {
+  const { groups } = world.config;
+  return {
     plan,
     hash: world.trace.hash,
     acknowledged: groups.reduce((n, { id }) => n + world.acknowledgedCount(`${id}/data`), 0),

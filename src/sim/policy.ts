@@ -76,12 +76,16 @@ export function leftOver(world: World): string | undefined {
     for (const mirror of mirrorsOf(world.config, id)) {
       const key = `${id}/${mirror}`;
       const copies = nodes.map((node) => world.disk(node).copy(key));
-      const pending = nodes.reduce((n, node) => n + (world.node(node)?.mirror(key)?.pending ?? 0), 0);
+      const pending = nodes.reduce(
+        (n, node) => n + (world.node(node)?.mirror(key)?.pending ?? 0),
+        0,
+      );
       if (pending > 0) return `${pending} writes of ${key} are not acknowledged`;
       const first = copies[0]?.data ?? [];
       for (const [index, { data, partial }] of copies.entries()) {
         const same = data.length === first.length && data.every((value, k) => value === first[k]);
-        if (!same || partial) return `the copies of ${key} on ${nodes[0]} and ${nodes[index]} differ`;
+        if (!same || partial)
+          return `the copies of ${key} on ${nodes[0]} and ${nodes[index]} differ`;
       }
     }
   }

@@ -132,7 +132,8 @@ export function wrongStep(
   }
   if (after.epoch !== before.epoch + 1) return 'an epoch was left out or went back';
   for (const [mirror, nodes] of Object.entries(before.inSync)) {
-    if (!nodes.includes(after.owner)) return `the copy of ${mirror} of the new owner is not in sync`;
+    if (!nodes.includes(after.owner))
+      return `the copy of ${mirror} of the new owner is not in sync`;
     const left = after.inSync[mirror as ResourceId] ?? [];
     if (left.some((node) => !nodes.includes(node))) return 'a copy came in with a new owner';
   }

@@ -14,12 +14,7 @@ import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { SimMirror } from './sim-mirror.ts';
 
 export type AgentFault =
-  | 'start-fails'
-  | 'start-hangs'
-  | 'stop-fails'
-  | 'stop-hangs'
-  | 'monitor-lies'
-  | 'monitor-fails';
+  'start-fails' | 'start-hangs' | 'stop-fails' | 'stop-hangs' | 'monitor-lies' | 'monitor-fails';
 
 export type Untimed<E> = E extends { readonly now: Instant } ? Omit<E, 'now'> : never;
 

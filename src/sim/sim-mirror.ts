@@ -109,8 +109,7 @@ export class SimMirror {
   get untold(): boolean {
     if (this.role !== 'primary') return false;
     return [...this.#peers.keys()].some(
-      (node) =>
-        this.#tracker.waitsFor(node) && (this.#silent.has(node) || !this.#voted.has(node)),
+      (node) => this.#tracker.waitsFor(node) && (this.#silent.has(node) || !this.#voted.has(node)),
     );
   }
 

@@ -86,6 +86,8 @@ export class SimNode {
   readonly #runs = { heart: 0, control: 0 };
   readonly #up = { heart: true, control: true };
   #heartSureFrom = 0 as Instant;
+  /** When the machine last woke from sleep. */
+  wokeAt = 0 as Instant;
   #alive = true;
   #frozen = false;
   /** The heart alone hangs. */
@@ -219,7 +221,10 @@ export class SimNode {
     this.#frozen = false;
     const held = this.#held;
     this.#held = [];
-    if (asleep) this.#heartStep({ type: 'timeLost' });
+    if (asleep) {
+      this.wokeAt = this.#world.now();
+      this.#heartStep({ type: 'timeLost' });
+    }
     this.#heartStep({ type: 'timePassed' });
     for (const run of held) run();
     this.#wake('heart');
@@ -382,7 +387,9 @@ export class SimNode {
         if (resource.agent !== 'virtual-ip') return [];
         if (!this.runs(`${group.id}/${resource.id}`)) return [];
         const { id, address, prefixLength, family, link } = resource;
-        return [{ group: group.id, address: { resource: id, address, prefixLength, family, link } }];
+        return [
+          { group: group.id, address: { resource: id, address, prefixLength, family, link } },
+        ];
       }),
     );
   }

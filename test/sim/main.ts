@@ -62,7 +62,13 @@ async function main(words: readonly string[]): Promise<number> {
     return show(planLife(seed), excuse);
   }
   const runs = asked ?? (minutes === undefined ? RUNS : undefined);
-  return many({ seed, runs, seconds: minutes === undefined ? undefined : minutes * 60, jobs, excuse });
+  return many({
+    seed,
+    runs,
+    seconds: minutes === undefined ? undefined : minutes * 60,
+    jobs,
+    excuse,
+  });
 }
 
 /** One life, twice: with all that is known of it when it breaks. */

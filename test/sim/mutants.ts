@@ -64,7 +64,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'mirror-not-sealed-before-claim',
-    breaks: ['N3', 'P1', 'P2'],
+    breaks: ['N3'],
     file: 'core/node/candidate.ts',
     find: 'const nothingToSeal = again || context.mirrors.mirrors.length === 0;',
     replace: 'const nothingToSeal = again || context.mirrors.mirrors.length >= 0;',
@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'sealed-copy-lets-old-primary-in',
-    breaks: ['N3', 'P1'],
+    breaks: ['N3'],
     file: 'core/mirror/session-decision.ts',
     find: 'if (sealed !== undefined && hello.epoch <= sealed) {',
     replace: 'if (sealed !== undefined && hello.epoch < sealed) {',
