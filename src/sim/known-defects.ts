@@ -19,8 +19,9 @@
  *   asleep    a mirror trusts the lease mark that it has read to its end by a clock that stands still
  *             while the machine sleeps: after it wakes, what its copies had confirmed before is
  *             acknowledged in an epoch that is over, though nothing of it is lost
- *   unasked   a node that missed the word that its copy was admitted does not ask the registry when
- *             the owner is lost, and refuses to take over
+ *   unasked   who missed the word of what was decided does not ask the registry: a node whose copy was
+ *             admitted refuses to take over when the owner is lost, and an owner whose group is
+ *             offline does not start it when that was recorded elsewhere
  *   unanswered a request to start that is recorded when nothing is left to do, or overruled by a
  *             wish recorded elsewhere, is never answered; every later one is refused as busy
  */

@@ -173,8 +173,11 @@ function peace(world: World): void {
 
 /** What is known to be wrong is no failure of this life. */
 function excuse(world: World): void {
-  const known = world.excuse ? knownDefect(world) : undefined;
+  if (!world.excuse) return;
+  const known = knownDefect(world);
   if (known !== undefined) throw new KnownDefect(known);
+  const unasked = world.config.groups.some(({ id }) => doesNotKnow(world, id));
+  if (unasked) throw new KnownDefect('unasked');
 }
 
 function startAll(world: World): void {

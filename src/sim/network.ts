@@ -31,8 +31,8 @@ export class Network {
   /** `link from to`: how many cuts are on it. */
   readonly #cuts = new Map<string, number>();
   readonly #on = new Set<string>();
-  #lagMs = 0;
-  lagMost = 0;
+  /** Added to the delay of everything, for a while. */
+  lagMs = 0;
   /** Added to the loss of everything, for a while. */
   lossMore = 0;
   calm = false;
@@ -53,16 +53,6 @@ export class Network {
     for (const member of [...nodes, ...(witness === undefined ? [] : [witness])]) {
       for (const link of Object.keys(member.addresses)) this.#on.add(`${link} ${member.id}`);
     }
-  }
-
-  /** Added to the delay of everything, for a while. */
-  get lagMs(): number {
-    return this.#lagMs;
-  }
-
-  set lagMs(ms: number) {
-    this.#lagMs = ms;
-    this.lagMost = Math.max(this.lagMost, ms);
   }
 
   cut(link: LinkId, from: NodeId, to: NodeId): void {

@@ -37,9 +37,14 @@ export function survivable(world: World, harm: LastingHarm): readonly GroupId[] 
   });
 }
 
-/** Every copy that could take over is on a node that does not know that it may. */
+/**
+ * Nobody acts because nobody knows: the owner does not know that the group is wanted, or every copy
+ * that could take over is on a node that does not know that it may.
+ */
 export function doesNotKnow(world: World, group: GroupId): boolean {
   const record = world.checkers.history(group).latest;
+  const owner = record === undefined ? undefined : world.node(record.owner)?.core?.group(group);
+  if (owner?.phase === 'offline') return owner.record?.want !== record?.want;
   return mirrorsOf(world.config, group).every((mirror) =>
     (record?.inSync[mirror] ?? []).every((node) => {
       const view = world.node(node)?.core?.group(group)?.record;

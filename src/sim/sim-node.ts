@@ -446,6 +446,7 @@ export class SimNode {
   ): void {
     this.deliver(() => {
       if (!this.#fresh(from, to)) return;
+      this.#world.checkers.heard(this.id, from.id);
       this.#heartStep({ type: 'heard', from: from.id, boot: from.boot, link, body });
     });
   }
@@ -774,7 +775,7 @@ export class SimNode {
       if (answered || (mirror === undefined && !last)) return answered;
       answered = true;
       const gone = { ok: false, message: 'the mirror process does not answer' };
-      if (order.type === 'expel') this.#world.checkers.expelled(key, order.peer);
+      if (order.type === 'expel') this.#world.checkers.expelled(this, key, order.peer);
       const { ok, message } = mirror === undefined ? gone : mirror.order(order);
       this.#coreStep({ type: 'mirrorAnswered', group, mirror: id, order, ok, message });
       return true;

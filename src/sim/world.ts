@@ -83,7 +83,6 @@ export class World {
     this.network = new Network(options, { prng: this.prng, config, agenda: this });
     this.checkers = new Checkers(this, {
       clocks: options.clocks !== false,
-      delayMs: options.delayMs.max,
       excuse: this.excuse,
     });
     this.#mirrorKeys = config.groups.flatMap(({ id }) =>
@@ -105,10 +104,6 @@ export class World {
   /** Known defects of the core are no failures. */
   get excuse(): boolean {
     return this.options.excuse !== false;
-  }
-
-  get lagMost(): number {
-    return this.network.lagMost;
   }
 
   get now(): Instant {
@@ -140,14 +135,6 @@ export class World {
   copyHas(id: NodeId, key: string, write: number): boolean {
     const copy = this.#disks.get(id)?.copies.get(key);
     return copy !== undefined && holds(copy.data, copy.synced, write);
-  }
-
-  connects(a: NodeId, b: NodeId): boolean {
-    return this.network.connects(a, b);
-  }
-
-  noted(text: string): void {
-    this.note(text);
   }
 
   powerOn(id: NodeId): void {

@@ -75,10 +75,12 @@ async function main(words: readonly string[]): Promise<number> {
 function show(plan: LifePlan, excuse: boolean): number {
   const report = live(plan, LINES, excuse);
   const again = live(plan, 0, excuse);
+  const known = Object.keys(report.marks).find((mark) => mark.startsWith('known '));
+  const held = known === undefined ? 'every promise held' : `ended by a defect (${known})`;
   if (report.failure === undefined) {
     say(
       `seed ${plan.seed}: ${(report.virtualMs / 1000).toFixed(1)} s, ${plan.faults.length} faults, ` +
-        `${report.acknowledged} writes acknowledged, trace ${report.hash}: every promise held`,
+        `${report.acknowledged} writes acknowledged, trace ${report.hash}: ${held}`,
     );
   } else say(failureText(report));
   if (again.hash === report.hash) return report.failure === undefined ? 0 : 1;
