@@ -5,7 +5,7 @@
  * What rests on clocks (leases, and with them P3) is checked only while clocks keep their bound
  * (`clocks`); votes, epochs and data are checked whatever the clocks do.
  */
-import { assert } from '../base/assert.ts';
+import { assert, InvariantError } from '../base/assert.ts';
 import type { Instant } from '../base/time.ts';
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
 import type { Config } from '../protocol/config.ts';
@@ -117,9 +117,10 @@ export class Checkers {
       const node = this.#world.node(id);
       if (node?.answers !== true || id === record.owner || id === proposer) continue;
       const held = node.leaseOf(group);
-      if ((this.#agreed.get(`${id} ${group}`) ?? 0) >= record.epoch) continue;
+      if (held === undefined || (this.#agreed.get(`${id} ${group}`) ?? 0) > held) continue;
+      this.#maybeAsleep(node);
       const what = `${record.owner} owns ${group} at epoch ${record.epoch}`;
-      assert(held === undefined, `H2: ${what} while ${id} holds the lease of epoch ${held}`);
+      throw new InvariantError(`H2: ${what} while ${id} holds the lease of epoch ${held}`);
     }
   }
 
@@ -188,8 +189,7 @@ export class Checkers {
     this.checks += 1;
     const epochMax = this.#epochMax.get(key) ?? (0 as Epoch);
     if (this.#options.clocks && epoch < (this.history(groupOf(key)).latest?.epoch ?? epoch)) {
-      const wokeMs = this.#world.now - (this.#world.node(node)?.wokeAt ?? 0);
-      if (wokeMs <= 2 * this.#world.config.timing.leaseMs) this.#known('asleep');
+      this.#maybeAsleep(this.#world.node(node));
     }
     const older = `P2: ${key} acknowledged at ${epoch} after ${epochMax}`;
     assert(epoch >= epochMax || !this.#options.clocks, older);
@@ -212,6 +212,15 @@ export class Checkers {
   /** A primary waits for a copy from now on. */
   waited(key: string, peer: NodeId): void {
     this.#unwaited.delete(`${peer} ${key}`);
+  }
+
+  /** A lease that seems to live may be one that slept. */
+  #maybeAsleep(...nodes: readonly (SimNode | undefined)[]): void {
+    const { timing } = this.#world.config;
+    for (const node of nodes) {
+      const awakeMs = this.#world.now - (node?.wokeAt ?? 0);
+      if (awakeMs <= 2 * timing.leaseMs) this.#known('asleep');
+    }
   }
 
   #known(name: KnownName): void {
@@ -270,6 +279,7 @@ export class Checkers {
       const node = this.#world.node(id);
       if (node === undefined || !node.answers || node.leaseOf(group) === undefined) continue;
       const both = `${holder?.id} and ${id}`;
+      if (holder !== undefined) this.#maybeAsleep(holder, node);
       assert(holder === undefined, `H1: ${both} hold the lease of ${group} at the same time`);
       holder = node;
     }
@@ -313,6 +323,7 @@ export class Checkers {
       for (const { id: group } of config.groups) {
         const epoch = node.leaseOf(group);
         const text = `H: ${id} holds the lease of ${group}, though it heard only ${heard} members`;
+        if (epoch !== undefined) this.#maybeAsleep(node);
         assert(epoch === undefined, `${text} within ${bound} ms`);
       }
     }

@@ -18,7 +18,8 @@
  *             acknowledged that a copy in sync does not have, and are lost if it takes over
  *   asleep    a mirror trusts the lease mark that it has read to its end by a clock that stands still
  *             while the machine sleeps: after it wakes, what its copies had confirmed before is
- *             acknowledged in an epoch that is over, though nothing of it is lost
+ *             acknowledged in an epoch that is over, though nothing of it is lost; a heart that hangs
+ *             or is dead at that time leaves such a mark standing
  *   unasked   who missed the word of what was decided does not ask the registry: a node whose copy was
  *             admitted refuses to take over when the owner is lost, and an owner whose group is
  *             offline does not start it when that was recorded elsewhere
