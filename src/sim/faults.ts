@@ -293,8 +293,9 @@ function raise(world: World, what: 'lagMs' | 'lossMore', by: number, forMs: numb
   });
 }
 
-/** Within the bound of this life. */
+/** Within the bound of this life; a clock that stands still has no speed. */
 function changeClock(world: World, { node, amount }: Fault): void {
+  if (world.node(node as NodeId)?.answers === false) return;
   world.setRate(node as NodeId, 1 + world.options.drift * (amount * 2 - 1));
 }
 

@@ -62,6 +62,8 @@ export function knownDefect(world: Seen): KnownName | undefined {
       const mirror = there?.mirror(`${id}/data`);
       if (mirror?.sealed === true && phase === 'waiting') return 'sealed';
       if (mirror?.untold === true) return 'untold';
+      const owns = phase === 'owning' && there?.core?.group(id)?.record?.owner === node;
+      if (owns && mirror?.disk.partial === true) return 'unvoted';
     }
   }
   return undefined;

@@ -57,8 +57,9 @@ export function doesNotKnow(world: World, group: GroupId): boolean {
 export function unsettled(world: World): string | undefined {
   for (const { id, nodes } of world.config.groups) {
     const serving = world.serving(id);
-    if (serving.length !== 1) return `${id} is served by ${serving.length} nodes`;
     const record = world.checkers.history(id).latest;
+    if (record?.want === 'offline') return `${id} is wanted offline`;
+    if (serving.length !== 1) return `${id} is served by ${serving.length} nodes`;
     for (const mirror of mirrorsOf(world.config, id)) {
       const copies = record?.inSync[mirror] ?? [];
       if (copies.length !== nodes.length) return `in sync for ${id} are only ${copies.join(', ')}`;

@@ -79,13 +79,6 @@ export const MUTANTS: readonly Mutant[] = [
       '        mirrors.expel(mirror, peer);',
   },
   {
-    name: 'lease-of-another-epoch-taken-for-ours',
-    breaks: ['P3'],
-    file: 'core/node/owner.ts',
-    find: "if (context.phase !== 'probing' && epoch !== context.record?.epoch) return;",
-    replace: "if (context.phase !== 'probing' && epoch === undefined) return;",
-  },
-  {
     name: 'quorums-need-not-intersect',
     breaks: ['R', 'R4', 'R5', 'R6'],
     file: 'core/registry/proposer.ts',
