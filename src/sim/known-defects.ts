@@ -10,6 +10,12 @@
  *   untold    a mirror says once that a copy is silent, or has caught up. Control forgets it when it
  *             is told while probing, and forgets that a copy caught up when the copy falls silent
  *             before the vote: then it is never voted out, and writes wait, or never voted in
+ *   unreconciled  a control process that takes up a running mirror does not tell it the copies of the
+ *             record: one that a vote of the process before has taken out is waited for as before,
+ *             counts as in sync for the mirror, and is never voted in again
+ *   unsealed  a node that learns that its claim was completed by somebody else unseals its mirrors
+ *             before it serves, and confirms what the primary of the epoch before still sends
+ *             (rare, and not recognised here: it is a failure of N3)
  *   stuck     a claim that is withdrawn while it waits behind another vote ends without an outcome;
  *             the group stays in `claiming`, its mirrors sealed, and that node never takes over again
  *   unvoted   a copy whose admission is being voted on is given up by the mirror without a vote: an
@@ -26,11 +32,13 @@
  *   unanswered a request to start that is recorded when nothing is left to do, or overruled by a
  *             wish recorded elsewhere, is never answered; every later one is refused as busy
  */
-import type { GroupId, NodeId } from '../protocol/ids.ts';
+import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { SimNode } from './sim-node.ts';
 
+const DATA = 'data' as ResourceId;
+
 export type KnownName =
-  'asleep' | 'sealed' | 'stuck' | 'untold' | 'unvoted' | 'unasked' | 'unanswered';
+  'asleep' | 'sealed' | 'stuck' | 'unreconciled' | 'untold' | 'unvoted' | 'unasked' | 'unanswered';
 
 /** A life came upon a defect that is known. */
 export class KnownDefect extends Error {
@@ -62,6 +70,9 @@ export function knownDefect(world: Seen): KnownName | undefined {
       const mirror = there?.mirror(`${id}/data`);
       if (mirror?.sealed === true && phase === 'waiting') return 'sealed';
       if (mirror?.untold === true) return 'untold';
+      const copies = there?.core?.group(id)?.record?.inSync[DATA] ?? [];
+      const unlisted = mirror?.waitsForVoted.some((peer) => !copies.includes(peer)) === true;
+      if (phase === 'owning' && unlisted) return 'unreconciled';
       const owns = phase === 'owning' && there?.core?.group(id)?.record?.owner === node;
       if (owns && mirror?.disk.partial === true) return 'unvoted';
     }

@@ -113,6 +113,12 @@ export class SimMirror {
     );
   }
 
+  /** The copies that it takes for in sync by vote. */
+  get waitsForVoted(): readonly NodeId[] {
+    if (this.role !== 'primary') return [];
+    return [...this.#voted].filter((node) => this.#tracker.waitsFor(node));
+  }
+
   /** Writes that wait for their acknowledgement. */
   get pending(): number {
     return this.role === 'primary' ? this.#tracker.heldCount : 0;
