@@ -696,6 +696,17 @@ problem: "a" is after "ghost", which does not exist
 a: wait
     nowhere: "a" is after "ghost", which does not exist
 
+# what joins its unit goes with it where that fails back to, in one plan
+node n1
+node n2
+group a nodes=n2,n1 back=when-in-sync
+group b on=n1 nodes=n1,n2 back=when-in-sync together=a
+----
+a: start n2
+    n2: preferred first and fit again
+b: move n2 from n1
+    n2: preferred first and fit again; it fails back from n1
+
 # what a contradiction rests on is as important as it, also by way of others
 node n1 standby memory=4
 node n2 memory=4
