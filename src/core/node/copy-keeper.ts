@@ -37,6 +37,8 @@ interface Copy {
 export interface PeerLiveness {
   /** Time since the heart last heard the node on any link; infinite when never. */
   silentMs(peer: NodeId, now: Instant): number;
+  /** A copy that counts as in sync must be able to take over. */
+  mayAdmit(peer: NodeId): boolean;
 }
 
 export class CopyKeeper {
@@ -127,6 +129,7 @@ export class CopyKeeper {
     const { mirror, peer } = copy;
     if (copy.state === 'failed') return { type: 'expel', mirror, peer, reason: copy.reason };
     if (copy.state === 'answers' && copy.caughtUp) {
+      if (!liveness.mayAdmit(peer)) return undefined;
       return { type: 'admit', mirror, peer, reason: 'it has caught up' };
     }
     if (copy.state !== 'silent' || now < this.#deafUntil) return undefined;

@@ -168,8 +168,11 @@ class Bench {
     if (effect.type === 'reply') this.replies.push(`${effect.id} ${effect.code ?? 'ok'}`);
     else if (effect.type === 'event') this.kinds.push(effect.draft.kind);
     else if (effect.type === 'send') this.#vote(effect.to, effect.message as RegistryMessage);
-    else if (effect.type === 'claim' && this.leaseFollows) this.lease(true, effect.epoch);
-    else if (effect.type === 'mirrorOrder') {
+    else if (effect.type === 'claim' && this.leaseFollows) {
+      this.lease(true, effect.epoch);
+      const by = [N1, N2, W1].map((node) => ({ node, seat: SEAT }));
+      this.step({ type: 'support', group: GROUP, epoch: effect.epoch, by });
+    } else if (effect.type === 'mirrorOrder') {
       const { mirror, order } = effect;
       this.orders.push(order);
       const ok = !this.failing.has(order.type);

@@ -272,8 +272,11 @@ export class Owner {
 
   /** Votes copies out and in, as long as writes or the end of writes wait for them. */
   advanceCopies(record: OwnershipRecord, now: Instant): void {
-    const { me, mirrors, peers, voice } = this.#context;
-    const liveness = { silentMs: peers.silentMs.bind(peers) };
+    const { me, mirrors, peers, voice, voters } = this.#context;
+    const liveness = {
+      silentMs: peers.silentMs.bind(peers),
+      mayAdmit: (peer: NodeId) => voters.mayAdmit(peer, record, now),
+    };
     for (const vote of this.#copies.due(liveness, now)) {
       const { type, mirror, peer } = vote;
       const listed = record.inSync[mirror]?.includes(peer) ?? false;

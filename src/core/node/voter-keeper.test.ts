@@ -86,8 +86,8 @@ describe('whose votes should count', () => {
 
   test('a voter with a new memory is voted in anew', () => {
     const renewed = [...of(N1, N2), { node: W1, seat: 'w1-2' as SeatId }];
-    keeper.supported(renewed, instant(0));
-    at(2000, record());
+    keeper.supported(renewed, instant(1000));
+    at(1000, record());
     expect(told).toEqual(['n1+n2+w1 and n1+n2+w1-2']);
   });
 
@@ -97,6 +97,28 @@ describe('whose votes should count', () => {
       expect(at(now + 1499, record())).toBe('nothing');
     }
     expect(told).toEqual(['n1+n2+w1']);
+  });
+});
+
+describe('a copy', () => {
+  test('counts as in sync only when its node could take over', () => {
+    const alone = record({ voters: of(N1), inSync: { [DATA]: [N1] } });
+    keeper.supported(of(N1), instant(0));
+    at(5000, alone);
+    expect(keeper.mayAdmit(N2, alone, instant(5000))).toBe(false);
+    keeper.supported(ALL, instant(6000));
+    expect(keeper.mayAdmit(N2, alone, instant(6000))).toBe(false);
+    at(6000, alone);
+    expect(at(6000 + TERM_MS, alone)).toBe('joinVoters n1+n2+w1');
+    const back = record({ inSync: { [DATA]: [N1] } });
+    keeper.chosen(back);
+    expect(keeper.mayAdmit(N2, back, instant(7000))).toBe(true);
+  });
+
+  test('counts where the witness is gone, for a planned move', () => {
+    const alone = record({ voters: of(N1), inSync: { [DATA]: [N1] } });
+    keeper.supported(of(N1, N2), instant(0));
+    expect(keeper.mayAdmit(N2, alone, instant(5000))).toBe(true);
   });
 });
 

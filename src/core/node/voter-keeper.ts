@@ -6,8 +6,8 @@
  * for good (`LOST_MS`), the others agree, while they still can, on voters that do without it: an odd
  * number, the owner first among them. So of two nodes and a witness, whichever two are left, the
  * owner can afford to lose the other one too; who is lost by then could not have taken over anyway.
- * Voters that come back, or come with a new memory, get their vote when they have upheld the lease
- * for `STEADY_MS`.
+ * Voters that come back, or come with a new memory, get their vote as soon as they uphold the lease,
+ * and before a copy of theirs counts as in sync, for without it they could not take over.
  *
  *   told ──► joined ──► settled          told: the heart counts both electorates for the lease
  *                                        joined, settled: votes, see ../registry/electorate.ts
@@ -31,8 +31,6 @@ import { staleCopies } from './candidacy.ts';
 
 /** A voter that did not uphold the lease for so long is gone. */
 const LOST_MS = 2000;
-/** One that has upheld it for so long is back. */
-const STEADY_MS = 2000;
 /** Pause between two votes of which the first found no majority. */
 const RETRY_MS = 500;
 
@@ -56,6 +54,8 @@ export class VoterKeeper {
   readonly #options: VoterKeeperOptions;
   readonly #seen = new Map<NodeId, Sighting>();
   #target: Electorate | undefined;
+  /** A vote for the target was begun: it may be chosen, whatever this node wants by then. */
+  #voted = false;
   #counted: readonly Electorate[] = [];
   #countedSince: Instant = NEVER;
   /** A joint record of these electorates was chosen. */
@@ -90,6 +90,8 @@ export class VoterKeeper {
   /** Known to be chosen, by a vote of this node. */
   chosen(record: OwnershipRecord): void {
     const { voters, formerVoters } = record;
+    // The next step need not wait as one does that was tried in vain.
+    this.#voteAt = 0 as Instant;
     if (formerVoters !== undefined) this.#joined = { voters, formerVoters };
     // A change that was tried before this vote has succeeded by it, or never will.
     else this.#target = undefined;
@@ -120,12 +122,18 @@ export class VoterKeeper {
 
   /** Aims at other voters when it is time to; true when the heart has to be told. */
   aim(record: OwnershipRecord, now: Instant): boolean {
-    if (this.#target !== undefined || record.formerVoters !== undefined) return false;
+    if (record.formerVoters !== undefined) return false;
     const wanted = this.#wanted(record, now);
+    if (this.#target !== undefined) {
+      // Not voted on yet: the heart alone was told.
+      if (!this.#voted && !sameVoters(wanted, this.#target)) this.#target = undefined;
+      return false;
+    }
     if (wanted === undefined || sameVoters(wanted, record.voters)) return false;
     const seats = this.#seats();
     if (!hasMajority(record.voters, seats) || !hasMajority(wanted, seats)) return false;
     this.#target = wanted;
+    this.#voted = false;
     return true;
   }
 
@@ -133,7 +141,9 @@ export class VoterKeeper {
   due(record: OwnershipRecord, now: Instant): RecordChange | undefined {
     if (now < this.#voteAt || now < this.#countedUntil()) return undefined;
     const change = this.step(record, this.#target);
-    if (change !== undefined) this.#voteAt = plus(now, RETRY_MS);
+    if (change === undefined) return undefined;
+    this.#voteAt = plus(now, RETRY_MS);
+    this.#voted = true;
     return change;
   }
 
@@ -155,10 +165,18 @@ export class VoterKeeper {
     if (record === undefined) return NEVER;
     const underWay = this.#target !== undefined || record.formerVoters !== undefined;
     if (underWay) return this.#voteAt > this.#countedUntil() ? this.#voteAt : this.#countedUntil();
-    const settles = [...this.#seen.values()].map(({ voter, since }) =>
-      plus(since, voter === undefined ? LOST_MS : STEADY_MS),
+    const gone = [...this.#seen.values()].flatMap(({ voter, since }) =>
+      voter === undefined ? [plus(since, LOST_MS)] : [],
     );
-    return earliest(settles.filter((at) => at > now));
+    return earliest(gone.filter((at) => at > now));
+  }
+
+  /** Whether a copy on that node could take over by the votes that are, once it is in sync. */
+  mayAdmit(node: NodeId, record: OwnershipRecord, now: Instant): boolean {
+    if (this.voter(node) === undefined) return false;
+    if (this.#target !== undefined || record.formerVoters !== undefined) return false;
+    const wanted = this.#wanted(record, now);
+    return wanted === undefined || sameVoters(wanted, record.voters);
   }
 
   /** The voter that this member is at present, if it upholds the lease. */
@@ -175,13 +193,13 @@ export class VoterKeeper {
     return new Map(present.map(({ node, seat }) => [node, seat]));
   }
 
-  /** Undefined as long as somebody is neither steadily there nor surely gone. */
+  /** Undefined as long as somebody is neither there nor surely gone. */
   #wanted(record: OwnershipRecord, now: Instant): Electorate | undefined {
     const { me, members, nodes } = this.#options;
     const there: Voter[] = [];
     for (const member of members) {
       const { voter, since } = this.#seen.get(member) ?? { voter: undefined, since: now };
-      if (now < plus(since, voter === undefined ? LOST_MS : STEADY_MS)) return undefined;
+      if (voter === undefined && now < plus(since, LOST_MS)) return undefined;
       if (voter !== undefined) there.push(voter);
       // It may take over as soon as it is back, if its vote still counts.
       else if (nodes.includes(member) && staleCopies(record, member).length === 0) return undefined;

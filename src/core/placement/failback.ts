@@ -15,6 +15,7 @@ const LAST = Number.POSITIVE_INFINITY;
 
 export interface FailbackVerdict {
   readonly goes: boolean;
+  readonly from: number;
   readonly to: number;
   readonly reason: string;
 }
@@ -49,11 +50,11 @@ export function decideFailbacks(
   }
   const gone = settle(pending, deps);
   for (const [unit, chance] of pending) {
-    const [from, to] = [chance.from, chance.to].map((node) => nameOf(deps.shape, node));
+    const { from, to } = chance;
     if (!gone.includes(chance)) verdicts.set(unit, stays(chance, deps.shape, 'when there is room'));
     else {
-      const reason = `${to}: preferred first and fit again; it fails back from ${from}`;
-      verdicts.set(unit, { goes: true, to: chance.to, reason });
+      const reason = `${nameOf(deps.shape, to)}: preferred first and fit again`;
+      verdicts.set(unit, { goes: true, from, to, reason });
     }
   }
   for (const { groups, from, to } of gone) carry(deps.ledger, groups, to, from);
@@ -100,7 +101,7 @@ function healthyFrom({ to, healthyForMs }: FailbackChance, world: World): Instan
 function stays(chance: FailbackChance, shape: Shape, when: string): FailbackVerdict {
   const [from, to] = [nameOf(shape, chance.from), nameOf(shape, chance.to)];
   const reason = `${from}: runs here and stays; it fails back to ${to} ${when}`;
-  return { goes: false, to: chance.from, reason };
+  return { goes: false, from: chance.from, to: chance.from, reason };
 }
 
 function nameOf(shape: Shape, node: number): string {

@@ -28,8 +28,9 @@ export class Finals {
 
   /**
    * Takes the outcome of a round over `groups`. Returns the groups as it would leave them, reusing
-   * the objects of `before` where they say the same; `undefined` if nothing has left a place. Then
-   * there is only less room than the round has seen, and another one would change nothing.
+   * the objects of `before` where they say the same; `undefined` if another round would change
+   * nothing: there is only less room than this one has seen, since nothing has left a place, and no
+   * unit has come to run as a whole, which may fail back where a part of it may not.
    */
   take(
     outcomes: readonly Outcome[],
@@ -37,7 +38,7 @@ export class Finals {
     { groups, before }: { groups: readonly GroupNow[]; before: readonly GroupNow[] },
   ): readonly GroupNow[] | undefined {
     const next = [...groups];
-    let vacated = false;
+    let isLast = true;
     for (const [rank, { entries }] of outcomes.entries()) {
       const verdict = verdicts.get(rank);
       const { everywhere, members } = must(this.#shape.units[rank], 'a unit');
@@ -45,21 +46,26 @@ export class Finals {
       if (everywhere) {
         const { now, leaves } = this.#takeEverywhere(must(groups[lead], 'a group'), lead, entries);
         next[lead] = kept(before[lead], now);
-        vacated ||= leaves;
+        isLast &&= !leaves;
         continue;
       }
+      let stays = false;
+      let starts = false;
       for (const given of entries) {
-        const entry = verdict === undefined ? given : withVerdict(given, verdict);
+        const entry = verdict === undefined ? given : this.#withVerdict(given, verdict);
         const now = must(groups[entry.group], 'a group');
         const at = this.runningOn(now);
         this.#last[entry.group] = entry === given && entries.length === 1 ? entries : [entry];
+        stays ||= at >= 0 && entry.target === at;
         if (entry.wait || entry.target === at) continue;
         this.#moves(entry);
-        vacated ||= at >= 0;
+        if (at >= 0) isLast = false;
+        else starts = true;
         next[entry.group] = kept(before[entry.group], moved(now, entry.target));
       }
+      if (stays && starts) isLast = false;
     }
-    return vacated ? next : undefined;
+    return isLast ? undefined : next;
   }
 
   #takeEverywhere(
@@ -77,6 +83,16 @@ export class Finals {
       leaves ||= entry.target < 0;
     }
     return { now: isSame(runsOn, now.runsOn) ? now : { ...now, runsOn }, leaves };
+  }
+
+  /** Where it fails back from is told only of those that run there, not of those that join them. */
+  #withVerdict(entry: Entry, { goes, from, to, reason }: FailbackVerdict): Entry {
+    if (entry.target < 0) return entry;
+    if (!goes) return { ...entry, reason };
+    const runsThere = this.runningOn(must(this.#original[entry.group], 'a group')) === from;
+    const name = must(this.#shape.nodeIds[from], 'a node');
+    const source = runsThere ? `; it fails back from ${name}` : '';
+    return { ...entry, target: to, reason: `${reason}${source}` };
   }
 
   #moves(entry: Entry): void {
@@ -115,11 +131,6 @@ export class Finals {
   alive(now: GroupNow): readonly number[] {
     return now.runsOn.filter((node) => this.#world.nodes[node]?.state !== 'lost');
   }
-}
-
-function withVerdict(entry: Entry, { goes, to, reason }: FailbackVerdict): Entry {
-  if (entry.target < 0) return entry;
-  return { ...entry, target: goes ? to : entry.target, reason };
 }
 
 function moved(now: GroupNow, target: number): GroupNow {

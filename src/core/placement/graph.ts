@@ -28,15 +28,11 @@ export function connected(edges: Edges): readonly number[] {
   return edges.map((_, index) => rootOf(index));
 }
 
-interface Order {
-  /** Length of the longest chain before it. What stands in or behind a circle has none. */
-  readonly depth: readonly (number | undefined)[];
-  /** Each before those that it points at; what stands in or behind a circle is left out. */
-  readonly sequence: readonly number[];
-}
-
-/** The order in which `before[x]` comes before `x`. */
-export function chainOrder(before: Edges): Order {
+/**
+ * For each number the length of the longest chain before it, where `before[x]` comes before `x`.
+ * What stands in or behind a circle has none.
+ */
+export function chainDepths(before: Edges): readonly (number | undefined)[] {
   const after: number[][] = before.map(() => []);
   const open = before.map((list) => list.length);
   for (const [index, list] of before.entries()) {
@@ -48,19 +44,43 @@ export function chainOrder(before: Edges): Order {
   for (let next = 0; next < sequence.length; next += 1) {
     const at = must(sequence[next], 'below the length');
     for (const follower of must(after[at], 'an index of the graph')) {
-      reached[follower] = Math.max(reached[follower] ?? 0, must(depth[at], 'in the order') + 1);
+      reached[follower] = Math.max(
+        reached[follower] ?? 0,
+        must(depth[at], 'it has been reached') + 1,
+      );
       open[follower] = must(open[follower], 'an index of the graph') - 1;
       if (open[follower] !== 0) continue;
       depth[follower] = must(reached[follower], 'an index of the graph');
       sequence.push(follower);
     }
   }
-  return { depth, sequence };
+  return depth;
+}
+
+/**
+ * For each number the highest of its own amount and the amounts of all that come after it, directly
+ * or by way of others. Circles are ways like any other.
+ */
+export function handedDown(amounts: readonly number[], before: Edges): readonly number[] {
+  const amountOf = (index: number): number => must(amounts[index], 'one per index');
+  const results = new Map<number, number>();
+  const highestFirst = amounts.map((_, index) => index);
+  highestFirst.sort((a, b) => amountOf(b) - amountOf(a));
+  for (const from of highestFirst) {
+    // What was reached earlier was reached from no less, and so was all that comes before it.
+    const open = [from];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      if (results.has(at)) continue;
+      results.set(at, amountOf(from));
+      for (const each of must(before[at], 'an index of the graph')) open.push(each);
+    }
+  }
+  return amounts.map((_, index) => must(results.get(index), 'each is reached from itself'));
 }
 
 /** The circles: each as the numbers on it, found from the lowest, in the order of going round. */
 export function circles(before: Edges): readonly (readonly number[])[] {
-  const { depth } = chainOrder(before);
+  const depth = chainDepths(before);
   const stuck = new Set(depth.flatMap((each, index) => (each === undefined ? [index] : [])));
   const found: number[][] = [];
   const done = new Set<number>();

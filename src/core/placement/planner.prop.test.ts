@@ -1,6 +1,7 @@
 /**
  * Laws of placement over random clusters: small enough that everything meets everything (together,
- * apart, after, room, bans, standby, maintenance), with a slow twin that says the same.
+ * apart, after, room, bans, standby, maintenance), with a slow twin that says the same. What differs
+ * once in ten thousand is found by raising the number of fresh runs for a while.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -19,10 +20,24 @@ import type {
   Plan,
 } from './types.ts';
 
-const RUNS = 1000;
+/** The same in every run of the tests, so that a test which turns red points at the last change. */
+const KNOWN_RUNS = 200;
+/** Not tried by anybody before; what one of them finds becomes a story. */
+const FRESH_RUNS = 20;
 const NODES = ['n1', 'n2', 'n3', 'n4'] as NodeId[];
 const GROUPS = ['a', 'b', 'c', 'd', 'e', 'f', 'g'] as GroupId[];
 const NOW = 1000;
+
+/** How much the groups have to do with each other. */
+interface Mix {
+  /** One group in so many may come after any other, so that there are circles. */
+  readonly circleIn: number;
+  /** The higher, the fewer are together with others. */
+  readonly alone: number;
+}
+
+const USUAL: Mix = { circleIn: 41, alone: 6 };
+const ENTANGLED: Mix = { circleIn: 3, alone: 1 };
 
 function rarely(chance: number): fc.Arbitrary<boolean> {
   return fc.integer({ min: 0, max: 99 }).map((dice) => dice >= 100 - chance);
@@ -56,7 +71,7 @@ const nodeArb = (id: NodeId): fc.Arbitrary<PlacementNode> =>
 
 const idsOf = (count: number): readonly GroupId[] => GROUPS.slice(0, count);
 
-const baseArb = (id: GroupId, all: readonly GroupId[]) => ({
+const baseArb = (id: GroupId, all: readonly GroupId[], { circleIn }: Mix) => ({
   id: fc.constant(id),
   want: mostly<'online' | 'offline'>('online', fc.constant('offline'), 8),
   maintenance: rarely(6),
@@ -77,7 +92,7 @@ const baseArb = (id: GroupId, all: readonly GroupId[]) => ({
   // Now and then in a circle.
   after: fc
     .oneof(
-      { arbitrary: fc.constant(false), weight: 40 },
+      { arbitrary: fc.constant(false), weight: circleIn - 1 },
       { arbitrary: fc.constant(true), weight: 1 },
     )
     .chain((any) =>
@@ -88,9 +103,9 @@ const baseArb = (id: GroupId, all: readonly GroupId[]) => ({
     ),
 });
 
-const groupArb = (id: GroupId, all: readonly GroupId[]): fc.Arbitrary<PlacementGroup> => {
+const groupArb = (id: GroupId, all: readonly GroupId[], mix: Mix): fc.Arbitrary<PlacementGroup> => {
   const failover: fc.Arbitrary<PlacementGroup> = fc.record({
-    ...baseArb(id, all),
+    ...baseArb(id, all, mix),
     type: fc.constant('failover' as const),
     owner: mostly<NodeId | undefined>(
       undefined,
@@ -101,7 +116,7 @@ const groupArb = (id: GroupId, all: readonly GroupId[]): fc.Arbitrary<PlacementG
     inSync: mostly<readonly NodeId[] | 'no-mirrors'>('no-mirrors', fc.subarray(NODES), 1),
     together: few(
       all.filter((each) => each !== id),
-      6,
+      mix.alone,
     ),
     failback: fc.oneof(
       fc.constant({ policy: 'never' as const }),
@@ -112,29 +127,41 @@ const groupArb = (id: GroupId, all: readonly GroupId[]): fc.Arbitrary<PlacementG
     ),
   });
   const everywhere: fc.Arbitrary<PlacementGroup> = fc.record({
-    ...baseArb(id, all),
+    ...baseArb(id, all, mix),
     type: fc.constant('everywhere' as const),
     runsOn: fc.subarray(NODES),
   });
   return fc.oneof({ arbitrary: failover, weight: 5 }, { arbitrary: everywhere, weight: 1 });
 };
 
-const inputArb: fc.Arbitrary<PlacementInput> = fc
-  .tuple(fc.integer({ min: 1, max: NODES.length }), fc.integer({ min: 1, max: GROUPS.length }))
-  .chain(([nodes, groups]) =>
-    fc.record({
-      now: fc.constant(instant(NOW)),
-      maintenance: rarely(3),
-      nodes: fc.tuple(...NODES.slice(0, nodes).map((id) => nodeArb(id))),
-      groups: fc.tuple(...idsOf(groups).map((id) => groupArb(id, idsOf(groups)))),
-    }),
-  );
+const inputsOf = (mix: Mix): fc.Arbitrary<PlacementInput> =>
+  fc
+    .tuple(fc.integer({ min: 1, max: NODES.length }), fc.integer({ min: 1, max: GROUPS.length }))
+    .chain(([nodes, groups]) =>
+      fc.record({
+        now: fc.constant(instant(NOW)),
+        maintenance: rarely(3),
+        nodes: fc.tuple(...NODES.slice(0, nodes).map((id) => nodeArb(id))),
+        groups: fc.tuple(...idsOf(groups).map((id) => groupArb(id, idsOf(groups), mix))),
+      }),
+    );
 
-function holds(check: (input: PlacementInput, plan: Plan) => void): () => void {
+const inputArb: fc.Arbitrary<PlacementInput> = fc.oneof(
+  { arbitrary: inputsOf(USUAL), weight: 3 },
+  { arbitrary: inputsOf(ENTANGLED), weight: 1 },
+);
+
+/** Most runs by a seed of the property's own, a few by none. */
+function tryOut<T>(seed: number, property: fc.IProperty<T>): void {
+  fc.assert(property, { numRuns: KNOWN_RUNS, seed });
+  fc.assert(property, { numRuns: FRESH_RUNS });
+}
+
+function holds(seed: number, check: (input: PlacementInput, plan: Plan) => void): () => void {
   return () => {
-    fc.assert(
+    tryOut(
+      seed,
       fc.property(inputArb, (input) => check(input, new Planner().plan(input))),
-      { numRuns: RUNS },
     );
   };
 }
@@ -171,7 +198,7 @@ function isLeftAlone(input: PlacementInput, placement: Placement): boolean {
 describe('laws of a plan', () => {
   test(
     'every group has one answer, with one sentence of reason',
-    holds((input, plan) => {
+    holds(1, (input, plan) => {
       for (const group of input.groups) {
         const given = plan.placements.filter((each) => each.group === group.id);
         if (group.type === 'failover') expect(given).toHaveLength(1);
@@ -189,7 +216,7 @@ describe('laws of a plan', () => {
 
   test(
     'nothing starts where it may not: stale copy, node not up, standby, ban, failure',
-    holds((input, plan) => {
+    holds(2, (input, plan) => {
       for (const placement of arrivals(plan)) {
         const group = groupOf(input, placement);
         const node = must(nodeOf(input, placement.target), 'a target is a node');
@@ -212,7 +239,7 @@ describe('laws of a plan', () => {
 
   test(
     'nobody takes over from an owner that may still act, or whose state is unknown',
-    holds((input, plan) => {
+    holds(3, (input, plan) => {
       for (const placement of arrivals(plan)) {
         const group = groupOf(input, placement);
         if (group.type === 'everywhere' || group.owner === undefined) continue;
@@ -224,7 +251,7 @@ describe('laws of a plan', () => {
 
   test(
     'what is added never exceeds a capacity',
-    holds((input, plan) => {
+    holds(4, (input, plan) => {
       for (const node of input.nodes) {
         const here = plan.placements.filter(({ target }) => target === node.id);
         for (const [kind, limit] of Object.entries(node.capacity)) {
@@ -239,7 +266,7 @@ describe('laws of a plan', () => {
 
   test(
     'apart holds between all that may be moved',
-    holds((input, plan) => {
+    holds(5, (input, plan) => {
       const placed = plan.placements.filter(({ target }) => target !== undefined);
       for (const a of placed) {
         for (const b of placed) {
@@ -256,7 +283,7 @@ describe('laws of a plan', () => {
 
   test(
     'whoever starts or moves is where all that it is together with are',
-    holds((input, plan) => {
+    holds(6, (input, plan) => {
       const byName = new Map(plan.placements.map((each) => [each.group, each]));
       for (const placement of arrivals(plan)) {
         const group = groupOf(input, placement);
@@ -276,7 +303,7 @@ describe('laws of a plan', () => {
 
   test(
     'a start waits for what it comes after, and that will run',
-    holds((input, plan) => {
+    holds(7, (input, plan) => {
       for (const placement of arrivals(plan)) {
         const group = groupOf(input, placement);
         if (placement.action === 'move') continue;
@@ -295,7 +322,7 @@ describe('laws of a plan', () => {
 
   test(
     'carried out, it is followed by a plan that changes nothing',
-    holds((input, plan) => {
+    holds(8, (input, plan) => {
       const done = carriedOut(input, plan);
       const next = new Planner().plan(done);
       expect(next.steps).toEqual([]);
@@ -309,7 +336,7 @@ describe('laws of a plan', () => {
 
   test(
     'in maintenance nothing is done',
-    holds((input) => {
+    holds(9, (input) => {
       expect(new Planner().plan({ ...input, maintenance: true }).steps).toEqual([]);
       const groups = input.groups.map((group) => ({ ...group, maintenance: true }));
       expect(new Planner().plan({ ...input, groups }).steps).toEqual([]);
@@ -318,7 +345,7 @@ describe('laws of a plan', () => {
 
   test(
     'time alone changes nothing before it says so',
-    holds((input, plan) => {
+    holds(10, (input, plan) => {
       const at = plan.nextChangeAt === NEVER ? input.now + 1e9 : plan.nextChangeAt - 1;
       const later = new Planner().plan({ ...input, now: at as Instant });
       expect(later).toEqual(plan);
@@ -326,20 +353,21 @@ describe('laws of a plan', () => {
   );
 
   test('rounds end by themselves', () => {
-    fc.assert(
+    tryOut(
+      11,
       fc.property(inputArb, (input) => {
         const planner = new Planner();
         planner.plan(input);
         expect(planner.roundsUsed).toBeLessThan(ROUNDS_MAX / 2);
       }),
-      { numRuns: RUNS },
     );
   });
 });
 
 describe('stickiness', () => {
   test('a group that runs well stays, unless a rule that can be named moves it', () => {
-    fc.assert(
+    tryOut(
+      12,
       fc.property(inputArb, (given) => {
         const groups = given.groups.map((group): PlacementGroup => {
           const calm = { ...group, apart: [], priority: 1, after: [] };
@@ -355,7 +383,6 @@ describe('stickiness', () => {
           expect(placement).toMatchObject({ action: 'stay', target: node.id });
         }
       }),
-      { numRuns: RUNS },
     );
   });
 });
@@ -378,18 +405,19 @@ describe('twins', () => {
         groups: fc.shuffledSubarray([...input.groups], { minLength: input.groups.length }),
       }),
     );
-    fc.assert(
+    tryOut(
+      13,
       fc.property(shuffled, ({ input, nodes, groups }) => {
         const turned = groups.map((group) => turnLists(group));
         const other = new Planner().plan({ ...input, nodes, groups: turned });
         expect(other).toEqual(new Planner().plan(input));
       }),
-      { numRuns: RUNS },
     );
   });
 
   test('the slow twin finds the same places', () => {
-    fc.assert(
+    tryOut(
+      14,
       fc.property(inputArb, (input) => {
         const plan = new Planner().plan(input);
         const targets: Record<string, string[]> = {};
@@ -398,7 +426,6 @@ describe('twins', () => {
           if (target !== undefined) targets[group]?.push(target);
         expect(targets).toEqual(referenceTargets(input, ROUNDS_MAX));
       }),
-      { numRuns: RUNS },
     );
   });
 
@@ -409,7 +436,8 @@ describe('twins', () => {
         changes: fc.array(changeArb(first), { maxLength: 6 }),
       }),
     );
-    fc.assert(
+    tryOut(
+      15,
       fc.property(history, ({ first, changes }) => {
         const old = new Planner();
         expect(old.plan(first)).toEqual(new Planner().plan(first));
@@ -419,7 +447,6 @@ describe('twins', () => {
           expect(old.plan(structuredClone(input))).toEqual(new Planner().plan(input));
         }
       }),
-      { numRuns: RUNS },
     );
   });
 });
@@ -459,7 +486,7 @@ function changeArb(first: PlacementInput): fc.Arbitrary<Change> {
   }));
   const group = fc
     .nat({ max: all.length - 1 })
-    .chain((at) => groupArb(must(all[at], 'an index'), all))
+    .chain((at) => groupArb(must(all[at], 'an index'), all, USUAL))
     .map((other): Change => (input) => ({
       ...input,
       groups: input.groups.map((each) =>

@@ -696,6 +696,41 @@ problem: "a" is after "ghost", which does not exist
 a: wait
     nowhere: "a" is after "ghost", which does not exist
 
+# what joins its unit goes with it where that fails back to, in one plan
+node n1
+node n2
+group a nodes=n2,n1 back=when-in-sync
+group b on=n1 nodes=n1,n2 back=when-in-sync together=a
+----
+a: start n2
+    n2: preferred first and fit again
+b: move n2 from n1
+    n2: preferred first and fit again; it fails back from n1
+
+# what a contradiction rests on is as important as it, also by way of others
+node n1 standby memory=4
+node n2 memory=4
+group a on=n1 memory=3
+group f memory=3
+group d nodes=n2 after=e,f
+group e nodes=n2 together=g
+group g on=n1 nodes=n1 together=e priority=1 after=d
+----
+problem: "d" and what it is together with would have to start both before and after others
+problem: "g" and what it is together with would have to start both before and after others
+f: start n2
+    n2: allowed
+d: wait
+    nowhere: "d" and what it is together with would have to start both before and after others
+e: wait
+    nowhere: "g" and what it is together with would have to start both before and after others
+g: stay n1
+    n1: left as it is, "g" and what it is together with would have to start both before and
+    after others
+a: stay n1
+    n1: stays, though it should leave n1, which is in standby; n2 has 1 memory left of 3
+    wanted; next: make room on n2
+
 # a contradiction of units: each would have to be first
 node n1
 group a1 nodes=n1 together=a2 after=b1

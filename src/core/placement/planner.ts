@@ -4,9 +4,9 @@
  * before. SPEC.md has the rules and invariants.
  *
  * A plan is found in rounds. A round gives each unit its place once, in order of rank. When
- * something leaves a place, there may be room that an earlier unit could have used, so the next
- * round starts from where the last one would lead, until a round frees nothing. So a plan that is
- * carried out is followed by one that changes nothing.
+ * something leaves a place, there may be room that an earlier unit could have used; when the rest of
+ * a unit joins what runs, all of it may fail back. Then the next round starts from where the last one
+ * would lead. So a plan that is carried out is followed by one that changes nothing.
  *
  * An instance keeps what it found, so that planning again after a small change is quick. It is never
  * needed for the answer: `new Planner().plan(input)` gives the same.

@@ -3,7 +3,7 @@
  * until a person resolves it; what runs goes on. The check of the configuration refuses most of
  * them before they get here; a cluster that meets one anyway must still do nothing foolish.
  */
-import { chainOrder, circles } from './graph.ts';
+import { chainDepths, circles } from './graph.ts';
 import type { Links, Ranked } from './shape.ts';
 import type { PlacementGroup } from './types.ts';
 
@@ -90,7 +90,7 @@ function blameCircles(
     const list = [...circle, ...circle.slice(0, 1)].map((index) => `"${groups[index]?.id}"`);
     return { circle: new Set(circle), sentence: `${list.join(' after ')} goes round in a circle` };
   });
-  for (const [index, depth] of chainOrder(links.after).depth.entries()) {
+  for (const [index, depth] of chainDepths(links.after).entries()) {
     const own = told.find(({ circle }) => circle.has(index)) ?? told[0];
     if (depth !== undefined || own === undefined) continue;
     blame(index, own.sentence);
@@ -113,7 +113,7 @@ function blameUnitCircles(
   for (const [rank, dependents] of ranked.dependents.entries()) {
     for (const each of dependents) before[each]?.push(rank);
   }
-  for (const [rank, depth] of chainOrder(before).depth.entries()) {
+  for (const [rank, depth] of chainDepths(before).entries()) {
     const lead = ranked.units[rank]?.members[0];
     if (depth !== undefined || lead === undefined || blamed.has(rank)) continue;
     const what = `"${groups[lead]?.id}" and what it is together with`;

@@ -3,12 +3,13 @@
  * same: names become numbers, groups that must be together become units, and units get the rank in
  * which they are decided. Built from sorted names, so it does not depend on the order of any list.
  *
- * A unit's weight is its highest priority, or that of a unit that comes after it, if that is
- * higher: what something important rests on is as important. So units that others come after always
- * have a lower rank number than those.
+ * A unit's weight is its highest priority, or that of a unit that comes after it, directly or by way
+ * of others, if that is higher: what something important rests on is as important. So units that
+ * others come after always have a lower rank number than those, unless they go round in a circle:
+ * units in or behind one are last among those of their weight.
  */
 import { assert, must } from '../../base/assert.ts';
-import { chainOrder, connected } from './graph.ts';
+import { chainDepths, connected, handedDown } from './graph.ts';
 import { findProblems } from './problems.ts';
 import type { Amounts, PlacementGroup, PlacementInput } from './types.ts';
 
@@ -74,7 +75,7 @@ export function compileShape(input: PlacementInput): Shape {
   const links = linkGroups(groups, groupIndex);
   const ranked = rankUnits(groups, links);
   const found = findProblems(groups, links, ranked);
-  const { depth } = chainOrder(links.after);
+  const depth = chainDepths(links.after);
   const allNodes = nodes.map((_, index) => index);
   return {
     ...names,
@@ -168,7 +169,7 @@ export interface Ranked {
 }
 
 function rankUnits(groups: readonly PlacementGroup[], links: Links): Ranked {
-  const depthOfGroup = chainOrder(links.after).depth;
+  const depthOfGroup = chainDepths(links.after);
   const roots = connected(links.together);
   const unitRoots = [...new Set(roots)].toSorted((a, b) => a - b);
   const unitOfRoot = new Map(unitRoots.map((root, unit) => [root, unit]));
@@ -183,17 +184,12 @@ function rankUnits(groups: readonly PlacementGroup[], links: Links): Ranked {
         .filter((other) => other !== unit),
     ),
   ]);
-  const { depth, sequence } = chainOrder(before);
+  const depth = chainDepths(before);
   const priority = (index: number): number => must(groups[index], 'an index').priority;
-  const weights = members.map((list) =>
+  const highest = members.map((list) =>
     list.reduce((most, m) => Math.max(most, priority(m)), -Infinity),
   );
-  for (const unit of sequence.toReversed()) {
-    const weight = must(weights[unit], 'one per unit');
-    for (const each of before[unit] ?? []) {
-      weights[each] = Math.max(must(weights[each], 'one per unit'), weight);
-    }
-  }
+  const weights = handedDown(highest, before);
   const weightOf = (unit: number): number => must(weights[unit], 'one per unit');
   const depthOf = (unit: number): number => depth[unit] ?? groups.length;
   // Units are numbered by their first name, which so breaks ties.
