@@ -9,6 +9,7 @@ import type { OperatorRequest } from '../core/node/node-io.ts';
 import type { Config } from '../protocol/config.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
+import { dispensable } from './policy.ts';
 import { type Swarm, weighted } from './swarm.ts';
 import type { World } from './world.ts';
 
@@ -37,6 +38,8 @@ export type FaultKind =
   | 'clock'
   | 'slowDisk'
   | 'fullDisk'
+  /** Power off, and on again with the votes lost: another seat. */
+  | 'memory'
   | 'agent'
   | 'kill'
   | 'operator'
@@ -176,6 +179,8 @@ export function inflict(world: World, fault: Fault): void {
     case 'power':
       world.powerOff(node);
       return after(world, forMs, () => powerBack(world, node));
+    case 'memory':
+      return loseMemory(world, fault);
     case 'freeze':
     case 'sleep':
       return freeze(world, fault);
@@ -237,6 +242,20 @@ function freeze(world: World, { kind, node, forMs }: Fault): void {
 
 function powerBack(world: World, id: NodeId): void {
   if (!world.holdFaults) world.powerOn(id);
+}
+
+/** The machine comes back as one that knows of no vote, if the others can do without its own. */
+function loseMemory(world: World, { node, forMs }: Fault): void {
+  const id = node as NodeId;
+  world.powerOff(id);
+  after(world, forMs, () => {
+    if (!world.holdFaults && world.node(id) === undefined && dispensable(world, id)) {
+      world.coverage.hit('memory lost');
+      world.note(`-- ${id} has lost its votes`);
+      world.disk(id).forget();
+    }
+    powerBack(world, id);
+  });
 }
 
 type Way = readonly [LinkId, NodeId, NodeId];

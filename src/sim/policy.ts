@@ -46,6 +46,18 @@ function findable(world: World, id: GroupId, there: readonly NodeId[]): readonly
   return history.latest === undefined ? stored : [history.latest, ...stored];
 }
 
+/**
+ * Whether the others can do without the votes that this member has stored: they decide without them
+ * whatever was chosen or may yet be.
+ */
+export function dispensable(world: World, member: NodeId): boolean {
+  const others = world.members().filter((id) => id !== member);
+  const seats = new Map(others.map((id) => [id, world.disk(id).seat]));
+  return world.config.groups.every(({ id }) =>
+    world.checkers.history(id).open.every((record) => decide(record, seats)),
+  );
+}
+
 /** A majority of each electorate is there, and a copy in sync. */
 function canServe(
   world: World,

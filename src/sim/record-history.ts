@@ -94,6 +94,12 @@ export class RecordHistory {
     return this.#latest === undefined || !isAbove(this.#latest.ballot, ballot);
   }
 
+  /** The newest chosen record, and all that were proposed since and may yet be chosen. */
+  get open(): readonly OwnershipRecord[] {
+    const votes = [...this.#votes.values()];
+    return votes.filter(({ ballot }) => this.mayCome(ballot)).map(({ record }) => record);
+  }
+
   /** Who missed the joint record could else still decide by the former voters alone. */
   #checkSettled(record: OwnershipRecord, parent: Vote | undefined): void {
     if (record.formerVoters !== undefined || parent?.record.formerVoters === undefined) return;

@@ -30,9 +30,9 @@ interface Write {
 
 export class SimDisk {
   readonly #node: NodeId;
-  /** Disks that the node has had so far. */
-  #disks = 0;
-  /** The memory of the acceptor: that of this disk, and of no other. */
+  /** Seats that the node has had so far. */
+  #seats = 0;
+  /** The memory of the acceptor: that of this storage, and of no other. */
   seat = '' as SeatId;
   readonly entries = new Map<GroupId, AcceptorEntry>();
   readonly copies = new Map<string, CopyDisk>();
@@ -47,16 +47,14 @@ export class SimDisk {
   constructor(node: NodeId, landed: Landed) {
     this.#node = node;
     this.#landed = landed;
-    this.replace();
+    this.forget();
   }
 
-  /** The disk is lost, and an empty one takes its place; only while the node is off. */
-  replace(): void {
-    this.#disks += 1;
-    this.seat = `${this.#node}-${this.#disks}` as SeatId;
+  /** The acceptor's storage is lost, and an empty one takes its place; only while the node is off. */
+  forget(): void {
+    this.#seats += 1;
+    this.seat = `${this.#node}-${this.#seats}` as SeatId;
     this.entries.clear();
-    this.copies.clear();
-    this.#flying = [];
   }
 
   copy(key: string): CopyDisk {

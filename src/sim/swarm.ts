@@ -51,6 +51,7 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
   clock: { chance: 0.3, weight: 1 },
   slowDisk: { chance: 0.4, weight: 2 },
   fullDisk: { chance: 0.2, weight: 1 },
+  memory: { chance: 0.3, weight: 1.5 },
   agent: { chance: 0.45, weight: 3 },
   kill: { chance: 0.3, weight: 1.5 },
   operator: { chance: 0.5, weight: 4 },
