@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { Prng } from '../base/prng.ts';
+import type { Instant } from '../base/time.ts';
 import type { GroupId } from '../protocol/ids.ts';
 import { drawFaults, type Fault, inflict } from './faults.ts';
 import { KnownDefect } from './known-defects.ts';
@@ -44,6 +45,8 @@ const POLL_MS = 250;
 const PEACE_MS = 100_000;
 const QUIET_MS = 3000;
 const ARRIVAL_MS = 250;
+/** What was begun in the storm may still have its effect; then it is as it should be for so long. */
+const STEADY_MS = 2000;
 
 export function planLife(seed: number): LifePlan {
   const swarm = drawSwarm(seed);
@@ -153,17 +156,20 @@ function peace(world: World): void {
   endFaults(world);
   powerOnAll(world);
   let asked = 0;
+  let settledAt: Instant | undefined;
   const late = until(
     world,
     () => {
       asked += 1;
       // A group that somebody stopped is started by somebody, who asks again when in doubt.
       if (asked % 8 === 0) startAll(world);
-      return unsettled(world) === undefined;
+      if (unsettled(world) !== undefined) settledAt = undefined;
+      else settledAt ??= world.now;
+      return settledAt !== undefined && world.now - settledAt >= STEADY_MS;
     },
     PEACE_MS,
   );
-  assert(!late, `liveness: ${unsettled(world)}`);
+  assert(!late, `liveness: ${unsettled(world) ?? 'it does not stay as it should be'}`);
   world.writing = false;
   const left = until(world, () => leftOver(world) === undefined, QUIET_MS);
   assert(!left, `liveness: ${leftOver(world)}`);
