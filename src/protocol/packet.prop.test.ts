@@ -28,7 +28,10 @@ const body: fc.Arbitrary<PacketBody> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('answer' as const),
-    seat: fc.option(name.map((seat) => seat as SeatId), { nil: undefined }),
+    seat: fc.option(
+      name.map((seat) => seat as SeatId),
+      { nil: undefined },
+    ),
     round: count,
     promises: claims,
     behind: fc.array(name.map((n) => n as GroupId)),
