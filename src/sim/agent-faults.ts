@@ -1,24 +1,53 @@
-/** How the agents of a simulated node misbehave: for each resource and action, until told otherwise. */
+/**
+ * How the agents of one simulated node misbehave, per resource and action. Every fault counts, so
+ * that overlapping ones end one by one.
+ */
 
-/** `deep`: its deep check. `found`: what the probe finds when the node starts. */
+/** `deep`: its deep check. `found`: what the probe finds when the control process starts. */
 export type FaultyAction = 'start' | 'stop' | 'monitor' | 'deep' | 'found';
 
 /**
- * `fails`, `lasting`: says that it failed, and that no restart helps. `hangs`: never ends. As
- * something found: `online`, `fails` or `hangs` (nobody knows).
+ * `fails`, `lasting`: says that it failed, and that no restart helps. `hangs`: never ends. `lies`: a
+ * monitor tells the opposite of what is so. As something found: `online`, `fails` or `hangs` (nobody
+ * knows).
  */
-export type Fault = 'fails' | 'lasting' | 'hangs' | 'online';
+export type AgentFault = 'fails' | 'lasting' | 'hangs' | 'lies' | 'online';
+
+/** When several are on, the first of these shows. */
+const ORDER: readonly AgentFault[] = ['hangs', 'lasting', 'fails', 'lies', 'online'];
 
 export class AgentFaults {
-  readonly #faults = new Map<string, Fault>();
+  /** `GROUP/RESOURCE action fault`: how many of that kind are on. */
+  readonly #on = new Map<string, number>();
 
-  /** `key` is `GROUP/RESOURCE`; without a fault that action is well again. */
-  set(key: string, action: FaultyAction, fault: Fault | undefined): void {
-    if (fault === undefined) this.#faults.delete(`${key} ${action}`);
-    else this.#faults.set(`${key} ${action}`, fault);
+  /** `key` is `GROUP/RESOURCE`. */
+  begin(key: string, action: FaultyAction, fault: AgentFault): void {
+    const name = nameOf(key, action, fault);
+    this.#on.set(name, (this.#on.get(name) ?? 0) + 1);
   }
 
-  of(key: string, action: FaultyAction): Fault | undefined {
-    return this.#faults.get(`${key} ${action}`);
+  end(key: string, action: FaultyAction, fault: AgentFault): void {
+    const name = nameOf(key, action, fault);
+    const left = (this.#on.get(name) ?? 0) - 1;
+    if (left > 0) this.#on.set(name, left);
+    else this.#on.delete(name);
   }
+
+  /** That action is well again. */
+  heal(key: string, action: FaultyAction): void {
+    for (const fault of ORDER) this.#on.delete(nameOf(key, action, fault));
+  }
+
+  healAll(): void {
+    this.#on.clear();
+  }
+
+  of(key: string, action: FaultyAction): AgentFault | undefined {
+    if (this.#on.size === 0) return undefined;
+    return ORDER.find((fault) => this.#on.has(nameOf(key, action, fault)));
+  }
+}
+
+function nameOf(key: string, action: FaultyAction, fault: AgentFault): string {
+  return `${key} ${action} ${fault}`;
 }

@@ -18,10 +18,14 @@ export const DEFAULT_TIMING: Timing = {
   suspendGraceMs: 10_000,
 };
 
+const ACTION_TIMEOUT_MS = 10_000;
+
 export function simConfig(options: {
   readonly nodes: readonly string[];
   readonly witness?: string | undefined;
   readonly groups: readonly { readonly id: string; readonly nodes: readonly string[] }[];
+  readonly timing?: Timing | undefined;
+  readonly actionTimeoutMs?: number | undefined;
 }): Config {
   const member = (name: string, index: number, links: readonly string[]): NodeConfig => ({
     id: name as NodeId,
@@ -33,26 +37,32 @@ export function simConfig(options: {
     cluster: 'sim',
     keyFile: '',
     basePort: 7400,
-    timing: DEFAULT_TIMING,
+    timing: options.timing ?? DEFAULT_TIMING,
     links: [
       { id: 'mirror' as LinkId, kind: 'udp', direct: true },
       { id: 'lan' as LinkId, kind: 'udp', direct: false },
     ],
     nodes,
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
-    groups: options.groups.map((group, index) => simGroup(group.id, group.nodes, index)),
+    groups: options.groups.map((group, index) =>
+      simGroup(group, index, options.actionTimeoutMs ?? ACTION_TIMEOUT_MS),
+    ),
   };
 }
 
-function simGroup(id: string, nodes: readonly string[], index: number): GroupConfig {
+function simGroup(
+  { id, nodes }: { readonly id: string; readonly nodes: readonly string[] },
+  index: number,
+  timeoutMs: number,
+): GroupConfig {
   const common = {
     monitorMs: 1000,
     monitorTimeoutMs: 5000,
     deepMonitor: undefined,
     unknownLimit: 3,
     onFailure: 'failover' as const,
-    startTimeoutMs: 10_000,
-    stopTimeoutMs: 10_000,
+    startTimeoutMs: timeoutMs,
+    stopTimeoutMs: timeoutMs,
     restarts: { limit: 3, windowMs: 60_000 },
   };
   const named = (name: string): ResourceId => name as ResourceId;

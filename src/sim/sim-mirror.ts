@@ -1,190 +1,444 @@
 /**
- * A mirror in the simulator: numbered writes instead of files, the same commands, roles and rules
- * of acknowledgement as the real one. A write is acknowledged when every copy that is waited for
- * has it and the lease mark is fresh.
+ * A mirror in the simulator: numbered writes instead of files, the same commands, refusals, notes
+ * and rules of acknowledgement as the real process. Replies are released by the production
+ * `AckTracker`, primaries let in by the production `decideAdmission`, copies taken for equal by the
+ * production `equalAtStart`.
+ *
+ * A write is confirmed by a copy when it is on its stable storage, and acknowledged to the client
+ * when every copy that is waited for confirmed it and the lease mark, as last read, is fresh.
  */
-import type { Instant } from '../base/time.ts';
-import { plus } from '../base/time.ts';
-import type { MirrorNews } from '../core/node/node-io.ts';
+import { assert, unreachable } from '../base/assert.ts';
+import { type Instant, plus } from '../base/time.ts';
+import { AckTracker } from '../core/mirror/ack-tracker.ts';
+import { decideAdmission, equalAtStart, type Following } from '../core/mirror/session-decision.ts';
+import type { MirrorNews, MirrorOrder } from '../core/node/node-io.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
+import type { CopyWorth } from '../protocol/mirror-frames.ts';
+import type { CopyDisk } from './sim-disk.ts';
 
 export interface MirrorWorld {
   now(): Instant;
+  /** Runs on this node, while this mirror process lives. */
   at(when: Instant, run: () => void): void;
   /** The mirror of that node, while it is alive, reachable from this one, and not frozen. */
   peer(node: NodeId): SimMirror | undefined;
+  /** Over a connection to that node: in order, and sooner or later unless it breaks. */
+  stream(to: NodeId, run: () => void): void;
+  /** How long a sync of this node's disk takes; 0 is at once. */
+  syncMs(): number;
   news(news: MirrorNews): void;
-  markValid(epoch: Epoch): boolean;
+  /** Until when the lease mark of that epoch is good; the distant past without one. */
+  markUntil(epoch: Epoch): Instant;
+  ownNow(): Instant;
+  session(): string;
+  confirmed(epoch: Epoch): void;
+  served(mirror: SimMirror): void;
   acknowledged(write: number, epoch: Epoch): void;
 }
 
+export interface MirrorRefusal {
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+interface Batch {
+  readonly session: string;
+  readonly epoch: Epoch;
+  readonly from: number;
+  readonly values: readonly number[];
+  /** Ends the epoch: the copy notes that it is equal. */
+  readonly clean: boolean;
+}
+
+interface Peer {
+  state: 'in-sync' | 'resync' | 'absent';
+  /** One batch at a time is on its way. */
+  flying: boolean;
+  stable: number;
+  sent: number;
+  clean: boolean;
+  /** Counts connections: what belongs to an earlier one is void. */
+  connection: number;
+}
+
+const DONE: MirrorRefusal = { ok: true, message: '' };
 const RESYNC_MS = 400;
 const CHECK_MS = 50;
+/** A client does not have more writes under way. */
+const HELD_MAX = 100;
 
 export class SimMirror {
   readonly node: NodeId;
   readonly #world: MirrorWorld;
   /** What is on this node's disk. Survives a power-off. */
-  data: number[];
-  role: 'idle' | 'primary' | 'secondary' | 'sealed' = 'idle';
+  readonly disk: CopyDisk;
+  role: 'idle' | 'primary' | 'secondary' = 'idle';
   epoch = 0 as Epoch;
-  primary: NodeId | undefined;
-  /** Equal to the primary's data up to now; false means that a resync is needed. */
-  following = false;
-  #clean: boolean;
-  #waitFor = new Set<NodeId>();
-  #others = new Map<NodeId, 'in-sync' | 'resync' | 'absent'>();
-  #silent = new Set<NodeId>();
-  #pending: number[] = [];
+  #following: Following | undefined;
+  #sealed: Epoch | undefined;
+  #lastEpoch = 0 as Epoch;
+  /** Of the stream that this copy follows, or sends. */
+  #session = '';
+  #startedFrom: CopyWorth = { state: 'empty' };
+  #startLength = 0;
+  #tracker = new AckTracker('durable');
+  #peers = new Map<NodeId, Peer>();
+  readonly #silent = new Set<NodeId>();
+  /** Copies that the registry has in sync, as far as this mirror was told. */
+  readonly #voted = new Set<NodeId>();
+  #markUntil = 0 as Instant;
+  #draining = false;
   #alive = true;
 
-  constructor(node: NodeId, disk: { data: number[]; clean: boolean }, world: MirrorWorld) {
+  constructor(node: NodeId, disk: CopyDisk, world: MirrorWorld) {
     this.node = node;
-    this.data = disk.data;
-    this.#clean = disk.clean;
+    this.disk = disk;
     this.#world = world;
   }
 
-  get clean(): boolean {
-    return this.#clean;
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** Writes that wait for their acknowledgement. */
+  get pending(): number {
+    return this.role === 'primary' ? this.#tracker.heldCount : 0;
   }
 
   end(): void {
     this.#alive = false;
   }
 
-  serve(epoch: Epoch, inSync: readonly NodeId[], nodes: readonly NodeId[]): void {
+  /** Carries out what ownership calls for. */
+  order(order: MirrorOrder): MirrorRefusal {
+    switch (order.type) {
+      case 'follow':
+        return this.follow(order.epoch, order.primary);
+      case 'seal':
+        return this.seal(order.epoch);
+      case 'unseal':
+        return this.unseal();
+      case 'expel':
+        return this.expel(order.peer);
+      case 'admit':
+        return this.admit(order.peer);
+      default:
+        return unreachable(order);
+    }
+  }
+
+  serve(epoch: Epoch, inSync: readonly NodeId[], nodes: readonly NodeId[]): MirrorRefusal {
+    if (this.role === 'primary') {
+      if (this.epoch !== epoch) return refuse(`epoch ${this.epoch} is served`);
+      for (const node of inSync) this.admit(node);
+      return DONE;
+    }
+    const seen = Math.max(this.#sealed ?? 0, this.#following?.epoch ?? 0);
+    if (epoch < this.#lastEpoch || epoch <= seen) {
+      return refuse(`epoch ${Math.max(this.#lastEpoch, seen)} of another primary was seen`);
+    }
+    if (this.disk.partial) return refuse('this copy was being brought up to date');
     this.role = 'primary';
     this.epoch = epoch;
-    this.#waitFor = new Set(inSync.filter((node) => node !== this.node));
-    this.#others = new Map();
-    for (const node of nodes) if (node !== this.node) this.#others.set(node, 'absent');
+    this.#lastEpoch = epoch;
+    this.#following = undefined;
+    this.#sealed = undefined;
+    this.#draining = false;
+    this.#session = this.#world.session();
+    this.#startedFrom = this.disk.note;
+    this.#startLength = this.disk.data.length;
+    this.disk.note = { state: 'dirty' };
+    this.disk.synced = this.disk.data.length;
+    this.#tracker = new AckTracker('durable');
+    this.#peers = new Map();
     this.#silent.clear();
-    this.#check();
+    this.#voted.clear();
+    for (const node of nodes) if (node !== this.node) this.#peers.set(node, newPeer());
+    for (const node of inSync) this.admit(node);
+    this.#world.served(this);
+    this.#check(this.#session);
+    return DONE;
   }
 
-  follow(epoch: Epoch, primary: NodeId): void {
-    if (this.role === 'secondary' && this.epoch === epoch && this.primary === primary) return;
+  follow(epoch: Epoch, primary: NodeId): MirrorRefusal {
+    if (this.role === 'primary') return refuse('this node serves');
+    if (epoch < this.#lastEpoch) return refuse(`epoch ${this.#lastEpoch} was seen`);
     this.role = 'secondary';
     this.epoch = epoch;
-    this.primary = primary;
-    this.following = false;
+    this.#lastEpoch = epoch;
+    this.#following = { epoch, primary };
+    if (this.#sealed !== undefined && this.#sealed < epoch) this.#sealed = undefined;
+    return DONE;
   }
 
-  seal(): void {
-    if (this.role === 'secondary') this.role = 'sealed';
-  }
-
-  unseal(): void {
-    if (this.role === 'sealed') this.role = 'secondary';
-  }
-
-  /** True when all copies that are waited for have everything. */
-  drained(): boolean {
-    this.#flush();
-    if (this.#pending.length > 0) return false;
-    for (const node of this.#waitFor) {
-      const peer = this.#reach(node);
-      if (peer === undefined || this.#others.get(node) !== 'in-sync') return false;
-      peer.#clean = true;
+  seal(epoch: Epoch): MirrorRefusal {
+    if (this.role === 'primary') return refuse('this node serves');
+    if (this.role === 'idle') {
+      this.#lastEpoch = Math.max(this.#lastEpoch, epoch) as Epoch;
+      return DONE;
     }
-    this.#clean = true;
+    this.#sealed = Math.max(epoch, this.#sealed ?? 0) as Epoch;
+    return DONE;
+  }
+
+  unseal(): MirrorRefusal {
+    this.#sealed = undefined;
+    return DONE;
+  }
+
+  /** True when all copies that are waited for have everything, and note so. */
+  drained(): boolean {
+    this.#draining = true;
+    this.flush();
+    if (this.#tracker.heldCount > 0) return false;
+    for (const [node, peer] of this.#peers) {
+      if (!this.#tracker.waitsFor(node)) continue;
+      if (peer.state !== 'in-sync') return false;
+      if (!peer.clean) this.#pump(node, peer);
+      if (!peer.clean) return false;
+    }
+    this.disk.synced = this.disk.data.length;
+    this.disk.note = { state: 'clean', epoch: this.epoch, seq: this.disk.data.length };
     this.role = 'idle';
     return true;
   }
 
-  abort(): void {
-    this.role = 'idle';
-    this.#pending = [];
-    this.#clean = false;
+  /** The drain came to nothing: the mount is as before. */
+  undrain(): void {
+    this.#draining = false;
+    for (const peer of this.#peers.values()) peer.clean = false;
   }
 
-  expel(peer: NodeId): void {
-    this.#waitFor.delete(peer);
+  abort(): void {
+    this.role = 'idle';
+    this.#tracker.dropAll();
+  }
+
+  admit(peer: NodeId): MirrorRefusal {
+    if (this.role !== 'primary') return refuse('this node does not serve');
+    if (this.#peers.has(peer)) this.#tracker.join(peer, 0);
+    this.#voted.add(peer);
+    return DONE;
+  }
+
+  expel(peer: NodeId): MirrorRefusal {
+    if (this.role !== 'primary') return refuse('this node does not serve');
+    this.#gate();
+    this.#release(this.#tracker.leave(peer));
     this.#silent.delete(peer);
-    if (this.#others.has(peer)) this.#others.set(peer, 'absent');
-    const copy = this.#world.peer(peer);
-    if (copy !== undefined) copy.following = false;
-    this.#flush();
+    this.#voted.delete(peer);
+    const known = this.#peers.get(peer);
+    if (known !== undefined) this.#disconnect(known);
+    this.#world.peer(peer)?.forgetSession(this.#session);
+    this.flush();
+    return DONE;
+  }
+
+  /** The stream has left this copy behind: it needs a resync to go on. */
+  forgetSession(session: string): void {
+    if (this.role !== 'primary' && this.#session === session) this.#session = '';
+  }
+
+  /** What a control process that has just connected needs to hear. */
+  facts(): readonly MirrorNews[] {
+    if (this.role !== 'primary') return [];
+    const facts: MirrorNews[] = [];
+    for (const peer of this.#silent) {
+      facts.push({ type: 'peerSilent', peer, silentMs: 0, reason: 'it does not answer' });
+    }
+    for (const [node, peer] of this.#peers) {
+      if (peer.state === 'in-sync' && this.#tracker.waitsFor(node) && !this.#voted.has(node)) {
+        facts.push({ type: 'peerCaughtUp', peer: node });
+      }
+    }
+    return facts;
   }
 
   /** An application writes; it hears of it through `acknowledged`. */
   write(value: number): void {
+    if (this.role !== 'primary' || !this.#alive || this.#draining) return;
+    if (this.#tracker.heldCount >= HELD_MAX) return;
+    const seq = this.disk.data.push(value);
+    this.#gate();
+    this.#release(this.#tracker.hold({ token: value, seq, kind: 'sync' }));
+    const session = this.#session;
+    this.#afterSync(() => {
+      if (this.#session !== session || this.role !== 'primary') return;
+      this.disk.synced = Math.max(this.disk.synced, seq);
+      this.#gate();
+      this.#release(this.#tracker.localDone(value));
+    });
+    this.flush();
+  }
+
+  /** Sends what is new, releases what may go. */
+  flush(): void {
     if (this.role !== 'primary' || !this.#alive) return;
-    this.#clean = false;
-    this.data.push(value);
-    this.#pending.push(value);
-    this.#flush();
+    this.#gate();
+    for (const [node, peer] of this.#peers) {
+      if (peer.state === 'in-sync' && peer.sent < this.disk.data.length) this.#pump(node, peer);
+    }
   }
 
+  #gate(): void {
+    const now = this.#world.ownNow();
+    if (now >= this.#markUntil) this.#markUntil = this.#world.markUntil(this.epoch);
+    if (now < this.#markUntil) this.#release(this.#tracker.openGate());
+    else this.#tracker.closeGate();
+  }
+
+  #release(writes: readonly number[]): void {
+    for (const write of writes) this.#world.acknowledged(write, this.epoch);
+  }
+
+  #afterSync(run: () => void): void {
+    const ms = this.#world.syncMs();
+    if (ms === 0) run();
+    else this.#world.at(plus(this.#world.now(), ms), run);
+  }
+
+  /** The copy there, if it lets this primary in. */
   #reach(node: NodeId): SimMirror | undefined {
-    const peer = this.#world.peer(node);
-    if (peer === undefined || peer.role !== 'secondary') return undefined;
-    return peer.epoch === this.epoch && peer.primary === this.node ? peer : undefined;
+    const copy = this.#world.peer(node);
+    return copy?.role === 'secondary' && copy.lets(this.node, this.epoch) ? copy : undefined;
   }
 
-  #flush(): void {
-    if (this.role !== 'primary') return;
-    for (const [node, state] of this.#others) {
-      const peer = state === 'in-sync' ? this.#reach(node) : undefined;
-      if (peer === undefined || !peer.following) continue;
-      peer.data = [...this.data];
-      peer.#clean = false;
-    }
-    if (!this.#world.markValid(this.epoch)) return;
-    for (const node of this.#waitFor) {
-      const peer = this.#reach(node);
-      if (peer === undefined || !peer.following || this.#others.get(node) !== 'in-sync') return;
-    }
-    for (const value of this.#pending) this.#world.acknowledged(value, this.epoch);
-    this.#pending = [];
+  /** Whether this copy accepts the stream of that primary. */
+  lets(node: NodeId, epoch: Epoch): boolean {
+    return decideAdmission(this.#following, this.#sealed, { node, epoch }).type === 'accept';
   }
 
-  #check(): void {
-    if (!this.#alive || this.role !== 'primary') return;
-    for (const [node, state] of this.#others) this.#checkPeer(node, state);
-    this.#flush();
-    const epoch = this.epoch;
-    this.#world.at(plus(this.#world.now(), CHECK_MS), () => {
-      if (epoch === this.epoch) this.#check();
+  #pump(node: NodeId, peer: Peer): void {
+    if (peer.flying) return;
+    const { data } = this.disk;
+    const batch: Batch = {
+      session: this.#session,
+      epoch: this.epoch,
+      from: peer.sent,
+      values: data.slice(peer.sent),
+      clean: this.#draining && this.#tracker.heldCount === 0,
+    };
+    peer.flying = true;
+    peer.sent = data.length;
+    const { connection } = peer;
+    const current = (): boolean =>
+      this.#session === batch.session && peer.connection === connection && this.#alive;
+    const upTo = peer.sent;
+    this.#world.stream(node, () => {
+      const copy = this.#reach(node);
+      if (!current() || copy === undefined) return;
+      copy.#receive(batch, () => {
+        copy.#world.stream(this.node, () => {
+          if (!current() || this.role !== 'primary') return;
+          this.#acked(node, peer, upTo, batch.clean);
+        });
+      });
     });
   }
 
-  #checkPeer(node: NodeId, state: 'in-sync' | 'resync' | 'absent'): void {
-    const peer = this.#reach(node);
-    if (peer === undefined) {
-      if (state !== 'absent') this.#others.set(node, 'absent');
-      if (!this.#waitFor.has(node) || this.#silent.has(node)) return;
+  #acked(node: NodeId, peer: Peer, stable: number, clean: boolean): void {
+    peer.flying = false;
+    peer.stable = stable;
+    peer.clean = clean;
+    this.#gate();
+    this.#release(this.#tracker.acknowledged(node, stable, stable));
+    if (peer.sent < this.disk.data.length) this.#pump(node, peer);
+  }
+
+  /** A secondary: applies, and confirms once it is on stable storage, unless it was sealed. */
+  #receive(batch: Batch, confirm: () => void): void {
+    const { disk } = this;
+    if (this.#session !== batch.session || disk.data.length !== batch.from) return;
+    disk.note = { state: 'dirty' };
+    for (const value of batch.values) disk.data.push(value);
+    const length = disk.data.length;
+    this.#afterSync(() => {
+      if (this.#session !== batch.session || this.role !== 'secondary') return;
+      disk.synced = Math.max(disk.synced, length);
+      if (this.#sealed !== undefined && batch.epoch <= this.#sealed) return;
+      if (batch.clean) disk.note = { state: 'clean', epoch: batch.epoch, seq: length };
+      this.#world.confirmed(batch.epoch);
+      confirm();
+    });
+  }
+
+  #check(session: string): void {
+    if (!this.#alive || this.role !== 'primary' || this.#session !== session) return;
+    for (const [node, peer] of this.#peers) this.#checkPeer(node, peer);
+    this.flush();
+    this.#world.at(plus(this.#world.now(), CHECK_MS), () => this.#check(session));
+  }
+
+  #disconnect(peer: Peer): void {
+    peer.state = 'absent';
+    peer.flying = false;
+    peer.clean = false;
+    peer.connection += 1;
+  }
+
+  #checkPeer(node: NodeId, peer: Peer): void {
+    const copy = this.#reach(node);
+    const waits = this.#tracker.waitsFor(node);
+    if (copy === undefined) {
+      if (peer.state !== 'absent') this.#disconnect(peer);
+      if (!waits || this.#silent.has(node)) return;
       this.#silent.add(node);
       const reason = 'it does not answer';
       return this.#world.news({ type: 'peerSilent', peer: node, silentMs: 0, reason });
     }
     if (this.#silent.delete(node)) this.#world.news({ type: 'peerAnswers', peer: node });
-    if (state !== 'absent') return;
-    if (this.#waitFor.has(node)) {
-      if (peer.following || (peer.#clean && peer.data.length <= this.data.length)) {
-        peer.following = true;
-        this.#others.set(node, 'in-sync');
-      } else {
-        const reason = 'its copy needs a resync';
-        this.#world.news({ type: 'peerFailed', peer: node, reason });
-      }
-      return;
+    if (peer.state === 'in-sync' && copy.#session !== this.#session) this.#disconnect(peer);
+    if (peer.state !== 'absent') return;
+    if (waits) {
+      if (this.#joinable(copy)) return this.#connect(node, peer, copy);
+      const reason = 'its copy needs a resync';
+      return this.#world.news({ type: 'peerFailed', peer: node, reason });
     }
-    this.#others.set(node, 'resync');
-    const epoch = this.epoch;
-    this.#world.at(plus(this.#world.now(), RESYNC_MS), () => this.#caughtUp(node, epoch));
+    peer.state = 'resync';
+    copy.disk.partial = true;
+    copy.disk.note = { state: 'dirty' };
+    copy.#session = '';
+    const { connection } = peer;
+    const session = this.#session;
+    this.#world.at(plus(this.#world.now(), RESYNC_MS), () => {
+      if (this.#session === session && peer.connection === connection) this.#caughtUp(node, peer);
+    });
   }
 
-  #caughtUp(node: NodeId, epoch: Epoch): void {
-    if (!this.#alive || epoch !== this.epoch || this.#others.get(node) !== 'resync') return;
-    const peer = this.#reach(node);
-    if (peer === undefined) return void this.#others.set(node, 'absent');
-    peer.data = [...this.data];
-    peer.following = true;
-    peer.#clean = false;
-    this.#others.set(node, 'in-sync');
-    this.#waitFor.add(node);
+  /** It can go on where it is: in this stream already, or equal when the stream began. */
+  #joinable(copy: SimMirror): boolean {
+    if (copy.disk.partial) return false;
+    if (copy.#session === this.#session) return true;
+    if (!equalAtStart(this.#startedFrom, copy.disk.note)) return false;
+    return copy.disk.data.length === this.#startLength;
+  }
+
+  #connect(node: NodeId, peer: Peer, copy: SimMirror): void {
+    copy.#session = this.#session;
+    copy.#following ??= { epoch: this.epoch, primary: this.node };
+    peer.state = 'in-sync';
+    peer.sent = copy.disk.data.length;
+    this.#pump(node, peer);
+  }
+
+  #caughtUp(node: NodeId, peer: Peer): void {
+    if (!this.#alive || this.role !== 'primary' || peer.state !== 'resync') return;
+    const copy = this.#reach(node);
+    if (copy === undefined) return this.#disconnect(peer);
+    copy.disk.data = [...this.disk.data];
+    copy.disk.synced = copy.disk.data.length;
+    copy.disk.partial = false;
+    this.#tracker.join(node, copy.disk.data.length + 1);
+    assert(copy.disk.data.length === this.disk.data.length, 'a resync ends with equal copies');
+    this.#connect(node, peer, copy);
     this.#world.news({ type: 'peerCaughtUp', peer: node });
   }
+}
+
+function refuse(message: string): MirrorRefusal {
+  return { ok: false, message };
+}
+
+function newPeer(): Peer {
+  return { state: 'absent', flying: false, stable: 0, sent: 0, clean: false, connection: 0 };
 }

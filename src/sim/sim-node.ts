@@ -1,10 +1,11 @@
 /**
  * One member in the simulator: the production `HeartCore` and `NodeCore` over a simulated disk,
- * network, mirrors and programs. Its clock may run fast or slow within the allowed drift.
+ * network, mirrors and programs, in three kinds of processes that live and die each for itself.
+ * Its clock may run fast or slow, and sleep with the machine.
  */
-import { assert, must, unreachable } from '../base/assert.ts';
+import { must, unreachable } from '../base/assert.ts';
+import type { Prng } from '../base/prng.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
-import type { EngineAction, Observation } from '../core/group/engine.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
 import { NodeCore } from '../core/node/node-core.ts';
@@ -17,44 +18,33 @@ import type {
 } from '../core/node/node-io.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../core/registry/acceptor.ts';
 import type { Config } from '../protocol/config.ts';
-import type { FromHeart } from '../protocol/heart-ipc.ts';
-import type {
-  BootId,
-  Epoch,
-  GroupId,
-  LinkId,
-  NodeId,
-  ResourceId,
-  SeatId,
-} from '../protocol/ids.ts';
+import type { FromHeart, WantedAddress } from '../protocol/heart-ipc.ts';
+import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
 import type { AgentFaults } from './agent-faults.ts';
+import type { Checkers } from './checkers.ts';
+import { SimAgents, type Untimed } from './sim-agents.ts';
+import type { SimDisk } from './sim-disk.ts';
 import { SimMirror } from './sim-mirror.ts';
+import type { Trace } from './trace.ts';
 
 export interface NodeWorld {
   readonly config: Config;
+  readonly prng: Prng;
+  readonly checkers: Checkers;
+  readonly trace: Trace;
   now(): Instant;
   at(when: Instant, run: () => void): void;
-  packet(
-    from: NodeId,
-    to: NodeId,
-    link: LinkId,
-    body: HeartbeatBody | AnswerBody,
-    boot: BootId,
-  ): void;
+  newBoot(): BootId;
+  packet(from: NodeId, to: NodeId, link: LinkId, body: HeartbeatBody | AnswerBody): void;
   message(from: NodeId, to: NodeId, body: RegistryMessage | Decided): void;
   mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
-  said(node: NodeId, text: string): void;
+  stream(from: NodeId, to: NodeId, run: () => void): void;
+  syncMs(node: NodeId): number;
+  said(node: NodeId, group: string, kind: string, text: string): void;
   acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void;
-  replied(node: NodeId, ok: boolean, text: string): void;
-}
-
-/** What a power-off leaves: the acceptor's entries and the mirrored data. */
-export interface SimDisk {
-  readonly seat: SeatId;
-  readonly entries: Map<GroupId, AcceptorEntry>;
-  readonly data: Map<string, { data: number[]; clean: boolean }>;
+  replied(node: NodeId, id: number, ok: boolean, text: string): void;
 }
 
 interface Promised {
@@ -63,79 +53,83 @@ interface Promised {
   readonly validUntil: Instant;
 }
 
-type Untimed<E> = E extends { readonly now: Instant } ? Omit<E, 'now'> : never;
+type Part = 'heart' | 'control';
 
 const DISK_MS = 0.3;
-const ACTION_MS = 5;
-/** Wakes of the simulated heart are at least that far apart. */
-const HEART_SLACK_MS = 1;
+const ORDER_MS = 1;
+const NEWS_MS = 0.2;
+/** Between the processes of one machine. */
+const SOCKET_MS = 0.5;
+/** A mirror process that is not there is waited for that long before an order fails. */
+const MIRROR_MS = 1500;
 
 export class SimNode {
   readonly id: NodeId;
-  readonly boot: BootId;
   readonly #world: NodeWorld;
   readonly #disk: SimDisk;
-  readonly #rate: number;
-  readonly #heart: HeartCore;
-  readonly #core: NodeCore | undefined;
-  readonly #acceptor: Acceptor | undefined;
+  readonly #faults: AgentFaults;
+  #rate: number;
+  /** Of its clock; changed with its rate, so that the clock never jumps. */
+  #clockOffset = 0;
+  #boot: BootId;
+  #heart: HeartCore;
+  #core: NodeCore | undefined;
+  #acceptor: Acceptor | undefined;
+  readonly #agents: SimAgents;
   readonly #mirrors = new Map<string, SimMirror>();
   readonly #running = new Set<string>();
-  readonly #failing: ReadonlySet<string>;
-  readonly #faults: AgentFaults;
-  /** The latest action per resource; what an earlier one would still have done is dropped. */
-  readonly #latest = new Map<string, number>();
+  /** When the kernel drops an address by itself. */
+  readonly #addressEnds = new Map<string, Instant>();
   readonly #marks = new Map<GroupId, Promised>();
+  readonly #carriers = new Map<LinkId, boolean>();
+  readonly #bootsHeard = new Map<NodeId, BootId>();
+  /** Counts the processes of each kind: what belongs to an earlier one is void. */
+  readonly #runs = { heart: 0, control: 0 };
+  readonly #up = { heart: true, control: true };
+  #heartSureFrom = 0 as Instant;
+  /** When the machine last woke from sleep. */
+  wokeAt = 0 as Instant;
   #alive = true;
   #frozen = false;
-  /** What came while it was frozen. */
+  /** The heart alone hangs. */
+  #hung = false;
+  /** What came while it was frozen, or while its heart hung. */
   #held: (() => void)[] = [];
+  #heldForHeart: (() => void)[] = [];
+  /** For mirrors whose process is not there. */
+  readonly #orders = new Map<string, (() => void)[]>();
   #durable = 0;
   #waiting: { readonly after: number; readonly run: () => void }[] = [];
-  #wakeAt = new Map<'heart' | 'core', Instant>();
+  #wakeAt = new Map<Part, Instant>();
 
   constructor(
     id: NodeId,
     options: {
-      readonly boot: BootId;
       readonly disk: SimDisk;
       /** Its clock's speed: 1 is true time. */
       readonly rate: number;
-      /** Resources (`GROUP/RESOURCE`) that do not start on this node. */
-      readonly failing: ReadonlySet<string>;
+      /** They outlive the node's power. */
       readonly faults: AgentFaults;
     },
     world: NodeWorld,
   ) {
     this.id = id;
-    this.boot = options.boot;
     this.#disk = options.disk;
     this.#rate = options.rate;
-    this.#failing = options.failing;
     this.#faults = options.faults;
     this.#world = world;
-    const { config } = world;
-    const members = [...config.nodes, ...(config.witness === undefined ? [] : [config.witness])];
-    this.#heart = new HeartCore({
-      self: id,
-      boot: options.boot,
-      startedAt: this.#now(),
-      timing: config.timing,
-      links: config.links,
-      members: members.map((member) => ({
-        id: member.id,
-        links: Object.keys(member.addresses) as LinkId[],
-      })),
-      leftovers: [],
-    });
-    const restored = [...options.disk.entries.values()];
-    const { seat } = options.disk;
-    if (config.witness?.id === id) this.#acceptor = new Acceptor(seat, restored);
-    else this.#core = new NodeCore({ me: id, config, seat, restored });
+    this.#boot = world.newBoot();
+    this.#heart = this.#newHeart();
+    this.#agents = this.#newAgents();
+    this.#newControl();
+  }
+
+  get boot(): BootId {
+    return this.#boot;
   }
 
   get core(): NodeCore | undefined {
-    return this.#core;
+    return this.#up.control ? this.#core : undefined;
   }
 
   get alive(): boolean {
@@ -146,14 +140,56 @@ export class SimNode {
     return this.#alive && !this.#frozen;
   }
 
-  /** Whether a resource runs here: an address also needs its lease. */
+  get heartAnswers(): boolean {
+    return this.#up.heart && !this.#hung;
+  }
+
+  /** Its heart has been there long enough to have dropped what an earlier one left. */
+  get heartSure(): boolean {
+    return this.heartAnswers && this.#world.now() >= this.#heartSureFrom;
+  }
+
+  /** Which control process this is, counted from the start of the node. */
+  get control(): number {
+    return this.#runs.control;
+  }
+
+  get writing(): number {
+    return this.#disk.writing;
+  }
+
+  /** Whether a resource runs here; an address ends by itself when nobody renews it. */
   runs(key: string): boolean {
-    return this.#alive && this.#running.has(key);
+    if (!this.#alive || !this.#running.has(key)) return false;
+    const ends = this.#addressEnds.get(key);
+    if (ends === undefined || this.#world.now() < ends) return true;
+    this.#running.delete(key);
+    return false;
+  }
+
+  /** What acts for a group here, addresses left out: they end with the lease. */
+  runningOf(group: GroupId): readonly string[] {
+    const keys = [...this.#running].filter(
+      (key) => key.startsWith(`${group}/`) && !this.#addressEnds.has(key),
+    );
+    for (const [key, mirror] of this.#mirrors) {
+      if (key.startsWith(`${group}/`) && mirror.role === 'primary') keys.push(key);
+    }
+    return keys;
+  }
+
+  mark(group: GroupId): Promised | undefined {
+    return this.#marks.get(group);
   }
 
   holdsLease(group: GroupId): boolean {
+    return this.leaseOf(group) !== undefined;
+  }
+
+  /** The epoch of the lease that is marked for the group and fresh. */
+  leaseOf(group: GroupId): Epoch | undefined {
     const mark = this.#marks.get(group);
-    return mark !== undefined && this.#now() < mark.validUntil;
+    return mark !== undefined && this.now() < mark.validUntil ? mark.epoch : undefined;
   }
 
   mirror(key: string): SimMirror | undefined {
@@ -165,38 +201,234 @@ export class SimNode {
     this.#heartStep({ type: 'controlConnected' });
     const core = this.#core;
     if (core !== undefined) {
-      this.#perform(core.start(this.#now()));
+      this.#perform(core.start(this.now()));
       this.#coreStep({ type: 'heartConnected' });
     } else this.#sendTable();
     this.#heartStep({ type: 'reportAsked' });
   }
 
-  powerOff(): void {
+  /** `tearing`: what no sync had confirmed may be gone. */
+  powerOff(tearing = false): void {
     this.#alive = false;
-    for (const [key, mirror] of this.#mirrors) {
-      mirror.end();
-      // What was being written when the power went is anything but clean.
-      const clean = mirror.clean && mirror.role !== 'primary';
-      this.#disk.data.set(key, { data: mirror.data, clean });
-    }
+    for (const mirror of this.#mirrors.values()) mirror.end();
+    this.#disk.powerLost(this.#world.prng, tearing);
+    this.#world.checkers.changed();
   }
 
   freeze(): void {
     this.#frozen = true;
   }
 
-  thaw(): void {
+  /** `asleep`: the machine slept, and its clock with it. */
+  thaw(asleep = false): void {
+    if (!this.#frozen) return;
     this.#frozen = false;
     const held = this.#held;
     this.#held = [];
+    if (asleep) {
+      this.wokeAt = this.#world.now();
+      this.#heartStep({ type: 'timeLost' });
+    }
     this.#heartStep({ type: 'timePassed' });
     for (const run of held) run();
     this.#wake('heart');
-    this.#wake('core');
+    this.#wake('control');
   }
 
-  ask(group: GroupId, request: OperatorRequest): void {
-    this.#coreStep({ type: 'asked', id: 1, group, request });
+  /** From now on the clock runs at that speed; `standing`: so long it stood still. */
+  setClock(rate: number, standing = 0): void {
+    const shows = this.now() - standing * this.#rate;
+    this.#clockOffset = shows - this.#world.now() * rate;
+    this.#rate = rate;
+  }
+
+  // Processes.
+
+  /** Control dies and is started again; of a witness all of it, for it is one process. */
+  restartControl(afterMs: number): void {
+    if (this.#core === undefined) return this.restartHeart(afterMs);
+    if (!this.#alive || !this.#up.control) return;
+    this.#up.control = false;
+    this.#controlGone();
+    this.#machineLater(afterMs, () => this.#controlBack());
+  }
+
+  #controlGone(): void {
+    this.#runs.control += 1;
+    this.#waiting = [];
+    this.#durable = 0;
+    this.#disk.processDied(this.#world.prng);
+    this.#agents.controlDied();
+    this.#orders.clear();
+    this.#wakeAt.delete('control');
+  }
+
+  #controlBack(): void {
+    if (this.#up.control) return;
+    this.#up.control = true;
+    this.#newControl();
+    this.#perform(must(this.#core, 'a node has a core').start(this.now()));
+    this.#connect();
+    for (const [key, mirror] of this.#mirrors) this.#mirrorConnected(key, mirror);
+  }
+
+  /** The heart dies and is started again, with a new boot id; marks and addresses stay behind. */
+  restartHeart(afterMs: number): void {
+    if (!this.#alive || !this.#up.heart) return;
+    this.#up.heart = false;
+    this.#hung = false;
+    this.#heldForHeart = [];
+    this.#runs.heart += 1;
+    this.#wakeAt.delete('heart');
+    if (this.#core === undefined) this.#controlGone();
+    else this.#later(SOCKET_MS, () => this.#coreStep({ type: 'heartLost' }));
+    this.#machineLater(afterMs, () => this.#heartBack());
+  }
+
+  #heartBack(): void {
+    if (this.#up.heart) return;
+    this.#up.heart = true;
+    this.#boot = this.#world.newBoot();
+    this.#heart = this.#newHeart();
+    const lifeMs = this.#world.config.timing.addressLifeSeconds * 1000;
+    this.#heartSureFrom = plus(this.#world.now(), lifeMs + MIRROR_MS);
+    for (const [link, carrier] of this.#carriers) {
+      if (!carrier) this.#heartStep({ type: 'carrierChanged', link, carrier });
+    }
+    if (this.#core === undefined) {
+      this.#newControl();
+      this.#heartStep({ type: 'controlConnected' });
+      this.#sendTable();
+      this.#heartStep({ type: 'reportAsked' });
+    } else if (this.#up.control) this.#connect();
+    this.#wake('heart');
+  }
+
+  /** The heart stops in place, everything else goes on. */
+  hangHeart(forMs: number): void {
+    if (!this.#alive || this.#hung || !this.#up.heart) return;
+    this.#hung = true;
+    const run = this.#runs.heart;
+    this.#machineLater(forMs, () => {
+      if (!this.#hung || run !== this.#runs.heart) return;
+      this.#hung = false;
+      const lifeMs = this.#world.config.timing.addressLifeSeconds * 1000;
+      this.#heartSureFrom = plus(this.#world.now(), lifeMs);
+      const held = this.#heldForHeart;
+      this.#heldForHeart = [];
+      this.#heartStep({ type: 'timePassed' });
+      for (const heldRun of held) heldRun();
+      this.#wake('heart');
+    });
+  }
+
+  /** A mirror process dies and is started again; its copy stays as it is. */
+  restartMirror(key: string, afterMs: number): void {
+    const mirror = this.#mirrors.get(key);
+    if (!this.#alive || mirror === undefined) return;
+    mirror.end();
+    this.#mirrors.delete(key);
+    const [group, resource] = key.split('/') as [GroupId, ResourceId];
+    const seen = { resource, state: 'failed', detail: 'the mirror process died' } as const;
+    this.#later(SOCKET_MS, () =>
+      this.#coreStep({ type: 'observed', group, seen, monitorId: undefined }),
+    );
+    this.#machineLater(afterMs, () => {
+      if (this.#mirrors.has(key)) return;
+      const fresh = this.#newMirror(group, resource);
+      this.#mirrors.set(key, fresh);
+      this.#mirrorConnected(key, fresh);
+    });
+  }
+
+  /** Control and heart find one another. */
+  #connect(): void {
+    if (!this.#up.heart || !this.#up.control) return;
+    this.#heartStep({ type: 'controlConnected' });
+    this.#coreStep({ type: 'heartConnected' });
+    for (const { group, epoch, held } of this.#heart.claims(this.now())) {
+      this.#coreStep({ type: 'lease', group, epoch, held, reason: 'the heart holds it' });
+    }
+    this.#agents.heartConnected();
+    this.#heartStep({ type: 'reportAsked' });
+  }
+
+  #mirrorConnected(key: string, mirror: SimMirror): void {
+    const [group, resource] = key.split('/') as [GroupId, ResourceId];
+    const tell = (): void => {
+      if (!mirror.alive) return;
+      for (const news of mirror.facts()) {
+        this.#coreStep({ type: 'mirrorNews', group, mirror: resource, news });
+      }
+    };
+    this.#later(ORDER_MS, () => {
+      this.#coreStep({ type: 'mirrorConnected', group, mirror: resource });
+      this.#giveOrders(key);
+      tell();
+    });
+  }
+
+  #newHeart(): HeartCore {
+    const { config } = this.#world;
+    const members = [...config.nodes, ...(config.witness === undefined ? [] : [config.witness])];
+    return new HeartCore({
+      self: this.id,
+      boot: this.#boot,
+      startedAt: this.now(),
+      timing: config.timing,
+      links: config.links,
+      members: members.map((member) => ({
+        id: member.id,
+        links: Object.keys(member.addresses) as LinkId[],
+      })),
+      leftovers: this.#leftovers(),
+    });
+  }
+
+  #leftovers(): readonly { group: GroupId; address: WantedAddress }[] {
+    return this.#world.config.groups.flatMap((group) =>
+      group.resources.flatMap((resource) => {
+        if (resource.agent !== 'virtual-ip') return [];
+        if (!this.runs(`${group.id}/${resource.id}`)) return [];
+        const { id, address, prefixLength, family, link } = resource;
+        return [
+          { group: group.id, address: { resource: id, address, prefixLength, family, link } },
+        ];
+      }),
+    );
+  }
+
+  #newControl(): void {
+    const { config } = this.#world;
+    const { seat } = this.#disk;
+    const restored = [...this.#disk.entries.values()];
+    if (config.witness?.id === this.id) this.#acceptor = new Acceptor(seat, restored);
+    else this.#core = new NodeCore({ me: this.id, config, seat, restored });
+  }
+
+  #newAgents(): SimAgents {
+    return new SimAgents({
+      id: this.id,
+      config: this.#world.config,
+      later: (ms, run) => this.#later(ms, run),
+      core: (event) => this.#coreStep(event),
+      heart: (event) => this.#heartStep(event),
+      heartAnswers: () => this.heartAnswers,
+      mirror: (key) => this.#mirrors.get(key),
+      counted: (group, mirror) => this.#core?.group(group)?.countedCopies(mirror) ?? [],
+      fault: (key, action) => this.#faults.of(key, action),
+      running: this.#running,
+      starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
+      changed: () => this.#world.checkers.changed(),
+    });
+  }
+
+  // What comes from outside.
+
+  ask(group: GroupId, request: OperatorRequest, id = 1): boolean {
+    if (!this.answers || !this.#up.control || this.#core === undefined) return false;
+    this.#coreStep({ type: 'asked', id, group, request });
+    return true;
   }
 
   write(key: string, value: number): void {
@@ -206,25 +438,59 @@ export class SimNode {
   /** A program dies by itself. */
   kill(group: GroupId, resource: ResourceId): void {
     if (!this.#running.delete(`${group}/${resource}`)) return;
-    const seen: Observation = { resource, state: 'failed', detail: 'killed by SIGKILL' };
+    const seen = { resource, state: 'failed', detail: 'killed by SIGKILL' } as const;
     this.#coreStep({ type: 'observed', group, seen, monitorId: undefined });
   }
 
-  packet(from: NodeId, boot: BootId, link: LinkId, body: HeartbeatBody | AnswerBody): void {
-    this.#deliver(() => this.#heartStep({ type: 'heard', from, boot, link, body }));
+  /** `to`: the boot that the packet is meant for, if the sender knew one; no other takes it. */
+  packet(
+    from: { readonly id: NodeId; readonly boot: BootId },
+    to: BootId | undefined,
+    link: LinkId,
+    body: HeartbeatBody | AnswerBody,
+  ): void {
+    this.deliver(() => {
+      if (!this.#fresh(from, to)) return;
+      this.#world.checkers.heard(this.id, from.id);
+      this.#heartStep({ type: 'heard', from: from.id, boot: from.boot, link, body });
+    });
+  }
+
+  /** As the guard of packets does: nothing meant for an earlier boot, nothing of an earlier one. */
+  #fresh(from: { readonly id: NodeId; readonly boot: BootId }, to?: BootId): boolean {
+    if (!this.#up.heart || (to !== undefined && to !== this.#boot)) return false;
+    const heard = this.#bootsHeard.get(from.id);
+    if (heard !== undefined && from.boot < heard) return false;
+    if (heard !== from.boot) this.#bootsHeard.set(from.id, from.boot);
+    return true;
   }
 
   carrier(link: LinkId, carrier: boolean): void {
-    this.#deliver(() => this.#heartStep({ type: 'carrierChanged', link, carrier }));
+    this.deliver(() => {
+      this.#carriers.set(link, carrier);
+      this.#heartStep({ type: 'carrierChanged', link, carrier });
+    });
   }
 
   message(from: NodeId, message: RegistryMessage | Decided): void {
-    this.#deliver(() => this.#receive(from, message));
+    this.deliver(() => this.#throughHeart(() => this.#receive(from, message)));
+  }
+
+  /** What passes between control and the network passes through the heart. */
+  #throughHeart(run: () => void): void {
+    if (!this.#up.heart) return;
+    if (this.#hung) this.#heldForHeart.push(run);
+    else run();
   }
 
   #receive(from: NodeId, message: RegistryMessage | Decided): void {
+    if (!this.#up.control) return;
     if (message.type === 'decided') {
       return this.#coreStep({ type: 'decided', from, decided: message });
+    }
+    if (message.type === 'prepared') {
+      const { group, ballot, accepted } = message;
+      this.#world.checkers.told(group, ballot, accepted?.ballot);
     }
     if (this.#core !== undefined) {
       return this.#coreStep({ type: 'registryMessage', from, message });
@@ -233,43 +499,72 @@ export class SimNode {
     this.#acceptorDid(must(this.#acceptor, 'the witness has an acceptor').step(from, message));
   }
 
-  #deliver(run: () => void): void {
+  /** Runs it now, or when the node goes on; never when it has lost its power. */
+  deliver(run: () => void): void {
     if (!this.#alive) return;
     if (this.#frozen) this.#held.push(run);
     else run();
   }
 
-  /** What its clock shows. */
-  get now(): Instant {
-    return this.#now();
+  now(): Instant {
+    return instant(this.#world.now() * this.#rate + this.#clockOffset);
   }
 
-  #now(): Instant {
-    return instant(this.#world.now() * this.#rate);
+  /** Whatever process dies meanwhile. */
+  #machineLater(ms: number, run: () => void): void {
+    this.#world.at(plus(this.#world.now(), ms / this.#rate), () => this.deliver(run));
   }
 
-  #later(ms: number, run: () => void): void {
-    this.#world.at(plus(this.#world.now(), ms / this.#rate), () => this.#deliver(run));
+  /** Unless that process dies first. */
+  #later(ms: number, run: () => void, part: Part = 'control'): void {
+    const started = this.#runs[part];
+    this.#machineLater(ms, () => {
+      if (this.#runs[part] === started) run();
+    });
   }
+
+  // Steps.
 
   #heartStep(event: Untimed<HeartEvent>): void {
-    if (!this.#alive) return;
-    const effects = this.#heart.step({ ...event, now: this.#now() } as HeartEvent);
+    if (!this.#alive || !this.#up.heart) return;
+    if (this.#hung) {
+      this.#heldForHeart.push(() => this.#heartStep(event));
+      return;
+    }
+    const { trace } = this.#world;
+    if (trace.on && event.type !== 'timePassed' && event.type !== 'heard') {
+      this.#traced('heart', event.type, event);
+    }
+    const effects = this.#heart.step({ ...event, now: this.now() } as HeartEvent);
     for (const effect of effects) this.#heartDid(effect);
+    trace.mix(effects.length);
     this.#wake('heart');
   }
 
   #coreStep(event: Untimed<CoreEvent>): void {
     const core = this.#core;
-    if (!this.#alive || core === undefined) return;
-    this.#perform(core.step({ ...event, now: this.#now() } as CoreEvent));
-    this.#wake('core');
+    if (!this.#alive || core === undefined || !this.#up.control) return;
+    const { trace } = this.#world;
+    if (trace.on && event.type !== 'timePassed' && event.type !== 'peers') {
+      this.#traced('control', event.type, event);
+    }
+    const effects = core.step({ ...event, now: this.now() } as CoreEvent);
+    trace.mix(effects.length);
+    this.#perform(effects);
+    this.#wake('control');
   }
 
-  #wake(what: 'heart' | 'core'): void {
-    const now = this.#now();
+  #traced(who: string, what: string, event: object): void {
+    const at = ((this.#world.now() - 1000) / 1000).toFixed(4).padStart(9);
+    const text = JSON.stringify({ ...event, type: undefined });
+    this.#world.trace.line(`${at} ${this.id} ${who} ${what} ${text.slice(0, 300)}`);
+  }
+
+  #wake(what: Part): void {
+    const now = this.now();
     const core = this.#core;
-    if (what === 'core' && core === undefined) return;
+    if (what === 'control' && (core === undefined || !this.#up.control)) return;
+    if (what === 'heart' && !this.#up.heart) return;
     const due = what === 'heart' ? this.#heart.nextWakeAt() : (core?.nextWakeAt(now) ?? now);
     if (!Number.isFinite(due)) return;
     const at = plus(now, Math.max(due - now, 1));
@@ -278,31 +573,27 @@ export class SimNode {
       if (planned > now) return;
     }
     this.#wakeAt.set(what, at);
-    this.#later(at - now, () => {
+    const wake = (): void => {
       if (this.#wakeAt.get(what) === at) this.#wakeAt.delete(what);
       if (what === 'heart') this.#heartStep({ type: 'timePassed' });
       else this.#coreStep({ type: 'timePassed' });
-    });
+    };
+    this.#later(at - now, wake, what);
   }
 
   #heartDid(effect: HeartEffect): void {
     switch (effect.type) {
       case 'send':
-        return this.#world.packet(this.id, effect.to, effect.link, effect.body, this.boot);
+        return this.#world.packet(this.id, effect.to, effect.link, effect.body);
       case 'mark':
         this.#marks.set(effect.group, effect);
-        return undefined;
+        return this.#world.checkers.marked(this, effect.group, effect);
       case 'hold':
-        this.#running.add(`${effect.group}/${effect.address.resource}`);
-        return this.#heartStep({
-          type: 'addressDone',
-          group: effect.group,
-          resource: effect.address.resource,
-          result: { outcome: 'ok' },
-        });
-      case 'drop':
+        return this.#hold(effect);
+      case 'drop': {
         this.#running.delete(`${effect.group}/${effect.address.resource}`);
         return undefined;
+      }
       case 'announce':
         return undefined;
       case 'report':
@@ -310,6 +601,16 @@ export class SimNode {
       default:
         return unreachable(effect);
     }
+  }
+
+  #hold({ group, address }: Extract<HeartEffect, { type: 'hold' }>): void {
+    const key = `${group}/${address.resource}`;
+    const lifeMs = this.#world.config.timing.addressLifeSeconds * 1000;
+    this.#running.add(key);
+    this.#addressEnds.set(key, plus(this.#world.now(), lifeMs));
+    this.#world.checkers.changed();
+    const { resource } = address;
+    this.#heartStep({ type: 'addressDone', group, resource, result: { outcome: 'ok' } });
   }
 
   #heartSaid(message: FromHeart): void {
@@ -348,10 +649,15 @@ export class SimNode {
   }
 
   #perform(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#performOne(effect);
+    for (const effect of effects) {
+      // A full disk ends the process in the middle of its effects.
+      if (!this.#up.control) return;
+      this.#performOne(effect);
+    }
   }
 
   #performOne(effect: Effect): void {
+    const { checkers } = this.#world;
     switch (effect.type) {
       case 'persist':
         return this.#persist(effect.id, effect.entry);
@@ -360,40 +666,54 @@ export class SimNode {
       case 'records':
         return this.#after(effect.after, () => this.#sendTable());
       case 'revoke':
-        return this.#heartStep({ type: 'revokeAsked', id: effect.id, group: effect.group });
+        return this.#askHeart(effect);
       case 'claim':
+        checkers.claimed(this.id, effect.group, effect);
         return this.#heartStep({ ...effect, type: 'claimed' });
       case 'release':
+        checkers.released(this, effect.group);
         return this.#heartStep({ type: 'released', group: effect.group });
       case 'action':
-        return this.#act(effect);
+        return this.#agents.act(effect);
       case 'probe':
-        return this.#probe(effect.group);
+        return this.#agents.probe(effect.group);
       case 'mirrorOrder':
         return this.#order(effect.group, effect.mirror, effect.order);
-      case 'event':
-        return this.#world.said(
-          this.id,
-          `${effect.draft.group ?? ''} ${effect.draft.kind}: ${effect.draft.text}`,
-        );
+      case 'event': {
+        const { group = '', kind, text } = effect.draft;
+        return this.#world.said(this.id, group, kind, text);
+      }
       case 'reply':
-        return this.#world.replied(this.id, effect.ok, effect.text);
+        return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
     }
   }
 
+  /** A heart that is not there can't be asked for leave: that vote is then refused. */
+  #askHeart({ id, group }: Extract<Effect, { type: 'revoke' }>): void {
+    if (this.#up.heart) return this.#heartStep({ type: 'revokeAsked', id, group });
+    const refused = { type: 'revoked', id, ok: false, remainingMs: 100, why: 'starting' } as const;
+    this.#later(0, () => this.#coreStep(refused));
+  }
+
   #send(to: NodeId, message: RegistryMessage | Decided): void {
+    if (message.type === 'accept') {
+      this.#world.checkers.proposed(message.group, message.ballot, message.record);
+    }
     if (to === this.id) this.#later(0, () => this.#receive(this.id, message));
-    else this.#world.message(this.id, to, message);
+    else this.#throughHeart(() => this.#world.message(this.id, to, message));
   }
 
   #persist(id: number, entry: AcceptorEntry): void {
-    this.#later(DISK_MS, () => {
-      this.#disk.entries.set(entry.group, entry);
+    if (this.#disk.full) return this.#later(SOCKET_MS, () => this.restartControl(MIRROR_MS));
+    const { write, restsAt } = this.#disk.begin(entry, this.#world.now(), DISK_MS / this.#rate);
+    const landed = (): void => {
+      this.#disk.land(write);
       this.#durable = Math.max(this.#durable, id);
       const ready = this.#waiting.filter((waiting) => waiting.after <= this.#durable);
       this.#waiting = this.#waiting.filter((waiting) => waiting.after > this.#durable);
       for (const waiting of ready) waiting.run();
-    });
+    };
+    this.#later((restsAt - this.#world.now()) * this.#rate, landed);
   }
 
   #after(after: number | undefined, run: () => void): void {
@@ -407,138 +727,71 @@ export class SimNode {
     this.#heartStep({ type: 'recordsReported', seat, records, after });
   }
 
+  // Mirrors.
+
   #startMirrors(group: GroupId): void {
     const config = this.#world.config.groups.find((g) => g.id === group);
     if (config === undefined || !config.nodes.includes(this.id)) return;
     for (const resource of config.resources) {
       if (resource.agent !== 'mirror') continue;
-      const key = `${group}/${resource.id}`;
-      const disk = this.#disk.data.get(key) ?? { data: [], clean: true };
-      const mirror = new SimMirror(this.id, disk, {
-        now: () => this.#world.now(),
-        at: (when, run) => this.#world.at(when, () => this.#deliver(run)),
-        peer: (node) => this.#world.mirror(node, this.id, key),
-        news: (news) =>
-          this.#later(0.2, () =>
-            this.#coreStep({ type: 'mirrorNews', group, mirror: resource.id, news }),
-          ),
-        markValid: (epoch) => this.#marks.get(group)?.epoch === epoch && this.holdsLease(group),
-        acknowledged: (write, epoch) => this.#world.acknowledged(this.id, key, write, epoch),
-      });
-      this.#mirrors.set(key, mirror);
+      this.#mirrors.set(`${group}/${resource.id}`, this.#newMirror(group, resource.id));
     }
   }
 
-  #probe(group: GroupId): void {
-    const config = this.#world.config.groups.find((g) => g.id === group);
-    const found = (config?.resources ?? []).map((resource): Observation => {
-      return this.#found(group, resource.id);
+  #newMirror(group: GroupId, resource: ResourceId): SimMirror {
+    const key = `${group}/${resource}`;
+    const world = this.#world;
+    const { checkers } = world;
+    const mirror: SimMirror = new SimMirror(this.id, this.#disk.copy(key), {
+      now: () => world.now(),
+      ownNow: () => this.now(),
+      at: (when, run) =>
+        world.at(when, () => {
+          if (mirror.alive) this.deliver(run);
+        }),
+      peer: (node) => world.mirror(node, this.id, key),
+      stream: (to, run) => world.stream(this.id, to, run),
+      syncMs: () => world.syncMs(this.id),
+      news: (news) => {
+        const event = { type: 'mirrorNews', group, mirror: resource, news } as const;
+        this.#later(NEWS_MS, () => this.#coreStep(event));
+      },
+      markUntil: (epoch) => {
+        const mark = this.#marks.get(group);
+        return mark?.epoch === epoch ? mark.validUntil : (0 as Instant);
+      },
+      session: () => world.newBoot(),
+      served: ({ epoch }) => checkers.served(this, key, epoch),
+      confirmed: (epoch) => checkers.confirmed(this, key, epoch),
+      acknowledged: (write, epoch) => world.acknowledged(this.id, key, write, epoch),
     });
-    this.#later(ACTION_MS, () => this.#coreStep({ type: 'probed', group, found }));
+    return mirror;
   }
 
-  #found(group: GroupId, resource: ResourceId): Observation {
-    const key = `${group}/${resource}`;
-    const fault = this.#faults.of(key, 'found');
-    if (fault === undefined) return { resource, state: 'stopped', detail: 'nothing runs' };
-    this.#running.add(key);
-    const state = fault === 'online' ? 'online' : fault === 'hangs' ? 'unknown' : 'failed';
-    return { resource, state, detail: 'found by the probe' };
-  }
-
-  #act(action: EngineAction): void {
-    const { group, resource, timeoutMs } = action;
-    const key = `${group}/${resource}`;
-    if (action.action === 'monitor') return this.#monitor(action, key);
-    if (action.action === 'start') this.#checkAuthority(group, action.epoch);
-    this.#latest.set(key, action.id);
-    const hangs = this.#faults.of(key, action.action) === 'hangs';
-    // Nobody knows how far it gets.
-    if (hangs && action.action === 'start') this.#running.add(key);
-    this.#later(hangs ? timeoutMs : ACTION_MS, () => this.#finish(action, key, timeoutMs));
-  }
-
-  #monitor(action: EngineAction, key: string): void {
-    const { group, resource, depth, timeoutMs } = action;
-    const fault = this.#faults.of(key, depth === 'deep' ? 'deep' : 'monitor');
-    const runs = this.#running.has(key);
-    const seen = ((): Observation => {
-      if (!runs) return { resource, state: 'failed', detail: '' };
-      if (fault === undefined) return { resource, state: 'online', detail: '' };
-      const detail = fault === 'hangs' ? `no answer in ${timeoutMs} ms` : 'it is not well';
-      const state = fault === 'hangs' ? 'unknown' : 'failed';
-      return { resource, state, detail, lasting: fault === 'lasting' };
-    })();
-    this.#later(runs && fault === 'hangs' ? timeoutMs : 1, () =>
-      this.#coreStep({ type: 'observed', group, seen, monitorId: action.id }),
-    );
-  }
-
-  /** Nothing starts without the lease of its epoch; the heart tells its end a moment late. */
-  #checkAuthority(group: GroupId, epoch: Epoch): void {
-    const mark = must(this.#marks.get(group), 'a start follows a lease');
-    const held = mark.epoch === epoch && this.#now() < mark.validUntil + HEART_SLACK_MS;
-    assert(held, `P3: ${group} starts on ${this.id} at epoch ${epoch} without its lease`);
-  }
-
-  #finish(action: EngineAction, key: string, patienceMs: number): void {
-    if (this.#latest.get(key) !== action.id) return;
-    const { group, resource } = action;
-    const mirror = this.#mirrors.get(key);
-    const fault = this.#faults.of(key, action.action === 'start' ? 'start' : 'stop');
-    const done = (outcome: 'ok' | 'failed' | 'unknown', detail: string): void => {
-      const lasting = fault === 'lasting';
-      const result = { id: action.id, resource, outcome, detail, lasting };
-      this.#coreStep({ type: 'actionFinished', group, action: action.action, result });
-    };
-    if (fault === 'hangs') {
-      return done('unknown', `${action.action} did not end in ${action.timeoutMs} ms`);
-    }
-    if (fault !== undefined) return done('failed', 'the agent says no');
-    if (action.action === 'start') {
-      if (this.#failing.has(key)) return done('failed', 'it does not start on this node');
-      const config = must(
-        this.#world.config.groups.find((g) => g.id === group),
-        'known group',
-      );
-      const record = this.#core?.group(group)?.record;
-      mirror?.serve(action.epoch, record?.inSync[resource] ?? [], config.nodes);
-      if (this.#wantsAddress(action, 'add')) return done('ok', 'held');
-      this.#running.add(key);
-      return done('ok', '');
-    }
-    if (mirror?.role === 'primary' && action.mode === 'orderly' && !mirror.drained()) {
-      if (patienceMs <= 0) return done('unknown', 'it did not drain in time');
-      return this.#later(10, () => this.#finish(action, key, patienceMs - 10));
-    }
-    if (mirror?.role === 'primary') mirror.abort();
-    this.#wantsAddress(action, 'remove');
-    this.#running.delete(key);
-    done('ok', '');
-  }
-
-  #wantsAddress(action: EngineAction, what: 'add' | 'remove'): boolean {
-    const group = this.#world.config.groups.find((g) => g.id === action.group);
-    const config = group?.resources.find((r) => r.id === action.resource);
-    if (config?.agent !== 'virtual-ip') return false;
-    const { address, prefixLength, family, link } = config;
-    const wanted = { resource: config.id, address, prefixLength, family, link };
-    const addresses = what === 'add' ? [wanted] : [];
-    const { group: id, epoch } = action;
-    this.#heartStep({ type: 'addressesWanted', group: id, epoch, addresses });
-    return true;
-  }
-
+  /** A mirror that is not there is waited for; orders reach it in the order they were given. */
   #order(group: GroupId, id: ResourceId, order: MirrorOrder): void {
-    const mirror = this.#mirrors.get(`${group}/${id}`);
-    this.#later(1, () => {
-      if (order.type === 'follow') mirror?.follow(order.epoch, order.primary);
-      if (order.type === 'seal') mirror?.seal();
-      if (order.type === 'unseal') mirror?.unseal();
-      if (order.type === 'expel') mirror?.expel(order.peer);
-      const ok = mirror !== undefined;
-      const message = ok ? '' : 'no such mirror';
+    const key = `${group}/${id}`;
+    let answered = false;
+    const attempt = (last: boolean): boolean => {
+      const mirror = this.#mirrors.get(key);
+      if (answered || (mirror === undefined && !last)) return answered;
+      answered = true;
+      const gone = { ok: false, message: 'the mirror process does not answer' };
+      const { ok, message } = mirror === undefined ? gone : mirror.order(order);
       this.#coreStep({ type: 'mirrorAnswered', group, mirror: id, order, ok, message });
+      return true;
+    };
+    this.#later(ORDER_MS, () => {
+      const waiting = this.#orders.get(key) ?? [];
+      if (waiting.length === 0 && attempt(false)) return;
+      this.#orders.set(key, [...waiting, () => attempt(false)]);
+      this.#later(MIRROR_MS, () => attempt(true));
     });
+  }
+
+  #giveOrders(key: string): void {
+    const waiting = this.#orders.get(key) ?? [];
+    this.#orders.delete(key);
+    for (const give of waiting) give();
   }
 }

@@ -1,81 +1,121 @@
 /**
  * A whole cluster in virtual time, in one process, driven by a seed: the production cores of every
- * member, a network with two links, mirrors of numbered writes and a client that writes through
- * whoever serves. After every step the checkers look for broken promises.
+ * member, a network, disks, mirrors of numbered writes and a client that writes through whoever
+ * serves. After every step the checkers look for broken promises.
  */
-import { assert, must } from '../base/assert.ts';
+import { must } from '../base/assert.ts';
 import { Prng } from '../base/prng.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
 import type { Config } from '../protocol/config.ts';
-import type {
-  BootId,
-  Epoch,
-  GroupId,
-  LinkId,
-  NodeId,
-  ResourceId,
-  SeatId,
-} from '../protocol/ids.ts';
-import { AgentFaults, type Fault, type FaultyAction } from './agent-faults.ts';
+import type { BootId, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
+import { type AgentFault, AgentFaults, type FaultyAction } from './agent-faults.ts';
+import { Checkers, mirrorsOf } from './checkers.ts';
+import { Coverage } from './coverage.ts';
 import { EventHeap } from './heap.ts';
+import { Network, type NetworkOptions } from './network.ts';
+import { holds, SimDisk } from './sim-disk.ts';
 import type { SimMirror } from './sim-mirror.ts';
-import { type NodeWorld, type SimDisk, SimNode } from './sim-node.ts';
+import { type NodeWorld, SimNode } from './sim-node.ts';
+import { Trace } from './trace.ts';
 
-export interface WorldOptions {
+export interface WorldOptions extends NetworkOptions {
   readonly config: Config;
   readonly seed: number;
-  /** Probability that a datagram is lost. */
-  readonly loss: number;
-  readonly delayMs: { readonly min: number; readonly max: number };
   /** Clocks run between 1 - drift and 1 + drift of true speed. */
   readonly drift: number;
+  /** Clocks keep the bound that the configuration names; true unless said otherwise. */
+  readonly clocks?: boolean | undefined;
+  /** How long a sync of a mirror's copy takes at most; none: at once. */
+  readonly syncMs?: number | undefined;
+  readonly writeEveryMs?: number | undefined;
+  /** Unsynced writes may be lost with the power; links have a carrier that a cut takes away. */
+  readonly harsh?: boolean | undefined;
+  /** Make up for the defects of the core that are known; true unless said otherwise. */
+  readonly excuse?: boolean | undefined;
+  /** Remember the latest lines of what every node was told. */
+  readonly keepLines?: number | undefined;
 }
 
 const WRITE_EVERY_MS = 5;
 const CARRIER_MS = 10;
-
-interface Acknowledged {
-  readonly write: number;
-  readonly epoch: Epoch;
-}
+const QUORUM_EVERY_MS = 50;
 
 export class World {
   readonly options: WorldOptions;
   readonly prng: Prng;
   readonly transcript: string[] = [];
+  readonly trace: Trace;
+  readonly network: Network;
+  readonly checkers: Checkers;
+  readonly coverage = new Coverage();
+  /** Apart from the network's, so that a power-off does not change the packets after it. */
+  readonly #lossPrng: Prng;
   readonly #heap = new EventHeap();
+  readonly #members: readonly NodeId[];
+  readonly #index: ReadonlyMap<NodeId, number>;
   readonly #nodes = new Map<NodeId, SimNode>();
   readonly #disks = new Map<NodeId, SimDisk>();
   readonly #rates = new Map<NodeId, number>();
-  /** Directed and per link: `link from to`. */
-  readonly #cuts = new Set<string>();
-  readonly #failing = new Map<NodeId, Set<string>>();
   readonly #faults = new Map<NodeId, AgentFaults>();
-  readonly #acknowledged = new Map<string, Acknowledged[]>();
-  readonly #epochMax = new Map<string, Epoch>();
+  /** Requests without an answer, each with the control process that took it. */
+  readonly #asked = new Map<number, { readonly node: SimNode; readonly control: number }>();
+  readonly #mirrorKeys: readonly { readonly group: GroupId; readonly key: string }[];
   #now = instant(1000);
   #boots = 0;
   #writes = 0;
+  #requests = 1;
+  /** Clients write. */
+  writing = true;
+  /** Nodes on which Tako was told to end, and that are to be started again. */
+  readonly leaving = new Set<NodeId>();
+  /** Power does not come back by itself any more: peace decides. */
+  holdFaults = false;
 
   constructor(options: WorldOptions) {
     this.options = options;
     this.prng = new Prng(options.seed);
-    for (const id of this.members()) {
-      this.#disks.set(id, { seat: `${id}-1` as SeatId, entries: new Map(), data: new Map() });
-      this.#rates.set(id, 1 + options.drift * (this.prng.float() * 2 - 1));
-      this.#failing.set(id, new Set());
+    this.#lossPrng = new Prng(options.seed ^ 0x5bd1e995);
+    this.trace = new Trace(options.keepLines ?? 0);
+    const { config } = options;
+    this.#members = membersOf(config);
+    this.#index = new Map(this.#members.map((id, index) => [id, index]));
+    this.network = new Network(options, { prng: this.prng, config, agenda: this });
+    this.checkers = new Checkers(this, {
+      clocks: options.clocks !== false,
+      excuse: this.excuse,
+    });
+    this.#mirrorKeys = config.groups.flatMap(({ id }) =>
+      mirrorsOf(config, id).map((mirror) => ({ group: id, key: `${id}/${mirror}` })),
+    );
+    for (const id of this.#members) {
+      const landed = this.checkers.stored.bind(this.checkers);
+      this.#disks.set(id, new SimDisk(id, landed));
       this.#faults.set(id, new AgentFaults());
+      this.#rates.set(id, 1 + options.drift * (this.prng.float() * 2 - 1));
     }
-    this.#every(WRITE_EVERY_MS, () => this.#writeEverywhere());
+    this.#every(options.writeEveryMs ?? WRITE_EVERY_MS, () => this.#writeEverywhere());
+    this.#every(QUORUM_EVERY_MS, () => this.checkers.quorums());
+  }
+
+  get config(): Config {
+    return this.options.config;
+  }
+
+  /** Known defects of the core are no failures. */
+  get excuse(): boolean {
+    return this.options.excuse !== false;
   }
 
   get now(): Instant {
     return this.#now;
   }
 
+  at(when: Instant, run: () => void): void {
+    this.#heap.at(when, run);
+  }
+
   members(): readonly NodeId[] {
-    const { nodes, witness } = this.options.config;
-    return [...nodes, ...(witness === undefined ? [] : [witness])].map((node) => node.id);
+    return this.#members;
   }
 
   node(id: NodeId): SimNode | undefined {
@@ -83,62 +123,108 @@ export class World {
     return node?.alive === true ? node : undefined;
   }
 
+  disk(id: NodeId): SimDisk {
+    return must(this.#disks.get(id), 'every member has a disk');
+  }
+
   /** Acknowledged writes of a mirror so far. */
   acknowledgedCount(key: string): number {
-    return this.#acknowledged.get(key)?.length ?? 0;
+    return this.checkers.acknowledgedCount(key);
+  }
+
+  copyHas(id: NodeId, key: string, write: number): boolean {
+    const copy = this.#disks.get(id)?.copies.get(key);
+    return copy !== undefined && holds(copy.data, copy.synced, write);
   }
 
   powerOn(id: NodeId): void {
     if (this.node(id) !== undefined) return;
-    this.#boots += 1;
-    const node = new SimNode(
-      id,
-      {
-        boot: this.#boots.toString(16).padStart(32, '0') as BootId,
-        disk: must(this.#disks.get(id), 'every member has a disk'),
-        rate: must(this.#rates.get(id), 'every member has a clock'),
-        failing: must(this.#failing.get(id), 'every member has resources'),
-        faults: must(this.#faults.get(id), 'every member has agents'),
-      },
-      this.#worldOf(),
-    );
+    const rate = must(this.#rates.get(id), 'every member has a clock');
+    const [disk, faults] = [this.disk(id), this.faults(id)];
+    const node = new SimNode(id, { disk, rate, faults }, this.#worldOf());
     this.#nodes.set(id, node);
     node.start();
     this.#carrierChanged(id, true);
+    if (this.options.harsh === true) this.#findCarriers(id);
   }
 
   powerOff(id: NodeId): void {
     const node = this.node(id);
     if (node === undefined) return;
-    node.powerOff();
+    node.powerOff(this.options.harsh);
     this.#carrierChanged(id, false);
   }
 
   /** Nothing passes on that link from `from` to `to` any more. */
   cut(link: LinkId, from: NodeId, to: NodeId): void {
-    this.#cuts.add(`${link} ${from} ${to}`);
+    this.network.cut(link, from, to);
   }
 
   mend(link: LinkId, from: NodeId, to: NodeId): void {
-    this.#cuts.delete(`${link} ${from} ${to}`);
+    this.network.mend(link, from, to);
   }
 
   mendAll(): void {
-    this.#cuts.clear();
+    this.network.mendAll();
+  }
+
+  /** The plug of a direct link is pulled or put back: both ends see it. */
+  plug(link: LinkId, ends: readonly NodeId[], carrier: boolean): void {
+    for (const id of ends) {
+      this.#heap.at(plus(this.#now, CARRIER_MS), () => this.node(id)?.carrier(link, carrier));
+    }
   }
 
   /** From now on that resource does not start on that node. */
   breakResource(id: NodeId, group: GroupId, resource: ResourceId): void {
-    this.#failing.get(id)?.add(`${group}/${resource}`);
+    this.setFault(id, `${group}/${resource}`, { action: 'start', fault: 'fails' });
+  }
+
+  /** How the agents of that node misbehave. */
+  faults(id: NodeId): AgentFaults {
+    return must(this.#faults.get(id), 'every member has agents');
   }
 
   /** From now on that action of an agent misbehaves so; without a fault it is well again. */
   setFault(
     id: NodeId,
-    resource: string,
-    { action, fault }: { readonly action: FaultyAction; readonly fault: Fault | undefined },
+    key: string,
+    { action, fault }: { readonly action: FaultyAction; readonly fault: AgentFault | undefined },
   ): void {
-    must(this.#faults.get(id), 'every member has agents').set(resource, action, fault);
+    this.faults(id).heal(key, action);
+    if (fault !== undefined) this.faults(id).begin(key, action, fault);
+  }
+
+  /** Asks at that node; the answer is waited for. */
+  ask(id: NodeId, group: GroupId, request: Parameters<SimNode['ask']>[1]): void {
+    const number = (this.#requests += 1);
+    const node = this.node(id);
+    if (node === undefined) return;
+    this.#asked.set(number, { node, control: node.control });
+    if (!node.ask(group, request, number)) this.#asked.delete(number);
+  }
+
+  endAgentFaults(): void {
+    for (const faults of this.#faults.values()) faults.healAll();
+  }
+
+  /** Every plug is where it belongs, so every carrier is what its peer makes of it. */
+  findAllCarriers(): void {
+    for (const { link, nodes } of this.#directLinks()) {
+      for (const id of nodes) {
+        const peer = nodes.find((node) => node !== id);
+        if (peer !== undefined) this.plug(link, [id], this.node(peer) !== undefined);
+      }
+    }
+  }
+
+  setRate(id: NodeId, rate: number): void {
+    this.#rates.set(id, rate);
+    this.node(id)?.setClock(rate);
+  }
+
+  rate(id: NodeId): number {
+    return this.#rates.get(id) ?? 1;
   }
 
   advance(ms: number): void {
@@ -148,7 +234,7 @@ export class World {
       if (next === undefined || next > end) break;
       this.#now = next;
       this.#heap.pop()?.();
-      this.#check();
+      this.checkers.afterStep();
     }
     this.#now = end;
   }
@@ -165,77 +251,108 @@ export class World {
 
   note(text: string): void {
     const seconds = ((this.#now - 1000) / 1000).toFixed(3).padStart(8);
-    this.transcript.push(`${seconds} ${text}`);
+    const line = `${seconds} ${text}`;
+    this.transcript.push(line);
+    this.trace.mixText(line);
+    if (this.trace.on) this.trace.line(`${seconds}  ${text}`);
   }
 
   #worldOf(): NodeWorld {
     return {
       config: this.options.config,
+      prng: this.#lossPrng,
+      checkers: this.checkers,
+      trace: this.trace,
       now: () => this.#now,
       at: (when, run) => this.#heap.at(when, run),
-      packet: (from, to, link, body, boot) => {
-        if (!this.#passes(link, from, to)) return;
-        this.#carry(() => this.node(to)?.packet(from, boot, link, body));
-      },
+      newBoot: () => this.#newBoot(),
+      packet: (from, to, link, body) => this.#packet(from, to, link, body),
       message: (from, to, body) => {
-        const links = this.options.config.links.filter((l) => this.#passes(l.id, from, to));
-        if (links.length === 0) return;
-        this.#carry(() => this.node(to)?.message(from, body));
+        if (!this.network.reaches(from, to)) return;
+        this.network.carry(() => this.node(to)?.message(from, body));
       },
       mirror: (id, from, key) => this.#mirrorOf(id, from, key),
-      said: (id, text) => this.note(`${id}: ${text}`),
-      acknowledged: (_node, key, write, epoch) => this.#wasAcknowledged(key, { write, epoch }),
-      replied: (id, ok, text) => this.note(`${id}: ${ok ? 'done' : 'refused'}: ${text}`),
+      stream: (from, to, run) =>
+        this.network.stream(from, to, () => {
+          this.node(to)?.deliver(run);
+        }),
+      syncMs: (id) => {
+        const ms = this.options.syncMs ?? 0;
+        return ms === 0 ? 0 : 0.05 + ms * this.prng.float() + this.disk(id).slowMs;
+      },
+      said: (id, group, kind, text) => {
+        this.coverage.hit(`event ${kind}`);
+        this.note(`${id}: ${group} ${kind}: ${text}`);
+      },
+      acknowledged: (id, key, write, epoch) => this.checkers.acknowledged(id, key, write, epoch),
+      replied: (id, number, ok, text) => {
+        this.#asked.delete(number);
+        this.note(`${id}: ${ok ? 'done' : 'refused'}: ${text}`);
+      },
     };
+  }
+
+  #newBoot(): BootId {
+    this.#boots += 1;
+    return this.#boots.toString(16).padStart(32, '0') as BootId;
+  }
+
+  #packet(from: NodeId, to: NodeId, link: LinkId, body: Parameters<SimNode['packet']>[3]): void {
+    if (!this.network.passes(link, from, to)) return;
+    const sender = this.#nodes.get(from);
+    const receiver = this.#nodes.get(to);
+    if (sender === undefined) return;
+    const boot = sender.boot;
+    const meant = this.options.harsh === true ? receiver?.boot : undefined;
+    this.network.carry(() => {
+      this.trace.mix(((this.#now * 1024) | 0) ^ (this.#index.get(to) ?? 0));
+      this.node(to)?.packet({ id: from, boot }, meant, link, body);
+    });
   }
 
   #mirrorOf(id: NodeId, from: NodeId, key: string): SimMirror | undefined {
     const node = this.node(id);
     if (node?.answers !== true) return undefined;
-    const reachable = this.options.config.links.some(
-      (l) => this.#passes(l.id, from, id) && this.#passes(l.id, id, from),
-    );
-    return reachable ? node.mirror(key) : undefined;
-  }
-
-  #passes(link: LinkId, from: NodeId, to: NodeId): boolean {
-    if (this.#cuts.has(`${link} ${from} ${to}`)) return false;
-    return [from, to].every((id) => this.#addressed(id, link));
-  }
-
-  #addressed(id: NodeId, link: LinkId): boolean {
-    const { nodes, witness } = this.options.config;
-    const config = [...nodes, witness].find((node) => node?.id === id);
-    return config?.addresses[link] !== undefined;
-  }
-
-  #carry(run: () => void): void {
-    const { delayMs, loss } = this.options;
-    if (this.prng.chance(loss)) return;
-    const delay = delayMs.min + this.prng.float() * (delayMs.max - delayMs.min);
-    this.#heap.at(plus(this.#now, delay), run);
+    return this.network.connects(from, id) ? node.mirror(key) : undefined;
   }
 
   /** The others see a direct link lose or find its carrier when its one peer goes or comes. */
   #carrierChanged(id: NodeId, carrier: boolean): void {
-    const { links, nodes } = this.options.config;
-    const direct = links.filter((link) => link.direct && nodes.length === 2);
-    for (const link of direct) {
-      for (const node of nodes) {
-        if (node.id === id || !this.#addressed(id, link.id)) continue;
-        this.#heap.at(plus(this.#now, CARRIER_MS), () => {
-          this.node(node.id)?.carrier(link.id, carrier);
-        });
-      }
+    for (const { link, nodes } of this.#directLinks()) {
+      if (!nodes.includes(id)) continue;
+      this.plug(
+        link,
+        nodes.filter((node) => node !== id),
+        carrier,
+      );
     }
   }
 
+  /** A node that starts finds no carrier where its peer is off. */
+  #findCarriers(id: NodeId): void {
+    for (const { link, nodes } of this.#directLinks()) {
+      const peer = nodes.find((node) => node !== id);
+      if (peer === undefined || !nodes.includes(id)) continue;
+      if (this.node(peer) === undefined) this.plug(link, [id], false);
+    }
+  }
+
+  #directLinks(): readonly { readonly link: LinkId; readonly nodes: readonly NodeId[] }[] {
+    const { links, nodes } = this.options.config;
+    const direct = links.filter((link) => link.direct && nodes.length === 2);
+    return direct.map((link) => ({
+      link: link.id,
+      nodes: nodes.map((node) => node.id).filter((id) => this.network.has(link.id, id)),
+    }));
+  }
+
   #writeEverywhere(): void {
-    for (const group of this.options.config.groups) {
+    if (!this.writing) return;
+    for (const { group, key } of this.#mirrorKeys) {
       for (const node of this.#nodes.values()) {
-        if (!node.alive || !node.runs(`${group.id}/program`)) continue;
+        if (!node.alive || !node.runs(`${group}/program`)) continue;
         this.#writes += 1;
-        node.write(`${group.id}/data`, this.#writes);
+        node.write(key, this.#writes);
       }
     }
   }
@@ -247,36 +364,21 @@ export class World {
     });
   }
 
-  // Checkers.
-
-  #wasAcknowledged(key: string, ack: Acknowledged): void {
-    const list = this.#acknowledged.get(key) ?? [];
-    const epochMax = this.#epochMax.get(key) ?? (0 as Epoch);
-    assert(ack.epoch >= epochMax, `P2: ${key} acknowledged at ${ack.epoch} after ${epochMax}`);
-    this.#epochMax.set(key, ack.epoch);
-    list.push(ack);
-    this.#acknowledged.set(key, list);
+  /** Requests that were taken and are not answered. */
+  get unanswered(): number {
+    const open = [...this.#asked.values()];
+    return open.filter(({ node, control }) => node.alive && node.control === control).length;
   }
 
-  #check(): void {
-    for (const { id } of this.options.config.groups) {
-      const serving = this.serving(id);
-      assert(serving.length <= 1, `P3: ${id} is served by ${serving.join(' and ')}`);
-    }
-  }
-
-  /** Every acknowledged write is on the copy that serves, and on every copy in sync. */
+  /** Every acknowledged write is on the copy that serves. */
   checkNothingLost(): void {
     for (const { id } of this.options.config.groups) {
-      const key = `${id}/data`;
-      for (const node of this.serving(id)) {
-        const has = new Set(this.node(node)?.mirror(key)?.data ?? []);
-        const lost = (this.#acknowledged.get(key) ?? []).filter((ack) => !has.has(ack.write));
-        assert(
-          lost.length === 0,
-          `P1: ${lost.length} acknowledged writes of ${key} lost on ${node}`,
-        );
-      }
+      this.checkers.nothingLost(id, this.serving(id));
     }
   }
+}
+
+function membersOf(config: Config): readonly NodeId[] {
+  const { nodes, witness } = config;
+  return [...nodes, ...(witness === undefined ? [] : [witness])].map((node) => node.id);
 }

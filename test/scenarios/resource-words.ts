@@ -6,7 +6,7 @@ import { must } from '../../src/base/assert.ts';
 import type { Config, ResourceConfig } from '../../src/protocol/config.ts';
 import { parseDuration, parseRestarts } from '../../src/protocol/config-words.ts';
 import type { GroupId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
-import type { Fault, FaultyAction } from '../../src/sim/agent-faults.ts';
+import type { AgentFault, FaultyAction } from '../../src/sim/agent-faults.ts';
 import type { World } from '../../src/sim/world.ts';
 
 type Change = Partial<ResourceConfig> & { readonly id: ResourceId };
@@ -79,7 +79,7 @@ export function setFaults(world: World, group: GroupId, words: readonly string[]
   const [node = '', resource = '', ...faults] = words;
   for (const text of faults) {
     const [action, how] = text.split('=') as [FaultyAction, string];
-    const fault = how === 'well' ? undefined : (how as Fault);
+    const fault = how === 'well' ? undefined : (how as AgentFault);
     world.setFault(node as NodeId, `${group}/${resource}`, { action, fault });
   }
 }
@@ -88,7 +88,7 @@ export function setFaults(world: World, group: GroupId, words: readonly string[]
 export function showResources(world: World, group: GroupId, id: NodeId): void {
   const node = world.node(id);
   const engine = node?.core?.group(group)?.engine;
-  for (const r of engine?.view(must(node, 'it has an engine').now) ?? []) {
+  for (const r of engine?.view(must(node, 'it has an engine').now()) ?? []) {
     const counts = `restarts ${r.restarts}, failures ${r.failures}, unanswered ${r.unknowns}`;
     const detail = r.detail === '' ? '' : `: ${r.detail}`;
     world.note(`** ${id} ${r.id} ${r.state}${r.left ? ', left' : ''} (${counts})${detail}`);

@@ -1,0 +1,189 @@
+/**
+ * One life of a cluster: it starts, a storm of faults drawn from the seed passes over it, then
+ * comes peace, first with something left broken, then whole. The promises must hold throughout;
+ * after the storm everything must come right within a bounded time.
+ */
+import { assert } from '../base/assert.ts';
+import { Prng } from '../base/prng.ts';
+import type { GroupId } from '../protocol/ids.ts';
+import { drawFaults, type Fault, inflict } from './faults.ts';
+import { KnownDefect } from './known-defects.ts';
+import { drawHarm, leftOver, survivable, unsettled } from './policy.ts';
+import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
+import { World } from './world.ts';
+
+/** All that a life follows from; the same plan gives the same life. */
+export interface LifePlan {
+  readonly seed: number;
+  readonly swarm: Swarm;
+  readonly faults: readonly Fault[];
+}
+
+export interface LifeReport {
+  readonly plan: LifePlan;
+  /** Over everything that happened. */
+  readonly hash: string;
+  readonly acknowledged: number;
+  readonly epochs: number;
+  readonly virtualMs: number;
+  readonly marks: Readonly<Record<string, number>>;
+  readonly failure: LifeFailure | undefined;
+  readonly transcript: readonly string[];
+}
+
+export interface LifeFailure {
+  readonly message: string;
+  readonly atMs: number;
+  /** The latest lines, one per event of a node, when they were asked for. */
+  readonly lines: readonly string[];
+}
+
+const SETTLE_MS = 3000;
+const POLL_MS = 250;
+/** A node on which a group failed is avoided for a minute; a failed stop is tried again. */
+const PEACE_MS = 100_000;
+const QUIET_MS = 3000;
+const ARRIVAL_MS = 250;
+
+export function planLife(seed: number): LifePlan {
+  const swarm = drawSwarm(seed);
+  const faults = drawFaults(swarm, swarmConfig(swarm), new Prng(seed ^ 0x2545f491));
+  return { seed, swarm, faults };
+}
+
+/**
+ * `keepLines`: how many of the latest events to report with a failure. `excuse`: make up for known
+ * defects of the core.
+ */
+export function live(plan: LifePlan, keepLines = 0, excuse = true): LifeReport {
+  const world = new World(worldOptions(plan.swarm, plan.seed, { keepLines, excuse }));
+  let failure: LifeFailure | undefined;
+  try {
+    pass(world, plan);
+  } catch (error) {
+    if (error instanceof KnownDefect) world.coverage.hit(`known ${error.defect}`);
+    else failure = failureOf(error, world);
+  }
+  const { groups } = world.config;
+  return {
+    plan,
+    hash: world.trace.hash,
+    acknowledged: groups.reduce((n, { id }) => n + world.acknowledgedCount(`${id}/data`), 0),
+    epochs: groups.reduce((n, { id }) => n + (world.checkers.history(id).latest?.epoch ?? 0), 0),
+    virtualMs: world.now - 1000,
+    marks: world.coverage.marks(),
+    failure,
+    transcript: world.transcript,
+  };
+}
+
+function failureOf(error: unknown, world: World): LifeFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = isCrash(error) ? `\n${error.stack}` : '';
+  return { message: message + stack, atMs: world.now - 1000, lines: world.trace.lines };
+}
+
+/** Anything but a broken promise is a defect of the program: where it is matters. */
+function isCrash(error: unknown): error is Error {
+  return error instanceof Error && error.constructor.name !== 'InvariantError';
+}
+
+function pass(world: World, { seed, swarm, faults }: LifePlan): void {
+  const prng = new Prng(seed ^ 0x68e31da4);
+  for (const id of world.members()) world.powerOn(id);
+  world.advance(SETTLE_MS);
+  const begins = world.now;
+  for (const fault of faults) {
+    world.advance(Math.max(0, begins + fault.atMs - world.now));
+    inflict(world, fault);
+  }
+  world.advance(Math.max(0, begins + swarm.stormMs - world.now));
+  peaceWithHarm(world, prng);
+  peace(world);
+}
+
+/** Faults have an end of their own; what still lasts is ended here. */
+function endFaults(world: World): void {
+  world.network.calm = true;
+  world.mendAll();
+  for (const id of world.members()) {
+    const disk = world.disk(id);
+    disk.full = false;
+    disk.slowMs = 0;
+  }
+  world.endAgentFaults();
+}
+
+function powerOnAll(world: World): void {
+  for (const id of world.leaving) world.powerOff(id);
+  world.leaving.clear();
+  for (const id of world.members()) {
+    world.node(id)?.thaw();
+    world.powerOn(id);
+  }
+  world.findAllCarriers();
+}
+
+function peaceWithHarm(world: World, prng: Prng): void {
+  const harm = drawHarm(world, prng);
+  world.note(`-- peace, but ${harm.off ?? 'nobody'} stays off`);
+  endFaults(world);
+  world.holdFaults = true;
+  powerOnAll(world);
+  if (harm.off !== undefined) world.powerOff(harm.off);
+  // What it had sent has arrived.
+  world.advance(ARRIVAL_MS);
+  const expected = survivable(world, harm);
+  world.coverage.hit(expected.length > 0 ? 'peace survivable' : 'peace not survivable');
+  if (harm.off === undefined) return;
+  const missing = (): GroupId | undefined =>
+    expected.find((id) => {
+      // Only what was to be expected at the beginning, and is still wanted.
+      const wanted = world.checkers.history(id).latest?.want !== 'offline';
+      return wanted && world.serving(id).length !== 1;
+    });
+  const late = until(world, () => missing() === undefined, PEACE_MS);
+  const left = missing();
+  if (left === undefined) return;
+  assert(!late, `liveness: ${left} is not online, although only ${harm.off} is off`);
+}
+
+function peace(world: World): void {
+  world.note('-- peace');
+  endFaults(world);
+  powerOnAll(world);
+  let asked = 0;
+  const late = until(
+    world,
+    () => {
+      asked += 1;
+      // A group that somebody stopped is started by somebody, who asks again when in doubt.
+      if (asked % 8 === 0) startAll(world);
+      return unsettled(world) === undefined;
+    },
+    PEACE_MS,
+  );
+  assert(!late, `liveness: ${unsettled(world)}`);
+  world.writing = false;
+  const left = until(world, () => leftOver(world) === undefined, QUIET_MS);
+  assert(!left, `liveness: ${leftOver(world)}`);
+  world.checkNothingLost();
+}
+
+function startAll(world: World): void {
+  for (const { id, nodes } of world.config.groups) {
+    if (world.checkers.history(id).latest?.want !== 'offline') continue;
+    const owner = world.checkers.history(id).latest?.owner ?? nodes[0];
+    if (owner !== undefined) world.ask(owner, id, { type: 'start' });
+  }
+}
+
+/** True when it was not so within `ms`. */
+function until(world: World, done: () => boolean, ms: number): boolean {
+  const ends = world.now + ms;
+  while (!done()) {
+    if (world.now >= ends) return true;
+    world.advance(POLL_MS);
+  }
+  return false;
+}

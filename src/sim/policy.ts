@@ -1,0 +1,134 @@
+/**
+ * What a cluster can be expected to survive, so that its liveness is judged fairly: after the storm
+ * something may stay broken, and only if that is survivable must every group be online all the
+ * same. When all is mended, everything must be.
+ */
+import type { Prng } from '../base/prng.ts';
+import type { GroupId, NodeId, SeatId } from '../protocol/ids.ts';
+import type { OwnershipRecord } from '../protocol/record.ts';
+import { mirrorsOf } from './checkers.ts';
+import { decide } from './votes.ts';
+import type { World } from './world.ts';
+
+/** Peace that is not whole: what stays broken, and for whom it must work nevertheless. */
+export interface LastingHarm {
+  readonly off: NodeId | undefined;
+}
+
+/** One member stays off, or none. */
+export function drawHarm(world: World, prng: Prng): LastingHarm {
+  return { off: prng.chance(0.5) ? prng.pick(world.members()) : undefined };
+}
+
+/** Groups that must come online while that harm lasts. */
+export function survivable(world: World, harm: LastingHarm): readonly GroupId[] {
+  const there = world.members().filter((id) => id !== harm.off);
+  const seats = new Map(there.map((id) => [id, world.disk(id).seat]));
+  return world.config.groups.flatMap(({ id }) => {
+    const records = findable(world, id, there);
+    // A first record is made by all.
+    if (records.length === 0) return harm.off === undefined ? [id] : [];
+    return records.every((record) => canServe(world, { id, record, seats })) ? [id] : [];
+  });
+}
+
+/**
+ * What a reading may find: the newest chosen record, and votes that some have stored and that may yet
+ * be chosen.
+ */
+function findable(world: World, id: GroupId, there: readonly NodeId[]): readonly OwnershipRecord[] {
+  const history = world.checkers.history(id);
+  const stored = there.flatMap((node) => {
+    const accepted = world.disk(node).entries.get(id)?.accepted;
+    if (accepted?.record === undefined || !history.mayCome(accepted.ballot)) return [];
+    return [accepted.record];
+  });
+  return history.latest === undefined ? stored : [history.latest, ...stored];
+}
+
+/**
+ * Whether the others can do without the votes that this member has stored: they decide without them
+ * whatever was chosen or may yet be.
+ */
+export function dispensable(world: World, member: NodeId): boolean {
+  const others = world.members().filter((id) => id !== member);
+  const seats = new Map(others.map((id) => [id, world.disk(id).seat]));
+  return world.config.groups.every(({ id }) =>
+    world.checkers.history(id).open.every((record) => decide(record, seats)),
+  );
+}
+
+/** A majority of each electorate is there, and a copy in sync. */
+function canServe(
+  world: World,
+  by: {
+    readonly id: GroupId;
+    readonly record: OwnershipRecord;
+    readonly seats: ReadonlyMap<NodeId, SeatId>;
+  },
+): boolean {
+  const { id, record, seats } = by;
+  if (record.want !== 'online' || !decide(record, seats)) return false;
+  const nodes = world.config.groups.find((group) => group.id === id)?.nodes ?? [];
+  const mirrors = mirrorsOf(world.config, id);
+  return nodes.some(
+    (node) => seats.has(node) && mirrors.every((mirror) => record.inSync[mirror]?.includes(node)),
+  );
+}
+
+/** What is not yet as it should be with all mended; undefined when everything is. */
+export function unsettled(world: World): string | undefined {
+  for (const { id, nodes } of world.config.groups) {
+    const serving = world.serving(id);
+    const record = world.checkers.history(id).latest;
+    if (record?.want === 'offline') return `${id} is wanted offline`;
+    if (serving.length !== 1) return `${id} is served by ${serving.length} nodes`;
+    for (const mirror of mirrorsOf(world.config, id)) {
+      const copies = record?.inSync[mirror] ?? [];
+      if (copies.length !== nodes.length) return `in sync for ${id} are only ${copies.join(', ')}`;
+    }
+    const unsure = unsettledVotes(world, id);
+    if (unsure !== undefined) return unsure;
+    for (const node of serving) {
+      if (!world.node(node)?.runs(`${id}/address`)) return `the address of ${id} is not held`;
+    }
+  }
+  return undefined;
+}
+
+/** Once all are back for a while, all vote. */
+function unsettledVotes(world: World, id: GroupId): string | undefined {
+  const record = world.checkers.history(id).latest;
+  if (record === undefined) return `${id} has no record`;
+  if (record.formerVoters !== undefined) return `the voters of ${id} are being changed`;
+  const votes = new Map(record.voters.map(({ node, seat }) => [node, seat]));
+  const missing = world.members().filter((node) => votes.get(node) !== world.disk(node).seat);
+  return missing.length === 0 ? undefined : `no votes for ${id} have ${missing.join(', ')}`;
+}
+
+/** What is left in queues, or differs between copies, once nobody writes any more. */
+export function leftOver(world: World): string | undefined {
+  if (world.unanswered > 0) return `${world.unanswered} requests have no answer`;
+  for (const id of world.members()) {
+    const writing = world.node(id)?.writing ?? 0;
+    if (writing > 0) return `${id} has ${writing} votes that are not stored`;
+  }
+  for (const { id, nodes } of world.config.groups) {
+    for (const mirror of mirrorsOf(world.config, id)) {
+      const key = `${id}/${mirror}`;
+      const copies = nodes.map((node) => world.disk(node).copy(key));
+      const pending = nodes.reduce(
+        (n, node) => n + (world.node(node)?.mirror(key)?.pending ?? 0),
+        0,
+      );
+      if (pending > 0) return `${pending} writes of ${key} are not acknowledged`;
+      const first = copies[0]?.data ?? [];
+      for (const [index, { data, partial }] of copies.entries()) {
+        const same = data.length === first.length && data.every((value, k) => value === first[k]);
+        if (!same || partial)
+          return `the copies of ${key} on ${nodes[0]} and ${nodes[index]} differ`;
+      }
+    }
+  }
+  return undefined;
+}

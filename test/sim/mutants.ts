@@ -1,0 +1,153 @@
+/**
+ * Deliberate defects, to show that the simulator finds such things: each replaces one piece of text
+ * in one file of the production sources. The text must be there exactly once, so that a mutant
+ * that no longer fits the code is noticed.
+ */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** The promises of which it must break one; what else breaks does not count. */
+  readonly breaks: readonly string[];
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'promise-forgotten-at-restart',
+    breaks: ['H1', 'H2'],
+    file: 'core/heart/promises.ts',
+    find: 'this.#quietUntil = plus(startedAt, this.#termMs);',
+    replace: 'this.#quietUntil = startedAt;',
+  },
+  {
+    name: 'ballot-forgotten-at-restart',
+    breaks: ['R2', 'R4', 'R5', 'R6'],
+    file: 'core/registry/acceptor.ts',
+    find: 'for (const entry of restored) this.#entries.set(entry.group, entry);',
+    replace:
+      'for (const entry of restored) {\n' +
+      "      const promised = { counter: 0, node: '' as NodeId };\n" +
+      '      this.#entries.set(entry.group, { ...entry, promised });\n    }',
+  },
+  {
+    name: 'lease-counted-from-receipt',
+    breaks: ['H1', 'H2', 'H4', 'H'],
+    file: 'core/heart/heart-core.ts',
+    find: 'this.#leases.upheld({ node: from, seat: body.seat }, body.round, body.promises);',
+    replace:
+      'const round = this.#leases.startRound(now);\n' +
+      '      this.#leases.upheld({ node: from, seat: body.seat }, round, body.promises);',
+  },
+  {
+    name: 'acceptor-answers-before-fsync',
+    breaks: ['P1', 'R', 'R4', 'R5', 'R6'],
+    file: 'core/registry/acceptor.ts',
+    find: "      { type: 'answer', to: from, message: answer, after: persist.id },\n    ];",
+    replace: "      { type: 'answer', to: from, message: answer, after: undefined },\n    ];",
+  },
+  {
+    name: 'stop-timeout-taken-as-stopped',
+    breaks: ['N2', 'N7', 'P1', 'P3'],
+    file: 'core/group/engine.ts',
+    find: "    if (result.outcome === 'ok') {\n      r.state = 'stopped';",
+    replace: "    if (result.outcome !== 'failed') {\n      r.state = 'stopped';",
+  },
+  {
+    name: 'in-sync-not-checked-at-takeover',
+    breaks: ['P1', 'R6'],
+    file: 'core/registry/record-change.ts',
+    find:
+      '  for (const [mirror, nodes] of Object.entries(present.inSync)) {\n' +
+      '    if (!nodes.includes(change.owner)) {',
+    replace:
+      '  for (const [mirror, nodes] of Object.entries(present.inSync)) {\n' +
+      '    if (nodes.length === 0) {',
+  },
+  {
+    name: 'mirror-not-sealed-before-claim',
+    breaks: ['N3'],
+    file: 'core/node/candidate.ts',
+    find: 'const nothingToSeal = again || context.mirrors.mirrors.length === 0;',
+    replace: 'const nothingToSeal = again || context.mirrors.mirrors.length >= 0;',
+  },
+  {
+    name: 'copy-expelled-before-the-vote',
+    breaks: ['P1'],
+    file: 'core/node/owner.ts',
+    find: "        voice.say('warning', 'copy-lost', text, mirror);",
+    replace:
+      "        voice.say('warning', 'copy-lost', text, mirror);\n" +
+      '        mirrors.expel(mirror, peer);',
+  },
+  {
+    name: 'quorums-need-not-intersect',
+    breaks: ['H', 'H1', 'H2', 'R', 'R4', 'R5', 'R6'],
+    file: 'core/registry/electorate.ts',
+    find: 'return Math.floor(electorate.length / 2) + 1;',
+    replace: 'return Math.floor((electorate.length + 1) / 2);',
+  },
+  {
+    name: 'quorums-of-one-less',
+    breaks: ['H', 'H1', 'H2', 'R', 'R4', 'R5', 'R6'],
+    file: 'core/registry/electorate.ts',
+    find: 'return Math.floor(electorate.length / 2) + 1;',
+    replace: 'return Math.max(1, Math.floor(electorate.length / 2));',
+  },
+  {
+    name: 'former-voters-left-out-before-the-joint-record-is-known',
+    breaks: ['R6', 'R11'],
+    file: 'core/node/voter-keeper.ts',
+    find: "    if (!known) return { type: 'joinVoters', owner, epoch, voters };\n",
+    replace: "    if (!known && owner === '') return undefined;\n",
+  },
+  {
+    name: 'votes-counted-by-the-new-voters-alone',
+    breaks: ['R', 'R4', 'R5', 'R6', 'R11'],
+    file: 'core/registry/electorate.ts',
+    find: 'return formerVoters === undefined ? [voters] : [voters, formerVoters];',
+    replace: 'return formerVoters === voters ? [] : [voters];',
+  },
+  {
+    name: 'started-before-the-lease-is-held',
+    breaks: ['P3'],
+    file: 'core/node/group-context.ts',
+    find: 'this.engine = new GroupEngine(group, () => this.leaseHeld);',
+    replace: 'this.engine = new GroupEngine(group, () => true);',
+  },
+  {
+    name: 'voter-answers-for-a-revoked-promise',
+    breaks: ['H1', 'H2'],
+    file: 'core/heart/promises.ts',
+    find: 'if (now < this.#quietUntil || this.#revoked.has(group)) return false;',
+    replace: 'if (now < this.#quietUntil) return false;',
+  },
+  {
+    name: 'claim-released-before-all-stopped',
+    breaks: ['N7'],
+    file: 'core/node/departure.ts',
+    find: "    context.engineDid(context.engine.stop('abandon', now), now);",
+    replace:
+      "    context.voice.emit({ type: 'release', group: context.id });\n" +
+      "    context.engineDid(context.engine.stop('abandon', now), now);",
+  },
+  {
+    name: 'handed-over-before-all-stopped',
+    breaks: ['N2'],
+    file: 'core/node/departure.ts',
+    find:
+      "    voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);\n" +
+      "    this.#context.engineDid(engine.stop('orderly', now), now);",
+    replace:
+      "    voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);\n" +
+      "    this.#context.engineDid(engine.stop('orderly', now), now);\n" +
+      '    this.#transfer(record, now);',
+  },
+  {
+    name: 'vote-against-a-live-promise',
+    breaks: ['H1', 'H2'],
+    file: 'core/heart/promises.ts',
+    find: 'if (promised !== undefined && now < promised.until) {',
+    replace: 'if (promised !== undefined && now < promised.until - this.#termMs / 2) {',
+  },
+];
