@@ -13,12 +13,15 @@ export class Exchange {
   readonly #address: string;
   readonly #port: number;
   readonly #answerMs: number;
+  readonly #connectMs: number;
   #socket: Socket | undefined;
 
   constructor(options: Target) {
     this.#address = options.address;
     this.#port = options.port;
     this.#answerMs = options.answerMs ?? ANSWER_TIMEOUT_MS;
+    // Who has the patience to wait for an answer has it for a connection.
+    this.#connectMs = Math.max(CONNECT_TIMEOUT_MS, options.answerMs ?? 0);
   }
 
   /** Undefined when no whole answer came in time. */
@@ -49,7 +52,7 @@ export class Exchange {
         this.#socket = result;
         resolve(result);
       };
-      const timer = setTimeout(() => settle(undefined), CONNECT_TIMEOUT_MS);
+      const timer = setTimeout(() => settle(undefined), this.#connectMs);
       socket.once('connect', () => settle(socket));
       socket.on('error', () => settle(undefined));
       socket.on('close', () => {

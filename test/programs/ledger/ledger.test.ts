@@ -19,6 +19,8 @@ import { RECORD_BYTES, decodeRecord, encodeRecord } from './record.mjs';
 import type { LedgerLine } from './wire.ts';
 
 const SERVER = fileURLToPath(new URL('./server.mjs', import.meta.url));
+/** A loaded machine is no failure of the server. */
+const PATIENT_MS = 10_000;
 const CLIENT = fileURLToPath(new URL('./client.ts', import.meta.url));
 
 let directory: string;
@@ -41,7 +43,7 @@ async function startServer(): Promise<ChildProcess> {
   const words = ['--directory', directory, '--port', String(port), '--log', join(directory, 'log')];
   const child = spawn(process.execPath, [SERVER, ...words], { stdio: 'inherit' });
   children.push(child);
-  const exchange = new Exchange({ address: '127.0.0.1', port });
+  const exchange = new Exchange({ address: '127.0.0.1', port, answerMs: PATIENT_MS });
   await until('the server answers', () => exchange.post('/health', {}), { timeoutMs: 5000 });
   exchange.close();
   return child;
@@ -106,7 +108,7 @@ describe('ledger server', () => {
 
   it('takes records in order, repeats an answer, refuses gaps and other texts', async () => {
     await startServer();
-    const exchange = new Exchange({ address: '127.0.0.1', port });
+    const exchange = new Exchange({ address: '127.0.0.1', port, answerMs: PATIENT_MS });
     const post = async (number: number, text?: string) =>
       (await exchange.post('/records', body(number, text)))?.status;
     expect(await post(1)).toBe(200);
@@ -121,7 +123,7 @@ describe('ledger server', () => {
   });
 
   it('goes on after kill and after a torn write; counts openings', async () => {
-    const exchange = new Exchange({ address: '127.0.0.1', port });
+    const exchange = new Exchange({ address: '127.0.0.1', port, answerMs: PATIENT_MS });
     await kill(await startServer(), 'SIGKILL');
     const first = await startServer();
     expect((await exchange.post('/records', body(1)))?.body).toMatchObject({ opening: 2 });
