@@ -9,17 +9,9 @@
  *             acknowledged in an epoch that is over, though nothing of it is lost; a heart that hangs
  *             or is dead at that time leaves such a mark standing
  *
- * Not recognised here, so that they are failures of a run:
+ * Not recognised here, so that it is a failure of a run:
  *
- *   unread    a control process that takes up a running group goes by the record that its own acceptor
- *             has stored, which may never have been chosen: it gives up a copy that the chosen record
- *             has in sync, and writes are acknowledged that this copy lacks (P1)
- *   reopened  a control process that finds that its claim was completed unseals the mirrors that the
- *             process before had sealed before it claims anew: a copy confirms what the former primary
- *             still sends (N3)
- *   rivals    five nodes that read a record over slow links outbid one another for ever
  *   unheard   a request to start stays without an answer when the owner's heart did not hear
- *   left-out  a copy that is there and answers is never in sync again
  */
 export type KnownName = 'asleep';
 

@@ -88,6 +88,8 @@ export class GroupContext {
   phase: GroupPhase = 'probing';
   /** The newest record that this node knows of. */
   record: OwnershipRecord | undefined;
+  /** A vote of this process was chosen: the record is no mere guess from this node's own vote. */
+  hasRead = false;
   /** A vote found that the group has never had a record. */
   knownEmpty = false;
   /** Why the group is where and as it is. */

@@ -44,11 +44,12 @@ export class Learning {
     if (outcome.type === 'empty') context.knownEmpty = true;
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
-      if (context.phase === 'probing' || context.phase === 'waiting') {
-        context.mirrors.claimsBeforeAreVoid();
-      }
+      context.hasRead = true;
+      // A claim that turns out to be chosen is taken up, or made anew, sealed as it is.
+      const atRest = context.phase === 'probing' || context.phase === 'waiting';
+      if (atRest && outcome.record.owner !== context.me) context.mirrors.claimsBeforeAreVoid();
     }
-    this.#take(outcome);
+    this.#take(outcome, now);
     const { record } = context;
     const overtaken = owned !== undefined && record !== undefined && record.epoch > owned;
     if (overtaken && proposal.purpose !== 'transfer') {
@@ -116,13 +117,21 @@ export class Learning {
     if (phase === 'offline' && record?.owner !== me) this.#moves.wait(now);
   }
 
-  /** Whatever a vote was for, it tells the present record. */
-  #take(outcome: ProposalOutcome): void {
-    if (outcome.type !== 'chosen' && outcome.type !== 'rejected') return;
+  /**
+   * Whatever a vote was for, it tells the present record. One that was only found on the way may
+   * never have been chosen: it is read first.
+   */
+  #take(outcome: ProposalOutcome, now: Instant): void {
     const context = this.#context;
-    const { record } = outcome;
     const before = context.record;
-    if (record === undefined || (before !== undefined && record.epoch < before.epoch)) return;
+    if (outcome.type === 'rejected') {
+      const newer = (outcome.record?.epoch ?? 0) > (before?.epoch ?? 0);
+      if (newer) context.learn(now);
+      return;
+    }
+    if (outcome.type !== 'chosen') return;
+    const { record } = outcome;
+    if (before !== undefined && record.epoch < before.epoch) return;
     context.record = record;
     if (before?.epoch === record.epoch && context.epochOwned !== undefined) {
       context.mirrors.copiesChanged(before, record);

@@ -279,8 +279,7 @@ export class Owner {
     };
     for (const vote of this.#copies.due(liveness, now)) {
       const { type, mirror, peer } = vote;
-      const listed = record.inSync[mirror]?.includes(peer) ?? false;
-      const counted = listed || this.#copies.admitting(mirror).includes(peer);
+      const counted = this.countedCopies(mirror).includes(peer);
       if (type === 'expel' && !counted) {
         this.#copies.settled(mirror, peer);
         mirrors.expel(mirror, peer);
@@ -297,7 +296,8 @@ export class Owner {
 
   /** The copies that a mirror has to wait for that begins to serve now; this node's among them. */
   countedCopies(mirror: ResourceId): readonly NodeId[] {
-    const { me, record } = this.#context;
+    const { hasRead, me, options, record } = this.#context;
+    if (!hasRead) return options.group.nodes;
     const listed = record?.inSync[mirror] ?? [me];
     return [...new Set([...listed, ...this.#copies.admitting(mirror)])].sort();
   }

@@ -57,6 +57,8 @@ const RESEND_MS = 40;
 /** Pause before a new ballot after a refusal, and how much longer each rank waits. */
 const RIVAL_PAUSE_MS = 10;
 const RIVAL_STAGGER_MS = 17;
+/** Pauses double up to so many times the first: over slow links rivals need long ones to miss each other. */
+const PAUSE_FACTOR_MAX = 64;
 /** A refused promise that has this long to go is asked again a little after it ended. */
 const PROMISE_MARGIN_MS = 2;
 
@@ -214,7 +216,7 @@ export class Proposer {
       this.#phase = 'pause';
       this.#refusals = `${from} has answered a rival`;
       const pauseMs = RIVAL_PAUSE_MS + this.#options.rank * RIVAL_STAGGER_MS;
-      this.#pauseUntil = plus(now, pauseMs * Math.min(this.#round + 1, 8));
+      this.#pauseUntil = plus(now, pauseMs * Math.min(2 ** this.#round, PAUSE_FACTOR_MAX));
       return [];
     }
     this.#refusals = `${from} is bound to the owner for another ${Math.ceil(message.remainingMs)} ms`;
