@@ -17,6 +17,7 @@ import type {
   OperatorRequest,
 } from '../core/node/node-io.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../core/registry/acceptor.ts';
+import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { Config } from '../protocol/config.ts';
 import type { FromHeart, WantedAddress } from '../protocol/heart-ipc.ts';
 import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
@@ -98,8 +99,7 @@ export class SimNode {
   #heldForHeart: (() => void)[] = [];
   /** For mirrors whose process is not there. */
   readonly #orders = new Map<string, (() => void)[]>();
-  #durable = 0;
-  #waiting: { readonly after: number; readonly run: () => void }[] = [];
+  #durable = new DurableOrder();
   #wakeAt = new Map<Part, Instant>();
 
   constructor(
@@ -255,8 +255,7 @@ export class SimNode {
 
   #controlGone(): void {
     this.#runs.control += 1;
-    this.#waiting = [];
-    this.#durable = 0;
+    this.#durable = new DurableOrder();
     this.#disk.processDied(this.#world.prng);
     this.#agents.controlDied();
     this.#orders.clear();
@@ -641,9 +640,11 @@ export class SimNode {
     for (const effect of effects) {
       if (effect.type === 'persist') this.#persist(effect.id, effect.entry);
       else if (effect.type === 'answer') {
-        this.#after(effect.after, () => this.#world.message(this.id, effect.to, effect.message));
+        this.#durable.after(effect.after, () =>
+          this.#world.message(this.id, effect.to, effect.message),
+        );
       } else if (effect.type === 'tableChanged') {
-        this.#after(effect.after, () => this.#sendTable());
+        this.#durable.after(effect.after, () => this.#sendTable());
       } else this.#heartStep({ type: 'revokeAsked', id: effect.id, group: effect.group });
     }
   }
@@ -662,9 +663,9 @@ export class SimNode {
       case 'persist':
         return this.#persist(effect.id, effect.entry);
       case 'send':
-        return this.#after(effect.after, () => this.#send(effect.to, effect.message));
+        return this.#durable.after(effect.after, () => this.#send(effect.to, effect.message));
       case 'records':
-        return this.#after(effect.after, () => this.#sendTable());
+        return this.#durable.after(effect.after, () => this.#sendTable());
       case 'revoke':
         return this.#askHeart(effect);
       case 'claim':
@@ -708,17 +709,9 @@ export class SimNode {
     const { write, restsAt } = this.#disk.begin(entry, this.#world.now(), DISK_MS / this.#rate);
     const landed = (): void => {
       this.#disk.land(write);
-      this.#durable = Math.max(this.#durable, id);
-      const ready = this.#waiting.filter((waiting) => waiting.after <= this.#durable);
-      this.#waiting = this.#waiting.filter((waiting) => waiting.after > this.#durable);
-      for (const waiting of ready) waiting.run();
+      this.#durable.written(id);
     };
     this.#later((restsAt - this.#world.now()) * this.#rate, landed);
-  }
-
-  #after(after: number | undefined, run: () => void): void {
-    if (after === undefined || after <= this.#durable) run();
-    else this.#waiting.push({ after, run });
   }
 
   #sendTable(): void {

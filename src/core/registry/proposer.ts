@@ -183,11 +183,11 @@ export class Proposer {
   /** Whether nothing that was chosen can have been missed. */
   #readEnough(record: OwnershipRecord | undefined): boolean {
     if (record !== undefined) return lacking(electoratesOf(record), this.#seats()) === undefined;
-    return this.#unasked().length === 0;
+    return this.#unheard().length === 0;
   }
 
   /** That there is no record yet can only be told by all. */
-  #unasked(): readonly NodeId[] {
+  #unheard(): readonly NodeId[] {
     return this.#options.members.filter((member) => !this.#answers.has(member));
   }
 
@@ -272,7 +272,7 @@ export class Proposer {
       return `${got} of ${needed} needed votes of ${voters} in time (heard: ${heard})`;
     }
     if (this.#phase === 'accept' || known.length > 0) return undefined;
-    const missing = this.#unasked().join(', ');
+    const missing = this.#unheard().join(', ');
     return `whoever answered has no record of the group (${heard}); to be heard first: ${missing}`;
   }
 
