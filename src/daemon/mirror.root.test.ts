@@ -75,7 +75,8 @@ const OPENER = `
     const id = /mnt_id:\\s*(\\d+)/.exec(fs.readFileSync('/proc/self/fdinfo/' + fd, 'utf8'))[1];
     const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\\n');
     const mount = mounts.find((line) => line.startsWith(id + ' '));
-    fs.closeSync(fd);
+    // Of a mount that has died since, it is closed all the same.
+    try { fs.closeSync(fd); } catch {}
     if (mount === undefined || mount.includes(' - fuse.tako ')) return;
     process.stderr.write('opened below the mirror: ' + mount + '\\n');
     process.exit(1);
