@@ -117,7 +117,13 @@ function makeProcess(
     ),
     openCopy: (root) => {
       const store = { fs: new LinuxFileSystem(), root };
-      const note = new FileCopyNote({ file: setup.notePath, mirror: setup.id, store });
+      const note = new FileCopyNote({
+        file: setup.notePath,
+        mirror: setup.id,
+        store,
+        background,
+        log,
+      });
       return { note, replica: new CopyReplica({ store, note, background }) };
     },
     clientTls: (peer) => clientTlsOptions(identity, peer),
