@@ -5,6 +5,7 @@
 import { must } from '../base/assert.ts';
 import {
   type Config,
+  type FailbackConfig,
   type GroupConfig,
   type NodeConfig,
   type ResourceConfig,
@@ -22,6 +23,7 @@ import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
 export const BASE_PORT_DEFAULT = 8256;
 /** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
 export const MIRROR_PORT_OFFSET = 10;
+const FAILBACK_AFTER_DEFAULT = '5m';
 const RESTARTS_DEFAULT = '3 within 1m';
 /** Where the file says nothing; the words of the reference. */
 export const MONITOR_DEFAULT = '1s';
@@ -83,7 +85,14 @@ function normalizeGroup(id: string, group: GroupFile, mirrors: { next: number })
     previous = resource.id;
     return resource;
   });
-  return { id: id as GroupId, nodes: group.nodes as NodeId[], resources };
+  const failback = failbackOf(group);
+  return { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources };
+}
+
+function failbackOf(group: GroupFile): FailbackConfig {
+  if (group.failback !== 'when-in-sync') return { policy: 'never' };
+  const healthyForMs = ms(group['failback-after'] ?? FAILBACK_AFTER_DEFAULT);
+  return { policy: 'when-in-sync', healthyForMs };
 }
 
 function normalizeResource(

@@ -6,13 +6,13 @@
 import { Prng } from '../base/prng.ts';
 import type { Config, Timing } from '../protocol/config.ts';
 import type { FaultKind } from './faults.ts';
-import { DEFAULT_TIMING, simConfig } from './sim-config.ts';
+import { DEFAULT_TIMING, type SimGroup, simConfig } from './sim-config.ts';
 import type { WorldOptions } from './world.ts';
 
 export interface Swarm {
   readonly nodes: readonly string[];
   readonly witness: string | undefined;
-  readonly groups: readonly { readonly id: string; readonly nodes: readonly string[] }[];
+  readonly groups: readonly SimGroup[];
   readonly timing: Timing;
   readonly actionTimeoutMs: number;
   readonly loss: number;
@@ -73,7 +73,11 @@ export function drawSwarm(seed: number): Swarm {
   const groups = ['db', 'files', 'mail'].slice(0, count).map((id, index) => {
     const turned = [...nodes.slice(index % nodes.length), ...nodes.slice(0, index % nodes.length)];
     const fewer = shape.nodes > 2 && prng.chance(0.4);
-    return { id, nodes: fewer ? turned.slice(0, 2) : turned };
+    return {
+      id,
+      nodes: fewer ? turned.slice(0, 2) : turned,
+      failbackMs: drawFailback(seed, index),
+    };
   });
   const timing = drawTiming(prng);
   const slow = prng.chance(0.35);
@@ -100,6 +104,12 @@ export function drawSwarm(seed: number): Swarm {
     duels: prng.chance(0.35) ? 0.1 + 0.3 * prng.float() : 0,
     kinds: drawKinds(prng),
   };
+}
+
+/** By dice of its own. */
+function drawFailback(seed: number, group: number): number | undefined {
+  const prng = new Prng(seed ^ (0x2b7e1516 + group));
+  return prng.chance(0.4) ? prng.pick([500, 2000, 6000]) : undefined;
 }
 
 function drawTiming(prng: Prng): Timing {

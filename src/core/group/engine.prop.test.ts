@@ -81,7 +81,12 @@ class Machine {
     this.prng = new Prng(seed);
     this.resources = randomResources(this.prng);
     const nodes = ['n' as NodeId];
-    const group: GroupConfig = { id: 'g' as GroupId, nodes, resources: this.resources };
+    const group: GroupConfig = {
+      id: 'g' as GroupId,
+      nodes,
+      failback: { policy: 'never' },
+      resources: this.resources,
+    };
     this.engine = new GroupEngine(group, () => this.mayStart);
     for (const { id } of this.resources) this.truth.set(id, 'gone');
   }

@@ -21,6 +21,7 @@ export class Departure {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   #handTo: NodeId | undefined;
+  #byHand = false;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -32,7 +33,9 @@ export class Departure {
     this.#context.phase = 'handing';
     this.#handTo = to;
     this.#context.reason = reason;
-    const kind = voice.request === undefined ? 'failover' : 'switchover';
+    this.#byHand = voice.request?.type === 'move';
+    const unasked = engine.hasGivenUp() ? 'failover' : 'failback';
+    const kind = voice.request === undefined ? unasked : 'switchover';
     voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);
     this.#context.engineDid(engine.stop('orderly', now), now);
   }
@@ -136,7 +139,8 @@ export class Departure {
     this.#context.phase = 'handing';
     const first = this.#votersFor(record, to);
     if (first !== undefined) return this.#context.propose('voters', first, now);
-    this.#context.propose('transfer', { type: 'transfer', to, epoch: record.epoch }, now);
+    const { epoch } = record;
+    this.#context.propose('transfer', { type: 'transfer', to, epoch, byHand: this.#byHand }, now);
   }
 
   /**

@@ -16,7 +16,7 @@ import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
 import type { Observation } from '../group/engine.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
-import { handOverTarget } from './candidacy.ts';
+import { handOverTarget, obstacle } from './candidacy.ts';
 import { CopyKeeper } from './copy-keeper.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
@@ -58,6 +58,7 @@ export class Owner {
       phase === 'owning' && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
+      phase === 'owning' ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
 
@@ -96,8 +97,9 @@ export class Owner {
     }
     if (record.want === 'offline') return this.#unwanted(now);
     if (context.engine.heldDown() !== undefined) this.#recordHeldDown(now);
-    if (context.engine.hasGivenUp()) this.#advanceGivenUp(record, now);
-    else this.#gaveUpAt = NEVER;
+    if (context.engine.hasGivenUp()) return this.#advanceGivenUp(record, now);
+    this.#gaveUpAt = NEVER;
+    if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
   }
 
   /** Recorded by somebody else, or while the lease was out, or because a failure keeps it down. */
@@ -369,5 +371,28 @@ export class Owner {
       this.#gaveUpAt = NEVER;
       this.#context.engineDid(engine.start(record.epoch, now), now);
     }
+  }
+
+  // Failback.
+
+  /** When the group may return to the first of its nodes; never, as long as anything is against it. */
+  #failbackDueAt(now: Instant): Instant {
+    const { engine, leaseHeld, me, options, peers, record, voice } = this.#context;
+    const { failback, nodes } = options.group;
+    const [first] = nodes;
+    if (failback.policy === 'never' || record === undefined || record.byHand === true) return NEVER;
+    if (first === undefined || first === me || !leaseHeld || !engine.isOnline()) return NEVER;
+    if (voice.request !== undefined || record.formerVoters !== undefined) return NEVER;
+    const upSince = peers.upSince(first);
+    if (upSince === undefined) return NEVER;
+    const situation = this.#context.situation(record);
+    if (obstacle(situation, first, peers.avoided(now)) !== undefined) return NEVER;
+    return plus(upSince, failback.healthyForMs);
+  }
+
+  #failBack(record: OwnershipRecord, now: Instant): void {
+    const first = must(this.#context.options.group.nodes[0], 'a group has nodes');
+    const reason = `${first} comes first and is fit again`;
+    this.#moves.handOver(record, first, reason, now);
   }
 }
