@@ -38,7 +38,7 @@ export interface ControlPorts {
     group: GroupId,
     mirror: ResourceId,
     order: MirrorOrder,
-  ) => Promise<{ readonly ok: boolean; readonly message: string }>;
+  ) => Promise<{ readonly ok: boolean; readonly copyGone: boolean; readonly message: string }>;
   readonly publish: (draft: EventDraft) => void;
   /** The storage of votes failed: the process must end, and say so. */
   readonly fail: (error: Error) => void;
@@ -269,8 +269,8 @@ export class ControlRuntime {
   }
 
   #order(group: GroupId, mirror: ResourceId, order: MirrorOrder): void {
-    void this.#ports.orderMirror(group, mirror, order).then(({ ok, message }) => {
-      this.dispatch({ type: 'mirrorAnswered', group, mirror, order, ok, message });
+    void this.#ports.orderMirror(group, mirror, order).then((answer) => {
+      this.dispatch({ type: 'mirrorAnswered', group, mirror, order, ...answer });
     });
   }
 

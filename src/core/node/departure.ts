@@ -30,11 +30,12 @@ export class Departure {
 
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
     const { engine, voice } = this.#context;
+    const runs = this.#context.phase === 'owning' && !engine.hasGivenUp();
     this.#context.phase = 'handing';
     this.#handTo = to;
     this.#context.reason = reason;
     this.#byHand = voice.request?.type === 'move';
-    const unasked = engine.hasGivenUp() ? 'failover' : 'failback';
+    const unasked = runs ? 'failback' : 'failover';
     const kind = voice.request === undefined ? unasked : 'switchover';
     voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);
     this.#context.engineDid(engine.stop('orderly', now), now);

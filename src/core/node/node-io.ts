@@ -108,6 +108,8 @@ export type CoreEvent = { readonly now: Instant } & (
     }
   | {
       readonly type: 'mirrorAnswered';
+      /** That there is no copy to seal. */
+      readonly copyGone: boolean;
       readonly group: GroupId;
       readonly mirror: ResourceId;
       readonly order: MirrorOrder;

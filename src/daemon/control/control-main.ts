@@ -198,12 +198,14 @@ async function orderMirror(
   mirrors: ReadonlyMap<MirrorId, MirrorControl>,
   id: MirrorId,
   order: MirrorOrder,
-): Promise<{ readonly ok: boolean; readonly message: string }> {
+): Promise<{ readonly ok: boolean; readonly copyGone: boolean; readonly message: string }> {
   const mirror = mirrors.get(id);
-  if (mirror === undefined) return { ok: false, message: `this node has no mirror "${id}"` };
+  const none = `this node has no mirror "${id}"`;
+  if (mirror === undefined) return { ok: false, copyGone: false, message: none };
   await mirror.whenConnected(MIRROR_MS);
   const answer = await mirror.command(order);
-  return { ok: answer.ok, message: answer.ok ? '' : answer.message };
+  if (answer.ok) return { ok: true, copyGone: false, message: '' };
+  return { ok: false, copyGone: answer.code === 'copy-stale', message: answer.message };
 }
 
 function heard(message: FromHeart, runtime: ControlRuntime): void {
