@@ -1,0 +1,38 @@
+/** One cluster, a time of mischief, and the verdict on the histories of its votes. */
+import { Prng } from '../../src/base/prng.ts';
+import { type Judgement, judge } from './judge.ts';
+import { Mischief } from './mischief.ts';
+import { type Shape, VoteCluster } from './vote-cluster.ts';
+
+export interface ExperimentOptions {
+  readonly shape: Shape;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly groups?: number | undefined;
+  /** Where the sources are; this project unless told. */
+  readonly root?: string | undefined;
+}
+
+export interface ExperimentResult {
+  readonly judgement: Judgement;
+  /** How often what was done to the cluster. */
+  readonly done: Readonly<Record<string, number>>;
+  /** Where histories and logs are kept; only of a run that failed. */
+  readonly kept: string | undefined;
+}
+
+const GROUPS = 8;
+
+export async function experiment(options: ExperimentOptions): Promise<ExperimentResult> {
+  const { shape, seed, seconds, groups = GROUPS, root } = options;
+  const cluster = await VoteCluster.start({ shape, groups, root });
+  try {
+    const mischief = new Mischief(cluster, new Prng(seed));
+    await mischief.run(seconds * 1000);
+    const judgement = judge(cluster.votes(), cluster.members);
+    const kept = judgement.failures.length > 0 ? cluster.keepLogs() : undefined;
+    return { judgement, done: mischief.done, kept };
+  } finally {
+    cluster.destroy();
+  }
+}
