@@ -11,7 +11,13 @@ import { pause } from '../hosts/wait.ts';
 import type { VoteCluster } from './vote-cluster.ts';
 
 /** Troubles that last at a time; requests and kills are over at once. */
-const TROUBLES_MAX = 3;
+const TROUBLES_MAX = 2;
+/** Most are short, so that votes go on; the long ones have nodes counted as lost. */
+const SHORT_MS = 600;
+const LONG_MS = 3000;
+/** Between two troubles, and between two requests. */
+const CALM_MS_MAX = 1600;
+const PAUSE_MS_MAX = 60;
 /** Requests that may wait for an answer at a time. */
 const REQUESTS_MAX = 24;
 const CUTS: readonly CutHow[] = ['unplug', 'mute', 'deafen', 'gag'];
@@ -38,10 +44,15 @@ export class Mischief {
   /** Goes on for so long, then mends everything. */
   async run(ms: number): Promise<void> {
     const until = monotonicMs() + ms;
+    let troubleAt = monotonicMs();
     while (monotonicMs() < until) {
       await this.#mend(monotonicMs());
-      await this.#act();
-      await pause(20 + this.#prng.below(100));
+      if (monotonicMs() < troubleAt) this.#ask();
+      else {
+        await this.#makeTrouble();
+        troubleAt = monotonicMs() + this.#prng.below(CALM_MS_MAX);
+      }
+      await pause(this.#prng.below(PAUSE_MS_MAX));
     }
     await this.#mend(Number.POSITIVE_INFINITY);
   }
@@ -52,17 +63,16 @@ export class Mischief {
     for (const { mend } of due) await mend();
   }
 
-  async #act(): Promise<void> {
+  async #makeTrouble(): Promise<void> {
     const prng = this.#prng;
     const dice = prng.below(100);
     const host = prng.pick(this.#cluster.members);
-    const ms = 100 + prng.below(prng.chance(0.3) ? 4000 : 1200);
-    if (dice < 55) return this.#ask();
-    if (dice < 68) return this.#cut(host, ms);
-    if (dice < 78) return this.#kill(host, 'control');
-    if (dice < 82) return this.#kill(host, 'heart');
-    if (dice < 85) return this.#kill(host, 'witness');
-    if (dice < 93) return this.#freeze(host, ms);
+    const ms = 100 + prng.below(prng.chance(0.2) ? LONG_MS : SHORT_MS);
+    if (dice < 45) return this.#cut(host, ms);
+    if (dice < 65) return this.#kill(host, 'control');
+    if (dice < 72) return this.#kill(host, 'heart');
+    if (dice < 78) return this.#kill(host, 'witness');
+    if (dice < 92) return this.#freeze(host, ms);
     return this.#powerOff(host, ms);
   }
 

@@ -86,8 +86,13 @@ export class VoteCluster {
   async kill(name: string, daemon: string): Promise<boolean> {
     const host = this.lab.host(name);
     if (!host.powered || !existsSync(host.pathOf(`${RUN_DIR}/${daemon}.pid`))) return false;
-    await host.killByPidFile(`${RUN_DIR}/${daemon}.pid`);
-    return true;
+    try {
+      await host.killByPidFile(`${RUN_DIR}/${daemon}.pid`);
+      return true;
+    } catch (error) {
+      if (String(error).includes('No such process')) return false;
+      throw error;
+    }
   }
 
   /** Only while the node has power. */
