@@ -1,5 +1,6 @@
 /** One cluster, a time of mischief, and the verdict on the histories of its votes. */
 import { Prng } from '../../src/base/prng.ts';
+import { messageOf } from '../../src/base/tako-error.ts';
 import { type Judgement, judge } from './judge.ts';
 import { Mischief } from './mischief.ts';
 import { type Shape, VoteCluster } from './vote-cluster.ts';
@@ -15,6 +16,8 @@ export interface ExperimentOptions {
 
 export interface ExperimentResult {
   readonly judgement: Judgement;
+  /** Those of the judgement, and what kept nodes from reading all records in the end. */
+  readonly failures: readonly string[];
   /** How often what was done to the cluster. */
   readonly done: Readonly<Record<string, number>>;
   /** Where histories and logs are kept; only of a run that failed. */
@@ -29,9 +32,18 @@ export async function experiment(options: ExperimentOptions): Promise<Experiment
   try {
     const mischief = new Mischief(cluster, new Prng(seed));
     await mischief.run(seconds * 1000);
+    // Whatever hinders it, the histories up to there are worth a verdict.
+    const hindered = await cluster.readAll().then(
+      () => [],
+      (error: unknown) => [messageOf(error)],
+    );
     const judgement = judge(cluster.votes(), cluster.members);
-    const kept = judgement.failures.length > 0 ? cluster.keepLogs() : undefined;
-    return { judgement, done: mischief.done, kept };
+    const failures = [...judgement.failures, ...hindered];
+    const kept = failures.length > 0 ? cluster.keepLogs() : undefined;
+    return { judgement, failures, done: mischief.done, kept };
+  } catch (error) {
+    const text = `${messageOf(error)} (histories and logs: ${cluster.keepLogs()})`;
+    throw new Error(text, { cause: error });
   } finally {
     cluster.destroy();
   }

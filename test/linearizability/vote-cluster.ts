@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createApiClient } from '../../src/adapters/api-client/api-client.ts';
 import { VOTE_HISTORY } from '../../src/adapters/vote-history.ts';
 import type { ApiClient } from '../../src/ports/api-client.ts';
-import type { Host } from '../hosts/host.ts';
+import { type Host, monotonicMs } from '../hosts/host.ts';
 import { type Lab, createLab } from '../hosts/lab.ts';
 import { until } from '../hosts/wait.ts';
 import { type Vote, readVotes } from './vote-lines.ts';
@@ -18,6 +18,7 @@ const RUN_DIR = '/run/tako';
 /** In the host; it outlives power-offs, and is `HOST-FOLDER/log/votes.ndjson` on the machine. */
 const HISTORY = '/var/log/votes.ndjson';
 const START_MS = 60_000;
+const READ_MS = 60_000;
 
 export type Shape = 'witness' | 'three';
 export const SHAPES: readonly Shape[] = ['witness', 'three'];
@@ -108,6 +109,29 @@ export class VoteCluster {
     });
   }
 
+  /**
+   * Has every node read every group's record anew, by a new control, so that what was forgotten
+   * shows. For a cluster without troubles; throws when some node cannot.
+   */
+  async readAll(): Promise<void> {
+    const from = monotonicMs();
+    for (const { name } of this.nodes) await this.kill(name, 'control');
+    let lacking = '';
+    const allRead = (): boolean => {
+      const told = this.votes().filter(({ began, end }) => began > from && end !== undefined);
+      const read = new Set(told.flatMap((vote) => (hasRead(vote) ? keyOf(vote) : [])));
+      const wanted = this.nodes.flatMap(({ name: node }) =>
+        this.groups.map((group) => keyOf({ node, group })),
+      );
+      lacking = wanted.filter((each) => !read.has(each)).join(', ');
+      return lacking === '';
+    };
+    const options = { timeoutMs: READ_MS, pollMs: 200 };
+    await until('every node reads every record', allRead, options).catch((error: unknown) => {
+      throw new Error(`${String(error)}: missing ${lacking}`, { cause: error });
+    });
+  }
+
   /** Copies histories, logs and votes to a folder that outlives the lab; names that. */
   keepLogs(): string {
     const folder = mkdtempSync(join(dirname(this.lab.folder), 'tako-votes-'));
@@ -163,6 +187,14 @@ export class VoteCluster {
       '',
     ].join('\n');
   }
+}
+
+function hasRead({ end }: Vote): boolean {
+  return end?.outcome.type === 'chosen' || end?.outcome.type === 'empty';
+}
+
+function keyOf({ node, group }: { readonly node: string; readonly group: string }): string {
+  return `${node} ${group}`;
 }
 
 /** A mirror has two copies; everything else may run on all nodes. */

@@ -17,6 +17,7 @@ export interface Try {
 
 export interface Vote {
   readonly name: string;
+  readonly node: string;
   readonly group: string;
   readonly began: number;
   readonly change: RecordChange;
@@ -60,7 +61,15 @@ function take(line: Line, votes: Map<string, OpenVote>): void {
   if (line.type === 'began') {
     assert(!votes.has(key), 'a vote begins once');
     const name = `${node} vote ${vote}`;
-    votes.set(key, { name, group, began: at, change: line.change, tries: [], end: undefined });
+    votes.set(key, {
+      name,
+      node,
+      group,
+      began: at,
+      change: line.change,
+      tries: [],
+      end: undefined,
+    });
     return;
   }
   const open = must(votes.get(key), 'a vote begins before anything else');
