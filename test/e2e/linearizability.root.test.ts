@@ -7,7 +7,7 @@ import { experiment } from '../linearizability/experiment.ts';
 import { summary } from '../linearizability/judge.ts';
 import { SHAPES } from '../linearizability/vote-cluster.ts';
 
-const SECONDS = 12;
+const SECONDS = 10;
 /** Fewer would mean that nothing was tested. */
 const CHOSEN_MIN = 30;
 const RECORDS_MIN = 12;

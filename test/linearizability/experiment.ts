@@ -16,7 +16,7 @@ export interface ExperimentOptions {
 
 export interface ExperimentResult {
   readonly judgement: Judgement;
-  /** Those of the judgement, and what kept nodes from reading all records in the end. */
+  /** Those of the judgement, and the votes that did not come about in the end. */
   readonly failures: readonly string[];
   /** How often what was done to the cluster. */
   readonly done: Readonly<Record<string, number>>;
@@ -33,7 +33,7 @@ export async function experiment(options: ExperimentOptions): Promise<Experiment
     const mischief = new Mischief(cluster, new Prng(seed));
     await mischief.run(seconds * 1000);
     // Whatever hinders it, the histories up to there are worth a verdict.
-    const hindered = await cluster.readAll().then(
+    const hindered = await cluster.voteOnAll().then(
       () => [],
       (error: unknown) => [messageOf(error)],
     );

@@ -7,7 +7,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApiClient } from '../../src/adapters/api-client/api-client.ts';
 import { VOTE_HISTORY } from '../../src/adapters/vote-history.ts';
+import { must } from '../../src/base/assert.ts';
 import type { ApiClient } from '../../src/ports/api-client.ts';
+import type { GroupId } from '../../src/protocol/ids.ts';
 import { type Host, monotonicMs } from '../hosts/host.ts';
 import { type Lab, createLab } from '../hosts/lab.ts';
 import { until } from '../hosts/wait.ts';
@@ -18,7 +20,9 @@ const RUN_DIR = '/run/tako';
 /** In the host; it outlives power-offs, and is `HOST-FOLDER/log/votes.ndjson` on the machine. */
 const HISTORY = '/var/log/votes.ndjson';
 const START_MS = 60_000;
-const READ_MS = 60_000;
+/** How long a request is given to bring about a vote, and how many are made. */
+const ASK_AGAIN_MS = 3000;
+const ASK_MAX = 20;
 
 export type Shape = 'witness' | 'three';
 export const SHAPES: readonly Shape[] = ['witness', 'three'];
@@ -110,26 +114,29 @@ export class VoteCluster {
   }
 
   /**
-   * Has every node read every group's record anew, by a new control, so that what was forgotten
-   * shows. For a cluster without troubles; throws when some node cannot.
+   * Has every group voted on once more, so that what was forgotten shows; it stops them. For a
+   * cluster without troubles; throws when no vote comes about.
    */
-  async readAll(): Promise<void> {
+  async voteOnAll(): Promise<void> {
     const from = monotonicMs();
-    for (const { name } of this.nodes) await this.kill(name, 'control');
-    let lacking = '';
-    const allRead = (): boolean => {
-      const told = this.votes().filter(({ began, end }) => began > from && end !== undefined);
-      const read = new Set(told.flatMap((vote) => (hasRead(vote) ? keyOf(vote) : [])));
-      const wanted = this.nodes.flatMap(({ name: node }) =>
-        this.groups.map((group) => keyOf({ node, group })),
-      );
-      lacking = wanted.filter((each) => !read.has(each)).join(', ');
-      return lacking === '';
-    };
-    const options = { timeoutMs: READ_MS, pollMs: 200 };
-    await until('every node reads every record', allRead, options).catch((error: unknown) => {
-      throw new Error(`${String(error)}: missing ${lacking}`, { cause: error });
-    });
+    let lacking: readonly string[] = this.groups;
+    for (let asked = 0; asked < ASK_MAX; asked += 1) {
+      const { name } = must(this.nodes[asked % this.nodes.length], 'a cluster has nodes');
+      // A node that is still starting refuses; the next one is asked then.
+      for (const group of lacking)
+        this.api(name)
+          .stopGroup(group as GroupId)
+          .catch(() => undefined);
+      const voted = (): boolean => {
+        const later = this.votes().filter(({ began }) => began > from);
+        const chosen = later.filter(({ end }) => end?.outcome.type === 'chosen');
+        lacking = this.groups.filter((id) => !chosen.some(({ group }) => group === id));
+        return lacking.length === 0;
+      };
+      const waited = until('a vote on every group', voted, { timeoutMs: ASK_AGAIN_MS });
+      if (await waited.catch(() => false)) return;
+    }
+    throw new Error(`Waited in vain for a vote on ${lacking.join(', ')}, with all troubles over`);
   }
 
   /** Copies histories, logs and votes to a folder that outlives the lab; names that. */
@@ -187,14 +194,6 @@ export class VoteCluster {
       '',
     ].join('\n');
   }
-}
-
-function hasRead({ end }: Vote): boolean {
-  return end?.outcome.type === 'chosen' || end?.outcome.type === 'empty';
-}
-
-function keyOf({ node, group }: { readonly node: string; readonly group: string }): string {
-  return `${node} ${group}`;
 }
 
 /** A mirror has two copies; everything else may run on all nodes. */

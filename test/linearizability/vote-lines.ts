@@ -17,7 +17,6 @@ export interface Try {
 
 export interface Vote {
   readonly name: string;
-  readonly node: string;
   readonly group: string;
   readonly began: number;
   readonly change: RecordChange;
@@ -63,7 +62,6 @@ function take(line: Line, votes: Map<string, OpenVote>): void {
     const name = `${node} vote ${vote}`;
     votes.set(key, {
       name,
-      node,
       group,
       began: at,
       change: line.change,
