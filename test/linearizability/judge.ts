@@ -23,7 +23,11 @@ export interface Judgement {
 /** `members`: all of the cluster, the witness among them. */
 export function judge(votes: readonly Vote[], members: readonly string[]): Judgement {
   const groups = new Map<string, Vote[]>();
-  for (const vote of votes) groups.set(vote.group, [...(groups.get(vote.group) ?? []), vote]);
+  for (const vote of votes) {
+    const its = groups.get(vote.group);
+    if (its === undefined) groups.set(vote.group, [vote]);
+    else its.push(vote);
+  }
   const outcomes: Record<string, number> = {};
   for (const { end } of votes) {
     const type = end?.outcome.type ?? 'none';

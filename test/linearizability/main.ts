@@ -11,7 +11,7 @@
  *     --judge DIR       histories that a failed run has kept, once more
  */
 import { randomInt } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/base/tako-error.ts';
@@ -114,7 +114,8 @@ async function hunt(root: string, seed: number): Promise<string | undefined> {
     const shape = SHAPES[(at + 1) % SHAPES.length] ?? 'three';
     const options = { shape, root, seed: seed + at, seconds: MUTANT_SECONDS };
     try {
-      const { judgement } = await experiment(options);
+      const { judgement, kept } = await experiment(options);
+      if (kept !== undefined) rmSync(kept, { recursive: true });
       const [failure] = judgement.failures;
       if (failure !== undefined) return `caught by cluster ${at + 1}\n${failure}`;
     } catch (error) {
