@@ -13,6 +13,7 @@ import type {
   MirrorOrder,
   OperatorRequest,
 } from '../core/node/node-io.ts';
+import type { VoteNote } from '../core/node/proposals.ts';
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
 import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { Agent } from '../ports/agent.ts';
@@ -40,6 +41,8 @@ export interface ControlPorts {
     order: MirrorOrder,
   ) => Promise<{ readonly ok: boolean; readonly copyGone: boolean; readonly message: string }>;
   readonly publish: (draft: EventDraft) => void;
+  /** Hears of every vote that this node starts, before its messages are sent; none: nobody asks. */
+  readonly onlooker?: ((group: GroupId, note: VoteNote) => void) | undefined;
   /** The storage of votes failed: the process must end, and say so. */
   readonly fail: (error: Error) => void;
 }
@@ -188,6 +191,8 @@ export class ControlRuntime {
         return this.#order(effect.group, effect.mirror, effect.order);
       case 'event':
         return this.#ports.publish(effect.draft);
+      case 'vote':
+        return this.#ports.onlooker?.(effect.group, effect.note);
       case 'reply':
         return this.#reply(effect);
       default:

@@ -686,6 +686,8 @@ export class SimNode {
       }
       case 'reply':
         return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
+      case 'vote':
+        return undefined;
     }
   }
 

@@ -15,6 +15,7 @@ import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import type { ActionName, ActionResult, EngineAction, Observation } from '../group/engine.ts';
 import type { AcceptorEntry } from '../registry/acceptor.ts';
+import type { VoteNote } from './proposals.ts';
 
 /** Decided facts that members tell one another; hints, always checked against the registry. */
 export interface Decided {
@@ -158,6 +159,8 @@ export type Effect =
       readonly order: MirrorOrder;
     }
   | { readonly type: 'event'; readonly draft: EventDraft }
+  /** For onlookers; to be noted, if somebody wants it, before later effects are carried out. */
+  | { readonly type: 'vote'; readonly group: GroupId; readonly note: VoteNote }
   | {
       readonly type: 'reply';
       readonly id: number;

@@ -12,6 +12,7 @@ import { MirrorClient } from '../../adapters/mirror-client.ts';
 import { openRecordLog } from '../../adapters/record-log.ts';
 import { systemClock } from '../../adapters/clock.ts';
 import { systemTimer } from '../../adapters/timer.ts';
+import { VOTE_HISTORY, openVoteHistory } from '../../adapters/vote-history.ts';
 import { readSetup } from '../../adapters/config/setup-files.ts';
 import { type ControlRpc, createControlRpc } from '../../adapters/control-rpc/control-rpc.ts';
 import { createApi } from '../../api/create-api.ts';
@@ -64,7 +65,10 @@ export async function main(): Promise<void> {
   const clock = systemClock;
   const events = openEventLog({ path: join(stateDir, 'events.ndjson'), node, clock, log });
   const mirrors = connectMirrors(setup, log);
-  const { runtime, steering, heart, rpc } = wire({ setup, log, store, events, mirrors });
+  const { runtime, steering, heart, rpc } = wire({
+    ...{ setup, log, store, events, mirrors },
+    onlooker: openVoteHistory({ path: process.env[VOTE_HISTORY], node, clock, log }),
+  });
   listenToMirrors(setup, mirrors, runtime);
   const telling = setInterval(() => steering.tellPeers(), TELL_MS);
   runtime.start();
@@ -94,6 +98,7 @@ interface Parts {
   readonly store: StateStore<AcceptorEntry>;
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
+  readonly onlooker: ReturnType<typeof openVoteHistory>;
 }
 
 interface Wired {
@@ -104,7 +109,8 @@ interface Wired {
 }
 
 /** The parts that know one another. */
-function wire({ setup, log, store, events, mirrors }: Parts): Wired {
+function wire(parts: Parts): Wired {
+  const { setup, log, store, events, mirrors } = parts;
   const { node, config, runDir } = setup;
   const seat = store.id as SeatId;
   const core = new NodeCore({ me: node, config, seat, restored: store.entries().values() });
@@ -128,6 +134,7 @@ function wire({ setup, log, store, events, mirrors }: Parts): Wired {
       log.info(draft.text, { kind: draft.kind, group: draft.group, event: event.id });
       steering.tellPeers();
     },
+    onlooker: parts.onlooker,
     fail: (error) => {
       log.error('votes cannot be stored, so this process ends', { error: messageOf(error) });
       process.exit(EXIT_FAILED);
