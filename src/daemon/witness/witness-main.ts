@@ -10,6 +10,7 @@ import { systemClock } from '../../adapters/clock.ts';
 import { tryLockFile } from '../../adapters/flock.ts';
 import { identify, writePidFile } from '../../adapters/supervise/process-id.ts';
 import { becomeRealTime } from '../../adapters/supervise/real-time.ts';
+import { shedFilePages } from '../../adapters/supervise/shed-pages.ts';
 import { type Applied, ClusterSet } from './cluster-set.ts';
 import { readClusters } from './read-clusters.ts';
 import { WitnessLog } from './witness-log.ts';
@@ -46,6 +47,7 @@ async function serve({ clustersDir, runDir, stateDir }: WitnessPlaces): Promise<
   const logs = new WitnessLog(runDir);
   const log = logs.with({});
   process.on('uncaughtExceptionMonitor', (error) => log.error('witness broke', { error }));
+  shedFilePages();
   becomeRealTimeAndTell(log);
   const self = identify(process.pid);
   if (self !== undefined) writePidFile(join(runDir, 'witness.pid'), self);
