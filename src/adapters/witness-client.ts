@@ -35,7 +35,8 @@ export function askWitness(
     socket.on('connect', () => socket.write(encodeLine(question) ?? ''));
     socket.on('data', (chunk: Buffer) => {
       const wrong = lines.push(chunk);
-      if (wrong !== undefined) end(new TakoError('internal', `The witness said nonsense: ${wrong}`));
+      if (wrong !== undefined)
+        end(new TakoError('internal', `The witness said nonsense: ${wrong}`));
     });
     socket.on('error', (error) => end(unreachable(path, error)));
     socket.on('close', () => end(unreachable(path, new Error('it closed the connection'))));

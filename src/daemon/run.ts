@@ -14,12 +14,7 @@ import { saveRunSetup, saveSetup, setupPath } from '../adapters/config/setup-fil
 import { tryLockFile } from '../adapters/flock.ts';
 import { messageOf, TakoError } from '../base/tako-error.ts';
 import type { NodeSetup } from '../protocol/config.ts';
-import {
-  checkMachine,
-  findSelf,
-  preparePrivateDirectory,
-  requireRoot,
-} from './launcher/checks.ts';
+import { checkMachine, findSelf, preparePrivateDirectory, requireRoot } from './launcher/checks.ts';
 import { ENGINE_FLAGS } from './heart/engine.ts';
 import { chooseConfig } from './launcher/choose-config.ts';
 import { Keeper } from './launcher/keeper.ts';
@@ -99,11 +94,7 @@ async function keep(options: LaunchOptions, setup: NodeSetup, say: Say): Promise
 }
 
 /** Keeps the running configuration when the file has a fault. */
-async function reloadConfig(
-  options: LaunchOptions,
-  setup: NodeSetup,
-  say: Say,
-): Promise<void> {
+async function reloadConfig(options: LaunchOptions, setup: NodeSetup, say: Say): Promise<void> {
   try {
     const { config, warnings } = loadConfig(setup.configFile);
     for (const warning of warnings) say('warning', formatProblem(warning));

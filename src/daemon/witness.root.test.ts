@@ -10,7 +10,14 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../test/hosts/wait.ts';
 import { type Member, MEMBER_SEAT, type Question } from '../../test/witness/member.ts';
-import { A, B, type ClusterText, timingWith, W, WitnessProcess } from '../../test/witness/process.ts';
+import {
+  A,
+  B,
+  type ClusterText,
+  timingWith,
+  W,
+  WitnessProcess,
+} from '../../test/witness/process.ts';
 import { must } from '../base/assert.ts';
 import type { Epoch, GroupId, NodeId, SeatId } from '../protocol/ids.ts';
 import type { OwnershipRecord } from '../protocol/record.ts';
@@ -43,7 +50,13 @@ const prepare = (counter: number, group = G): Question => {
 function accept(counter: number, owner: NodeId, epoch: Epoch): Question {
   const voters = [{ node: A, seat: MEMBER_SEAT }];
   const record: OwnershipRecord = { epoch, owner, inSync: {}, want: 'online', voters };
-  return { type: 'accept', group: G, ballot: { counter, node: owner }, record, previous: undefined };
+  return {
+    type: 'accept',
+    group: G,
+    ballot: { counter, node: owner },
+    record,
+    previous: undefined,
+  };
 }
 
 /** A member that holds the lease of its group by the witness's vote. */
@@ -87,7 +100,9 @@ describe('files that are read again', () => {
     const moved = witness.member(B, { ...TWO, port: 29_000 });
     expect(await moved.ask(prepare(9))).toMatchObject({ accepted: { record: { owner: A } } });
     witness.remove('two');
-    expect((await witness.reload()).done[0]).toMatch(/^two: not served any more; its votes stay in/);
+    expect((await witness.reload()).done[0]).toMatch(
+      /^two: not served any more; its votes stay in/,
+    );
     await until('it is gone', async () => (await witness.status()).length === 1, PATIENCE);
     expect(readdirSync(join(witness.stateDir, 'two'))).toContain('acceptor.log');
     expect(a.lease(G)).toEqual(held);
@@ -107,10 +122,15 @@ describe('files that are read again', () => {
     await witness.start('one', 'two');
     const members = [await owner(ONE), await owner(TWO)];
     const held = members.map((member) => member.lease(G));
-    witness.writeText('two', 'cluster: same\nlinks: {lan: {kind: udp}}\nnodes: {a: {lan: 1.2.3}}\n');
+    witness.writeText(
+      'two',
+      'cluster: same\nlinks: {lan: {kind: udp}}\nnodes: {a: {lan: 1.2.3}}\n',
+    );
     const { done, faults } = await witness.reload();
     expect(done).toEqual(['one: as before']);
-    expect(faults.join()).toMatch(/^two: goes on as before: [^]*two\.yaml:3:\d+: nodes\.a\.lan: found/);
+    expect(faults.join()).toMatch(
+      /^two: goes on as before: [^]*two\.yaml:3:\d+: nodes\.a\.lan: found/,
+    );
     expect(witness.said).toContain('two.yaml:3:');
     expect((await witness.serves('two')).fault).toContain('two.yaml:3:');
     // A newcomer that wants the sockets of another one.
@@ -181,7 +201,9 @@ describe('storage of one cluster', () => {
     execFileSync('sed', ['-i', 's/^cluster: same/cluster: other/', text]);
     await witness.start('two');
     const { detail } = await witness.shows('one', ({ state }) => state === 'failed');
-    expect(detail).toMatch(/the votes in it are those of w of same, and the file is about w of other/);
+    expect(detail).toMatch(
+      /the votes in it are those of w of same, and the file is about w of other/,
+    );
   });
 
   test('full: that cluster fails, and comes back when there is room', async () => {
@@ -240,10 +262,17 @@ describe('a cluster that floods', () => {
     const socket = createSocket('udp4');
     await new Promise<void>((resolve) => socket.bind(0, '127.0.101.1', resolve));
     const header = Buffer.from('TAKO\u0001\u0001', 'latin1');
-    const like = Buffer.concat([header, Buffer.alloc(23), Buffer.from([1]), Buffer.from('a'), Buffer.alloc(200, 7)]);
+    const like = Buffer.concat([
+      header,
+      Buffer.alloc(23),
+      Buffer.from([1]),
+      Buffer.from('a'),
+      Buffer.alloc(200, 7),
+    ]);
     let sent = 0;
     const flood = setInterval(() => {
-      for (let i = 0; i < 200; i += 1) socket.send(i % 2 === 0 ? like : 'rubbish', 21_020, '127.0.101.3');
+      for (let i = 0; i < 200; i += 1)
+        socket.send(i % 2 === 0 ? like : 'rubbish', 21_020, '127.0.101.3');
       sent += 200;
     }, 5);
     try {
@@ -301,7 +330,9 @@ describe('the process', () => {
     const { runDir, stateDir, clustersDir } = witness;
     const tako = fileURLToPath(new URL('../../bin/tako', import.meta.url));
     const places = ['--run-dir', runDir, '--state-dir', stateDir, '--clusters', clustersDir];
-    const second = spawn(tako, ['witness', 'run', ...places], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const second = spawn(tako, ['witness', 'run', ...places], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let said = '';
     second.stderr.on('data', (text: Buffer) => (said += text.toString()));
     const code = await new Promise((resolve) => second.once('close', resolve));
@@ -319,7 +350,9 @@ describe('the process', () => {
         encoding: 'utf8',
       });
     expect(status()).toMatch(/✔ 2 clusters served[^]*one +serving[^]*two +serving/);
-    expect(status('one')).toMatch(/Witness w of cluster same[^]*GROUP +VOTED FOR +EPOCH\n +g +a +1/);
+    expect(status('one')).toMatch(
+      /Witness w of cluster same[^]*GROUP +VOTED FOR +EPOCH\n +g +a +1/,
+    );
     witness.writeText('two', 'cluster: [');
     await witness.reload();
     expect(() => status()).toThrow('Command failed');

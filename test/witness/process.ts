@@ -98,7 +98,9 @@ export class WitnessProcess {
   async start(...names: readonly string[]): Promise<void> {
     const { runDir, stateDir, clustersDir } = this;
     const places = ['--run-dir', runDir, '--state-dir', stateDir, '--clusters', clustersDir];
-    const child = spawn(TAKO, ['witness', 'run', ...places], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(TAKO, ['witness', 'run', ...places], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#said += text));
     this.#child = child;
     for (const name of names) await this.serves(name);

@@ -57,7 +57,9 @@ function nodesOf({ nodes }: WitnessClusterStatus, paint: Paint): string {
 
 function problems({ name, detail, fault }: WitnessClusterStatus, paint: Paint): readonly string[] {
   const texts = detail === fault ? [detail] : [detail, fault ?? ''];
-  return texts.filter((text) => text !== '').map((text) => paint('bad', `${name}: ${told(text)}\n`));
+  return texts
+    .filter((text) => text !== '')
+    .map((text) => paint('bad', `${name}: ${told(text)}\n`));
 }
 
 function detailsOf(cluster: WitnessClusterStatus, colours: boolean): string {

@@ -56,7 +56,8 @@ export class Voter {
     } else if (message.type === 'message') {
       const decoded = decodeMemberMessage(message.body);
       if (decoded?.type !== 'prepare' && decoded?.type !== 'accept') return;
-      if (this.#hasRoomFor(decoded.group)) this.#perform(this.#acceptor.step(message.from, decoded));
+      if (this.#hasRoomFor(decoded.group))
+        this.#perform(this.#acceptor.step(message.from, decoded));
       else this.#dropped += 1;
     }
   }

@@ -32,7 +32,8 @@ export async function runWitness(places: WitnessPlaces): Promise<void> {
   try {
     await serve(places);
   } catch (error) {
-    const next = error instanceof TakoError && error.next !== undefined ? `\nNext: ${error.next}` : '';
+    const next =
+      error instanceof TakoError && error.next !== undefined ? `\nNext: ${error.next}` : '';
     process.stderr.write(`tako: ${messageOf(error)}${next}\n`);
     process.exit(error instanceof TakoError ? EXIT_UNUSABLE : EXIT_BROKEN);
   }
