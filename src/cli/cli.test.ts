@@ -524,7 +524,9 @@ describe('tako witness status and reload', () => {
   test('show who is heard, what was voted and who was turned away', async () => {
     const all = await tako('witness status', { askWitness: answer(shop) });
     expect(all).toMatchObject({ code: 0, err: '' });
-    expect(all.out).toContain('✔ 1 cluster served\nProcess 7, 50.0 MiB resident, files in /etc/w\n');
+    expect(all.out).toContain(
+      '✔ 1 cluster served\nProcess 7, 50.0 MiB resident, files in /etc/w\n',
+    );
     expect(all.out).toMatch(/shop +serving +2 min +n1; n2 lost, heard 9 s ago +1 +43 +0\n/u);
     const one = await tako('witness status shop', { askWitness: answer(shop, full) });
     expect(one.code).toBe(0);

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/adapters/clock.ts';
 import { LeaseMarkFiles } from '../../src/adapters/lease-mark-file.ts';
 import { createLog } from '../../src/adapters/log.ts';
 import { AddressKeeper } from '../../src/daemon/heart/address-keeper.ts';
-import { HeartRunner } from '../../src/daemon/heart/heart-runner.ts';
+import { HeartRunner, type Holdings } from '../../src/daemon/heart/heart-runner.ts';
 import type { NodeSetup } from '../../src/protocol/config.ts';
 import type { FromHeart, PeerReport } from '../../src/protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId, SeatId } from '../../src/protocol/ids.ts';
@@ -38,8 +38,8 @@ export class Member {
   readonly #leases = new Map<GroupId, LeaseChange>();
   #peers: readonly PeerReport[] = [];
 
-  constructor(setup: NodeSetup, key: Uint8Array) {
-    mkdirSync(setup.runDir, { recursive: true });
+  /** `claims`: it may seek leases, which takes lease marks and a look at the interfaces. */
+  constructor(setup: NodeSetup, key: Uint8Array, { claims }: { readonly claims: boolean }) {
     this.#witness = setup.config.witness?.id ?? ('none' as NodeId);
     this.#runner = new HeartRunner({
       setup,
@@ -47,15 +47,7 @@ export class Member {
       clock: systemClock,
       log,
       report: (message) => this.#heard(message),
-      holdings: {
-        addresses: new AddressKeeper({
-          lifeSeconds: setup.config.timing.addressLifeSeconds,
-          ownAddresses: new Map(),
-          clock: systemClock,
-          log,
-        }),
-        marks: new LeaseMarkFiles(setup.runDir),
-      },
+      holdings: claims ? holdingsOf(setup) : undefined,
     });
     this.#runner.controlConnected();
     this.#runner.start();
@@ -139,4 +131,17 @@ export class Member {
     const answer = message.body as RegistryMessage;
     this.#answers.set(answer.id, answer);
   }
+}
+
+function holdingsOf({ runDir, config }: NodeSetup): Holdings {
+  mkdirSync(runDir, { recursive: true });
+  return {
+    addresses: new AddressKeeper({
+      lifeSeconds: config.timing.addressLifeSeconds,
+      ownAddresses: new Map(),
+      clock: systemClock,
+      log,
+    }),
+    marks: new LeaseMarkFiles(runDir),
+  };
 }

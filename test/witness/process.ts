@@ -141,7 +141,7 @@ export class WitnessProcess {
   }
 
   /** A node of a cluster; `key` other than the cluster's makes it a stranger. */
-  member(node: NodeId, cluster: ClusterText): Member {
+  member(node: NodeId, cluster: ClusterText, options = { claims: true }): Member {
     const { config } = checkConfig('test', clusterText(cluster));
     const runDir = join(this.folder, `${node}${cluster.number}-${this.#members.length}`);
     const setup = {
@@ -151,7 +151,7 @@ export class WitnessProcess {
       configFile: 'test',
       config: must(config, 'the text is good'),
     };
-    const member = new Member(setup, keyOf(cluster.key ?? cluster.number));
+    const member = new Member(setup, keyOf(cluster.key ?? cluster.number), options);
     this.#members.push(member);
     return member;
   }
