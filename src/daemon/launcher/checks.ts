@@ -30,7 +30,7 @@ export function findSelf(config: Config, name: string | undefined): NodeConfig {
   const text = `Cannot run Tako as "${wanted}" (${source})`;
   if (config.witness?.id === wanted) {
     throw new TakoError('no-such-node', `${text}: it is the witness of the cluster, not a node`, {
-      next: 'Put this file into /etc/tako/witness as NAME.yaml, its key as NAME.key, and run "tako witness run"',
+      next: 'Put this file into /etc/tako/witness as NAME.yaml, and run "tako witness run"',
     });
   }
   const known = config.nodes.map(({ id }) => id).join(', ');
