@@ -108,7 +108,7 @@ describe('files that are read again', () => {
     expect(a.lease(G)).toEqual(held);
   });
 
-  test('another key is a change, SIGHUP is a way, and its own groups are none of its business', async () => {
+  test('another key is a change, and SIGHUP is a way to have it read', async () => {
     await witness.start('one', 'two');
     const before = await witness.serves('one');
     witness.writeKey('two', 77);
