@@ -1,6 +1,9 @@
 /**
  * `npm run bench -- placement [--runs 10] [--json]`: how long the planner takes to place groups.
  *
+ * `npm run bench -- witness [--runs 100] [--json]`: the memory of a witness of 1, 20 and 100
+ * clusters, beside an empty Node.js, and how long its votes take; `--runs` votes each.
+ *
  * `npm run bench -- failover`: how long clients wait when the owner fails or hands over, at default
  * settings, beside keepalived where Debian's package is installed. Runs are interleaved, so that
  * both see the same machine.
@@ -22,6 +25,7 @@ import {
 import { KeepalivedBench } from './failover/keepalived.ts';
 import { TakoBench } from './failover/tako.ts';
 import { measurePlacement, placementTable } from './placement/placement.ts';
+import { measureWitness, witnessTable } from './witness/witness.ts';
 
 const RUNS_DEFAULT = 10;
 const USAGE_EXIT = 2;
@@ -32,7 +36,7 @@ interface Bench {
 }
 
 interface Choices {
-  readonly name: 'failover' | 'placement';
+  readonly name: 'failover' | 'placement' | 'witness';
   readonly runs: number;
   readonly json: boolean;
   readonly situations: readonly Situation[];
@@ -49,8 +53,8 @@ function readChoices(words: readonly string[]): Choices | string {
     },
   });
   const name = positionals.join();
-  if (name !== 'failover' && name !== 'placement') {
-    return 'say which benchmark: failover or placement';
+  if (name !== 'failover' && name !== 'placement' && name !== 'witness') {
+    return 'say which benchmark: failover, placement or witness';
   }
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1) return `--runs wants a number from 1`;
@@ -70,6 +74,12 @@ async function main(words: readonly string[]): Promise<number> {
     const figures = measurePlacement(choices.runs, tell);
     if (choices.json) print(JSON.stringify({ benchmark: 'placement', figures }, undefined, 2));
     else print(`Milliseconds.\n\n${placementTable(figures)}\n\n${machine(choices)}.`);
+    return 0;
+  }
+  if (choices.name === 'witness') {
+    const figures = await measureWitness(choices.runs, tell);
+    if (choices.json) print(JSON.stringify({ benchmark: 'witness', ...figures }, undefined, 2));
+    else print(`${witnessTable(figures)}\n\n${machine(choices)}.`);
     return 0;
   }
   if (process.getuid?.() !== 0) {

@@ -7,12 +7,15 @@ import { createApiClient } from '../adapters/api-client/api-client.ts';
 import { createClusterKey } from '../adapters/config/cluster-key.ts';
 import { checkConfigFile } from '../adapters/config/load-config.ts';
 import { readClusterKey } from '../adapters/tls-psk.ts';
+import { askWitness } from '../adapters/witness-client.ts';
 import { type Api, createApi } from '../api/create-api.ts';
 import { TakoError } from '../base/tako-error.ts';
 import type { Log } from '../ports/log.ts';
 import type { Steering } from '../ports/steering.ts';
 import type { ClusterStatus } from '../protocol/api.ts';
 import type { TakoEvent } from '../protocol/event.ts';
+import type { Epoch, GroupId, LinkId, NodeId, SeatId } from '../protocol/ids.ts';
+import type { WitnessClusterStatus } from '../protocol/witness.ts';
 import { runCli } from './run-cli.ts';
 import type { CliWorld, LaunchRequest } from './world.ts';
 
@@ -210,6 +213,8 @@ function makeWorld(over: Partial<CliWorld> = {}): {
     checkConfigFile: async (file) => checkConfigFile(file),
     createKey: async (file) => createClusterKey(file),
     launch: () => Promise.resolve(0),
+    becomeWitness: () => Promise.resolve(),
+    askWitness: (runDir, question, last) => askWitness(runDir, question, last),
     ...over,
   };
   return { world, said };
@@ -449,8 +454,114 @@ describe('tako run and version', () => {
     ]);
   });
 
+  test('hands over to the witness', async () => {
+    const requests: unknown[] = [];
+    const becomeWitness = async (request: unknown): Promise<void> => {
+      requests.push(request);
+    };
+    await tako('witness run --clusters c --run-dir r --state-dir s', { becomeWitness });
+    await tako('witness run', { becomeWitness, environment: {} });
+    expect(requests).toEqual([
+      { clustersDir: 'c', runDir: 'r', stateDir: 's' },
+      {
+        clustersDir: '/etc/tako/witness',
+        runDir: '/run/tako-witness',
+        stateDir: '/var/lib/tako-witness',
+      },
+    ]);
+  });
+
   test('knows its version', async () => {
     expect((await tako('version')).out).toMatch(/^tako \d+\.\d+\.\d+ \(Node\.js 24\..*\)\n$/u);
+  });
+});
+
+describe('tako witness status and reload', () => {
+  const meters = {
+    links: [],
+    malformed: 2,
+    unknown: 40,
+    forged: 1,
+    stale: 9,
+    refused: 0,
+    latestWakeMs: 1,
+  };
+  const shop: WitnessClusterStatus = {
+    name: 'shop',
+    cluster: 'shop',
+    self: 'w1' as NodeId,
+    state: 'serving',
+    detail: '',
+    fault: undefined,
+    forMs: 120_000,
+    failures: 0,
+    seat: 'f00d' as SeatId,
+    links: [{ link: 'lan' as LinkId, address: '10.77.0.3', port: 8256 }],
+    nodes: [
+      { node: 'n1' as NodeId, state: 'up', heardMsAgo: 12, reason: 'heard on lan' },
+      { node: 'n2' as NodeId, state: 'lost', heardMsAgo: 9000, reason: 'silent on lan for 9 s' },
+    ],
+    votes: [{ group: 'db' as GroupId, owner: 'n1' as NodeId, epoch: 7 as Epoch }],
+    meters,
+    dropped: 0,
+  };
+  const full: WitnessClusterStatus = {
+    ...shop,
+    name: 'bank',
+    state: 'failed',
+    detail: 'Cannot write: no space left',
+    failures: 3,
+    nodes: [],
+    votes: [],
+    meters: undefined,
+  };
+  const own = { type: 'process', pid: 7, residentBytes: 50 << 20, directory: '/etc/w' } as const;
+  const answer =
+    (...clusters: readonly WitnessClusterStatus[]): CliWorld['askWitness'] =>
+    () =>
+      Promise.resolve([...clusters.map((status) => ({ type: 'cluster' as const, status })), own]);
+
+  test('show who is heard, what was voted and who was turned away', async () => {
+    const all = await tako('witness status', { askWitness: answer(shop) });
+    expect(all).toMatchObject({ code: 0, err: '' });
+    expect(all.out).toContain(
+      '✔ 1 cluster served\nProcess 7, 50.0 MiB resident, files in /etc/w\n',
+    );
+    expect(all.out).toMatch(/shop +serving +2 min +n1; n2 lost, heard 9 s ago +1 +43 +0\n/u);
+    const one = await tako('witness status shop', { askWitness: answer(shop, full) });
+    expect(one.code).toBe(0);
+    expect(one.out).toContain('on lan 10.77.0.3 port 8256, seat f00d');
+    expect(one.out).toMatch(/GROUP +VOTED FOR +EPOCH\n +db +n1 +7\n/u);
+    expect(one.out).not.toContain('bank');
+  });
+
+  test('a cluster that fails is named, and makes the exit code', async () => {
+    const { code, out } = await tako('witness status', { askWitness: answer(shop, full) });
+    expect(code).toBe(1);
+    expect(out).toContain('✖ bank: not as it should be');
+    expect(out).toContain('bank: Cannot write: no space left\n');
+    const json = await tako('witness status --json', { askWitness: answer(full) });
+    expect(JSON.parse(json.out)).toMatchObject({ clusters: [{ name: 'bank', failures: 3 }] });
+    expect(await tako('witness status shup', { askWitness: answer(shop) })).toMatchObject({
+      code: 2,
+      err: 'tako: The witness has no cluster "shup"; it has shop\n',
+    });
+  });
+
+  test('what a reload did goes to one place, faults to the other', async () => {
+    const askWitness: CliWorld['askWitness'] = () =>
+      Promise.resolve([{ type: 'reloaded', done: ['shop: as before'], faults: ['bank: bad'] }]);
+    expect(await tako('witness reload', { askWitness })).toEqual({
+      code: 2,
+      out: 'shop: as before\n',
+      err: 'bank: bad\n',
+    });
+  });
+
+  test('nobody at its socket', async () => {
+    const { code, err } = await tako(`witness status --run-dir ${folder}`);
+    expect(code).toBe(3);
+    expect(err).toContain('Next: Start it with "systemctl start tako-witness"');
   });
 });
 

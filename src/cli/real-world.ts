@@ -5,10 +5,14 @@
 import { extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { CliWorld, LaunchRequest } from './world.ts';
+import type { CliWorld, LaunchRequest, WitnessRequest } from './world.ts';
 
 interface LauncherModule {
   readonly launch: (request: LaunchRequest) => Promise<number>;
+}
+
+interface WitnessModule {
+  readonly becomeWitness: (request: WitnessRequest) => never;
 }
 
 /** `interrupted` is to be aborted by Ctrl-C. */
@@ -35,11 +39,23 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
       createClusterKey(file);
     },
     launch: async (request) => {
-      // A program of its own, to which the command line hands over: found by name, not imported.
-      const extension = extname(fileURLToPath(import.meta.url));
-      const entry = new URL(`../daemon/run${extension}`, import.meta.url);
-      const { launch } = (await import(entry.href)) as LauncherModule;
+      const { launch } = await daemonModule<LauncherModule>('run');
       return launch(request);
     },
+    becomeWitness: async (request) => {
+      const { becomeWitness } = await daemonModule<WitnessModule>('witness-launch');
+      becomeWitness(request);
+    },
+    askWitness: async (runDir, question, last) => {
+      const { askWitness } = await import('../adapters/witness-client.ts');
+      return askWitness(runDir, question, last);
+    },
   };
+}
+
+/** A program of its own, to which the command line hands over: found by name, not imported. */
+async function daemonModule<T>(name: string): Promise<T> {
+  const extension = extname(fileURLToPath(import.meta.url));
+  const entry = new URL(`../daemon/${name}${extension}`, import.meta.url);
+  return (await import(entry.href)) as T;
 }

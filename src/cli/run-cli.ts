@@ -15,6 +15,7 @@ import { addRunCommand } from './commands/run.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addVersionCommand } from './commands/version.ts';
 import { addWhyCommand } from './commands/why.ts';
+import { addWitnessCommands } from './commands/witness.ts';
 import type { CliWorld } from './world.ts';
 
 /** The exit code of `tako WORDS...`. */
@@ -39,6 +40,7 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
     addConfigCommands,
     addKeyCommands,
     addRunCommand,
+    addWitnessCommands,
     addVersionCommand,
   ]) {
     add(program, context);

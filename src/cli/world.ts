@@ -2,10 +2,17 @@
 import type { CancelSignal } from '../base/cancel-signal.ts';
 import type { ApiClient } from '../ports/api-client.ts';
 import type { ConfigReport } from '../protocol/config-problem.ts';
+import type { FromWitness, ToWitness } from '../protocol/witness.ts';
 
 export interface LaunchRequest {
   readonly configFile: string;
   readonly node: string | undefined;
+  readonly runDir: string;
+  readonly stateDir: string;
+}
+
+export interface WitnessRequest {
+  readonly clustersDir: string;
   readonly runDir: string;
   readonly stateDir: string;
 }
@@ -26,4 +33,12 @@ export interface CliWorld {
   createKey(file: string): Promise<void>;
   /** Runs Tako on this machine until it is stopped; its exit code. */
   launch(request: LaunchRequest): Promise<number>;
+  /** Becomes the witness: does not come back. */
+  becomeWitness(request: WitnessRequest): Promise<void>;
+  /** All lines of the answer of the witness on this machine. */
+  askWitness(
+    runDir: string,
+    question: ToWitness,
+    last: FromWitness['type'],
+  ): Promise<readonly FromWitness[]>;
 }

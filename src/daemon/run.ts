@@ -1,6 +1,6 @@
 /**
  * The launcher, `tako run`: checks the configuration and the machine, writes what the daemons read
- * at start, starts the heart (or the witness) and keeps it running until it is told to stop.
+ * at start, starts the heart and keeps it running until it is told to stop.
  *
  * SIGTERM, SIGINT: stop everything cleanly and wait for it. SIGHUP: read the configuration again.
  * When the launcher itself is killed, the heart goes on; the next launcher adopts it.
@@ -14,13 +14,7 @@ import { saveRunSetup, saveSetup, setupPath } from '../adapters/config/setup-fil
 import { tryLockFile } from '../adapters/flock.ts';
 import { messageOf, TakoError } from '../base/tako-error.ts';
 import type { NodeSetup } from '../protocol/config.ts';
-import {
-  checkMachine,
-  findSelf,
-  preparePrivateDirectory,
-  requireRoot,
-  type Self,
-} from './launcher/checks.ts';
+import { checkMachine, findSelf, preparePrivateDirectory, requireRoot } from './launcher/checks.ts';
 import { ENGINE_FLAGS } from './heart/engine.ts';
 import { chooseConfig } from './launcher/choose-config.ts';
 import { Keeper } from './launcher/keeper.ts';
@@ -32,7 +26,7 @@ export interface LaunchOptions {
   readonly node: string | undefined;
   readonly runDir: string;
   readonly stateDir: string;
-  /** Another program in place of the heart or the witness, for tests. */
+  /** Another program in place of the heart, for tests. */
   readonly program?: string | undefined;
   readonly say?: Say | undefined;
 }
@@ -56,29 +50,23 @@ export async function launch(options: LaunchOptions): Promise<number> {
     });
   }
   try {
-    const setup: NodeSetup = { node: self.node.id, runDir, stateDir, configFile, config };
+    const setup: NodeSetup = { node: self.id, runDir, stateDir, configFile, config };
     if (fresh) saveSetup(setup);
     else saveRunSetup(setup);
-    return await keep(options, setup, self, say);
+    return await keep(options, setup, say);
   } finally {
     lock.release();
   }
 }
 
-async function keep(
-  options: LaunchOptions,
-  setup: NodeSetup,
-  self: Self,
-  say: Say,
-): Promise<number> {
-  const name = self.role === 'witness' ? 'witness' : 'heart';
-  const program = options.program ?? daemonPath(name);
+async function keep(options: LaunchOptions, setup: NodeSetup, say: Say): Promise<number> {
+  const program = options.program ?? daemonPath('heart');
   // Real-time priority it takes by itself.
   const command = [process.execPath, ...ENGINE_FLAGS, program, setupPath(setup.runDir)];
   const keeper = new Keeper({
-    name,
+    name: 'heart',
     command: () => command,
-    pidFile: join(setup.runDir, `${name}.pid`),
+    pidFile: join(setup.runDir, 'heart.pid'),
     say,
   });
   const stop = (signal: NodeJS.Signals): void => {
@@ -86,7 +74,7 @@ async function keep(
     keeper.stop();
   };
   const reload = (): void => {
-    reloadConfig(options, setup, self, keeper, say).catch((error: unknown) => {
+    reloadConfig(options, setup, say).catch((error: unknown) => {
       // Loud and final: an unexpected failure must not pass for a reload that was refused.
       setImmediate(() => {
         throw error;
@@ -95,7 +83,7 @@ async function keep(
   };
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload);
   try {
-    say('info', `Tako starts as ${self.role} ${setup.node} of cluster ${setup.config.cluster}.`);
+    say('info', `Tako starts as node ${setup.node} of cluster ${setup.config.cluster}.`);
     keeper.start();
     const clean = await keeper.over;
     say(clean ? 'info' : 'error', clean ? 'Tako has stopped.' : 'Tako has stopped, not cleanly.');
@@ -106,29 +94,12 @@ async function keep(
 }
 
 /** Keeps the running configuration when the file has a fault. */
-async function reloadConfig(
-  options: LaunchOptions,
-  setup: NodeSetup,
-  self: Self,
-  keeper: Keeper,
-  say: Say,
-): Promise<void> {
+async function reloadConfig(options: LaunchOptions, setup: NodeSetup, say: Say): Promise<void> {
   try {
     const { config, warnings } = loadConfig(setup.configFile);
     for (const warning of warnings) say('warning', formatProblem(warning));
-    const now = findSelf(config, options.node ?? setup.node);
-    if (now.role !== self.role) {
-      throw new TakoError('config-invalid', `${setup.node} is now a ${now.role}`, {
-        next: 'Stop Tako here and start it again',
-      });
-    }
-    if (self.role === 'witness') {
-      saveSetup({ ...setup, config });
-      keeper.restart();
-      say('info', 'The witness starts again with the new configuration.');
-    } else {
-      say('info', await createApiClient(join(setup.runDir, 'api.sock')).reload());
-    }
+    findSelf(config, options.node ?? setup.node);
+    say('info', await createApiClient(join(setup.runDir, 'api.sock')).reload());
   } catch (error) {
     if (!(error instanceof TakoError)) throw error;
     const next = error.next === undefined ? '' : `\nNext: ${error.next}`;

@@ -1,12 +1,18 @@
 /**
- * The witness: `node src/daemon/witness.ts SETUP_JSON_FILE`. See `heart/witness-main.ts`.
+ * The witness: `node src/daemon/witness.ts CLUSTERS_DIR RUN_DIR STATE_DIR`, with the flags and the
+ * environment of `witness/engine-choices.ts`, as `tako witness run` starts it. See
+ * `witness/witness-main.ts`.
  *
- * This file imports next to nothing: first the engine's flags and the cache of compiled code are set
- * up, because a heart that died must beat again within a lease.
+ * What is loaded stays in memory. So a start that had to strip types from a source, because it is
+ * not in the cache of compiled code yet, fills the cache and begins anew in the same process.
  */
-import { prepareEngine } from './heart/engine.ts';
+import { carriesTypeStripper, keepCompiledCode, startAnew } from './heart/engine.ts';
+import { BEGAN_ANEW } from './witness/engine-choices.ts';
 
-prepareEngine();
-const { runDaemon } = await import('./heart/start-heart.ts');
-const { main } = await import('./heart/witness-main.ts');
-await runDaemon('witness', main);
+const [, , clustersDir = '', runDir = '', stateDir = ''] = process.argv;
+const { runWitness } = await import('./witness/witness-main.ts');
+keepCompiledCode();
+if (carriesTypeStripper() && process.env[BEGAN_ANEW] === undefined) {
+  startAnew(process.execArgv, { ...process.env, [BEGAN_ANEW]: '1' });
+}
+await runWitness({ clustersDir, runDir, stateDir });

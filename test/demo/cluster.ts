@@ -4,7 +4,15 @@
  * here.
  */
 import type { ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApiClient } from '../../src/adapters/api-client/api-client.ts';
@@ -21,6 +29,8 @@ import { type ConfigChoices, configText } from './config-text.ts';
 const TAKO = fileURLToPath(new URL('../../bin/tako', import.meta.url));
 const RUN_DIR = '/run/tako';
 const STATE_DIR = '/var/lib/tako';
+/** In the lab's folder: what the witness serves. */
+const WITNESS_FOLDER = 'witness';
 /** A status that takes longer is of no use for watching what happens. */
 const STATUS_TIMEOUT_MS = 1500;
 const SETTLE_TIMEOUT_MS = 60_000;
@@ -59,6 +69,8 @@ export class Cluster {
       const configFile = join(lab.folder, 'tako.yaml');
       await lab.host('w1').run([TAKO, 'key', 'new', keyFile]);
       writeFileSync(configFile, configText(lab, options.app, { ...options, keyFile }));
+      mkdirSync(join(lab.folder, WITNESS_FOLDER));
+      symlinkSync(configFile, join(lab.folder, WITNESS_FOLDER, 'demo.yaml'));
       await options.app.prepare(lab);
       const cluster = new Cluster(lab, configFile, options);
       for (const host of cluster.members) cluster.startTako(host.name);
@@ -96,9 +108,11 @@ export class Cluster {
 
   startTako(name: string): void {
     const host = this.lab.host(name);
-    const words = ['--config', this.configFile, '--node', name];
+    const words = this.nodes.includes(host)
+      ? ['run', '--config', this.configFile, '--node', name]
+      : ['witness', 'run', '--clusters', join(this.lab.folder, WITNESS_FOLDER)];
     const places = ['--run-dir', RUN_DIR, '--state-dir', STATE_DIR];
-    const launcher = host.spawn([TAKO, 'run', ...words, ...places], {
+    const launcher = host.spawn([TAKO, ...words, ...places], {
       logFile: join(host.folder, 'tako.log'),
     });
     launcher.unref();
@@ -111,7 +125,7 @@ export class Cluster {
     this.startTako(name);
   }
 
-  /** SIGKILL to one of a node's daemons: `heart`, `control`, `witness` or `mirror-GROUP.RESOURCE`. */
+  /** SIGKILL to one of a node's daemons: `heart`, `control` or `mirror-GROUP.RESOURCE`. */
   async killDaemon(name: string, daemon: string): Promise<void> {
     await this.lab.host(name).killByPidFile(`${RUN_DIR}/${daemon}.pid`);
   }

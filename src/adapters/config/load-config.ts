@@ -40,7 +40,7 @@ export function loadConfig(file: string): LoadedConfig {
 
 /** Like {@link loadConfig}, but hands out the faults. Throws `config-unreadable` only. */
 export function checkConfigFile(file: string): ConfigReport {
-  return checkConfig(file, readText(file));
+  return checkConfig(file, readConfigText(file));
 }
 
 /** Judges a text as if it stood in `file`; never throws for what is in it. */
@@ -82,7 +82,8 @@ function empty(file: string): ConfigProblem {
   };
 }
 
-function readText(file: string): string {
+/** The text of a file that is small and UTF-8; throws `config-unreadable`. */
+export function readConfigText(file: string): string {
   let bytes: Uint8Array;
   try {
     bytes = readSmallFile(file);

@@ -1,4 +1,4 @@
-/** `tako run`: what systemd starts on every machine of the cluster. */
+/** `tako run`: what systemd starts on every node of the cluster. */
 import { type Command, Option } from 'commander';
 import { type CommandContext, RUN_DIR_DEFAULT } from '../command-context.ts';
 
@@ -18,7 +18,7 @@ export function addRunCommand(program: Command, { world, result }: CommandContex
     .command('run')
     .description('run Tako on this machine, in the foreground, until it is stopped')
     .option('--config <file>', 'YAML file', CONFIG_DEFAULT)
-    .option('--node <name>', 'which node or witness this machine is (default: its host name)')
+    .option('--node <name>', 'which node this machine is (default: its host name)')
     .addOption(
       new Option('--run-dir <dir>', 'for sockets and the like; lost at reboot').default(
         environment['TAKO_RUN_DIR'] ?? RUN_DIR_DEFAULT,

@@ -3,7 +3,6 @@
  * start. Imports nothing of Tako, so that everything else can come from the cache.
  */
 import { enableCompileCache, flushCompileCache } from 'node:module';
-import { dirname, join } from 'node:path';
 import process from 'node:process';
 
 /**
@@ -13,23 +12,33 @@ import process from 'node:process';
  */
 export const ENGINE_FLAGS: readonly string[] = ['--single-threaded', '--no-memory-reducer'];
 
+/** What takes the types off the sources, in development: some 30 MB that are never given back. */
+const TYPE_STRIPPER = 'NativeModule internal/deps/amaro/dist/index';
+
 /** Replaces the process by itself with the right flags, unless it has them. */
-export function prepareEngine(): void {
+export function prepareEngine(cacheDir: string | undefined): void {
   const missing = ENGINE_FLAGS.filter((flag) => !process.execArgv.includes(flag));
-  if (missing.length > 0 && process.execve !== undefined) {
-    const args = [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)];
-    process.execve(process.execPath, args, process.env);
-  }
-  const setupFile = process.argv[2];
-  if (setupFile === undefined) return;
-  // RUNDIR is private to root: nobody else can put code there.
-  const cache = join(dirname(setupFile), 'compile-cache');
-  enableCompileCache(cache);
-  // For control, the mirrors and their threads.
-  process.env['NODE_COMPILE_CACHE'] ??= cache;
+  if (missing.length > 0) startAnew([...missing, ...process.execArgv], process.env);
+  // RUNDIR is private to its owner: nobody else can put code there.
+  if (cacheDir === undefined) return;
+  enableCompileCache(cacheDir);
+  // For the programs that it starts, and their threads.
+  process.env['NODE_COMPILE_CACHE'] ??= cacheDir;
 }
 
 /** Everything that will be needed is loaded: keep it for the next start. */
 export function keepCompiledCode(): void {
   flushCompileCache();
+}
+
+/** True when a source was not in the cache, so that the process carries the type stripper. */
+export function carriesTypeStripper(): boolean {
+  const { moduleLoadList } = process as unknown as { readonly moduleLoadList?: readonly string[] };
+  return moduleLoadList?.includes(TYPE_STRIPPER) ?? false;
+}
+
+/** The same program in the same process, from its beginning. Comes back only where impossible. */
+export function startAnew(flags: readonly string[], environment: NodeJS.ProcessEnv): void {
+  const args = [process.execPath, ...flags, ...process.argv.slice(1)];
+  process.execve?.(process.execPath, args, environment);
 }

@@ -8,8 +8,11 @@
  * business: they go on, and the next heart adopts them.
  */
 import { systemClock } from '../../adapters/clock.ts';
+import { LeaseMarkFiles } from '../../adapters/lease-mark-file.ts';
 import { Supervisor } from '../../adapters/supervise/supervisor.ts';
+import { AddressKeeper } from './address-keeper.ts';
 import { Children } from './children.ts';
+import { udpLinks } from './heart-options.ts';
 import { HeartRunner } from './heart-runner.ts';
 import { HeartServer } from './heart-server.ts';
 import type { Started } from './start-heart.ts';
@@ -23,6 +26,15 @@ export async function main({ setup, setupFile, key, log }: Started): Promise<voi
     clock: systemClock,
     log,
     report: (message) => server.report(message),
+    holdings: {
+      addresses: new AddressKeeper({
+        lifeSeconds: setup.config.timing.addressLifeSeconds,
+        ownAddresses: new Map(udpLinks(setup).map((link) => [link.id, link.address])),
+        clock: systemClock,
+        log,
+      }),
+      marks: new LeaseMarkFiles(runDir),
+    },
   });
   runner.start();
   await server.listen(runner);

@@ -6,7 +6,7 @@
  * After a freeze the first event, whatever it is, comes with the present time, so the core gives up
  * what it lost before anything is sent.
  */
-import { assert } from '../../base/assert.ts';
+import { assert, must } from '../../base/assert.ts';
 import { messageOf } from '../../base/tako-error.ts';
 import { type Instant, plus } from '../../base/time.ts';
 import { HeartCore } from '../../core/heart/heart-core.ts';
@@ -19,20 +19,29 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { newBoot, type Opened, PacketGuard } from '../../adapters/crypto/packet-guard.ts';
 import { ReplayWindow } from '../../adapters/crypto/replay-window.ts';
-import { LeaseMarkFiles } from '../../adapters/lease-mark-file.ts';
+import type { LeaseMarkFiles } from '../../adapters/lease-mark-file.ts';
 import { SleepWatch } from '../../adapters/supervise/sleep-watch.ts';
 import { UdpLinks } from '../../adapters/udp/udp-links.ts';
-import { AddressKeeper } from './address-keeper.ts';
+import type { AddressKeeper } from './address-keeper.ts';
+import type { Admission } from './admission.ts';
 import { coreOptions, membersOf, udpLinks } from './heart-options.ts';
 
 /** Carrier changes are noticed within this time. */
 const POLL_MS = 10;
+/** A heart that has no addresses looks only at the clock, and whether the machine slept. */
+const POLL_MS_WITHOUT_ADDRESSES = 50;
 const METERS_EVERY_MS = 1000;
 const WAKE_WINDOW_MS = 60_000;
 const QUEUE_MAX = 10_000;
 
 /** An event before it gets its time. */
 type Untimed = HeartEvent extends infer E ? (E extends HeartEvent ? Omit<E, 'now'> : never) : never;
+
+/** What the heart of a node keeps for its groups, and that of a witness does not have. */
+export interface Holdings {
+  readonly addresses: AddressKeeper;
+  readonly marks: LeaseMarkFiles;
+}
 
 export interface HeartRunnerOptions {
   readonly setup: NodeSetup;
@@ -41,6 +50,11 @@ export interface HeartRunnerOptions {
   readonly log: Log;
   /** What control is to know. Called with the runner busy: answers are queued. */
   readonly report: (message: FromHeart) => void;
+  readonly holdings?: Holdings | undefined;
+  /** Bounds the work that datagrams make; without it each one is looked at. */
+  readonly admission?: Admission | undefined;
+  /** Told what broke in here; this heart must not go on then. Without it the process ends. */
+  readonly broken?: ((error: unknown) => void) | undefined;
 }
 
 export class HeartRunner {
@@ -50,8 +64,6 @@ export class HeartRunner {
   readonly #core: HeartCore;
   readonly #guard: PacketGuard;
   readonly #udp: UdpLinks;
-  readonly #addresses: AddressKeeper;
-  readonly #marks: LeaseMarkFiles;
   readonly #sleep = new SleepWatch();
   readonly #links: readonly LinkId[];
   readonly #queue: Untimed[] = [];
@@ -79,26 +91,21 @@ export class HeartRunner {
       boot: this.boot,
       peers: members.filter((id) => id !== setup.node),
     });
-    this.#marks = new LeaseMarkFiles(setup.runDir);
     const links = udpLinks(setup);
     this.#links = links.map((link) => link.id);
-    this.#addresses = new AddressKeeper({
-      lifeSeconds: setup.config.timing.addressLifeSeconds,
-      ownAddresses: new Map(links.map((link) => [link.id, link.address])),
-      clock,
-      log,
-    });
     this.#udp = new UdpLinks({
       port: setup.config.basePort,
       links,
       log,
-      onDatagram: (link, datagram, from) => this.#datagram(link, datagram, from),
+      onDatagram: (link, datagram, from) =>
+        this.#contained(() => this.#datagram(link, datagram, from)),
     });
   }
 
   /** Begins to beat; reports come from now on. */
   start(): void {
-    this.#loop(this.#options.clock.now());
+    const now = this.#options.clock.now();
+    this.#contained(() => this.#loop(now));
   }
 
   /** A command of control. */
@@ -162,8 +169,8 @@ export class HeartRunner {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#udp.close();
-    this.#addresses.close();
-    this.#marks.remove();
+    this.#options.holdings?.addresses.close();
+    this.#options.holdings?.marks.remove();
   }
 
   meters(): HeartMeters {
@@ -174,15 +181,28 @@ export class HeartRunner {
   /** Looks at the world and at the clock; `planned` is when it wanted to. */
   #loop(planned: Instant): void {
     if (this.#closed) return;
-    const { clock } = this.#options;
+    const { clock, holdings } = this.#options;
     this.#noteWake(planned);
     if (this.#sleep.slept()) this.#step({ type: 'timeLost' });
-    if (this.#addresses.poll() || this.#carriers.size === 0) this.#reviewCarriers();
+    if (holdings !== undefined) this.#lookAtLinks(holdings.addresses);
     if (clock.now() >= this.#core.nextWakeAt()) this.#step({ type: 'timePassed' });
     this.#reportMeters();
     const now = clock.now();
-    const next = Math.min(now + POLL_MS, this.#core.nextWakeAt()) as Instant;
-    this.#timer = setTimeout(() => this.#loop(next), Math.max(1, Math.ceil(next - now)));
+    const pollMs = holdings === undefined ? POLL_MS_WITHOUT_ADDRESSES : POLL_MS;
+    const next = Math.min(now + pollMs, this.#core.nextWakeAt()) as Instant;
+    const again = (): void => this.#contained(() => this.#loop(next));
+    this.#timer = setTimeout(again, Math.max(1, Math.ceil(next - now)));
+  }
+
+  /** Whatever comes from outside enters through here. */
+  #contained(work: () => void): void {
+    const { broken } = this.#options;
+    if (broken === undefined) return work();
+    try {
+      work();
+    } catch (error) {
+      broken(error);
+    }
   }
 
   #noteWake(planned: Instant): void {
@@ -200,9 +220,10 @@ export class HeartRunner {
     this.#options.report({ type: 'meters', meters: this.meters() });
   }
 
-  #reviewCarriers(): void {
+  #lookAtLinks(addresses: AddressKeeper): void {
+    if (!addresses.poll() && this.#carriers.size > 0) return;
     for (const link of this.#links) {
-      const carrier = this.#addresses.hasCarrier(link);
+      const carrier = addresses.hasCarrier(link);
       if (this.#carriers.get(link) === carrier) continue;
       this.#carriers.set(link, carrier);
       this.#options.log[carrier ? 'info' : 'warn']('carrier changed', { link, carrier });
@@ -236,22 +257,27 @@ export class HeartRunner {
         return this.#mark(effect);
       case 'hold': {
         const { group, address, until, renewal } = effect;
-        const result = this.#addresses.hold(address, until, renewal);
+        const result = this.#holdings().addresses.hold(address, until, renewal);
         return this.#step({ type: 'addressDone', group, resource: address.resource, result });
       }
       case 'drop':
-        return this.#addresses.drop(effect.address);
+        return this.#holdings().addresses.drop(effect.address);
       case 'announce':
-        return this.#addresses.announce(effect.address, effect.until);
+        return this.#holdings().addresses.announce(effect.address, effect.until);
       case 'report':
         return this.#options.report(effect.message);
     }
   }
 
+  #holdings(): Holdings {
+    return must(this.#options.holdings, 'only a heart with holdings is asked for a group');
+  }
+
   #mark(effect: Extract<HeartEffect, { type: 'mark' }>): void {
     const { group, epoch, validUntil } = effect;
+    const { marks } = this.#holdings();
     try {
-      this.#marks.write(group, { epoch, validUntil });
+      marks.write(group, { epoch, validUntil });
     } catch (error) {
       // A mirror without a mark holds back its answers: safe, and someone must act.
       this.#options.log.error('lease mark not written', { group, error: messageOf(error) });
@@ -275,6 +301,11 @@ export class HeartRunner {
   #datagram(link: LinkId, datagram: Uint8Array, from: NodeId | undefined): void {
     if (from === undefined) {
       this.#counts.unknown += 1;
+      return;
+    }
+    const { admission, clock } = this.#options;
+    if (admission?.take(clock.now()) === false) {
+      this.#counts.refused += 1;
       return;
     }
     const opened = this.#guard.open(datagram, this.#options.clock.now());

@@ -20,8 +20,6 @@ export class HeartServer {
   readonly #log: Log;
   readonly #mirrors = new Set<Client>();
   #control: Client | undefined;
-  /** Control is in this very process. */
-  #occupied = false;
   #server: LineServer<FromHeart> | undefined;
 
   constructor(runDir: string, log: Log) {
@@ -37,11 +35,6 @@ export class HeartServer {
       onMessage: (message, client) => this.#received(runner, message, client),
       onClose: (client) => this.#closed(client),
     });
-  }
-
-  /** Turns away every control that comes by the socket. */
-  occupy(): void {
-    this.#occupied = true;
   }
 
   report(message: FromHeart): void {
@@ -64,7 +57,7 @@ export class HeartServer {
   #hello(runner: HeartRunner, hello: Extract<ToHeart, { type: 'hello' }>, client: Client): void {
     const { role, name, pid } = hello;
     if (role === 'control') {
-      if (this.#occupied || (this.#control !== undefined && this.#control !== client)) {
+      if (this.#control !== undefined && this.#control !== client) {
         this.#log.warn('second control turned away', { pid });
         return client.close();
       }

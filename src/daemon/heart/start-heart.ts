@@ -1,4 +1,4 @@
-/** What the heart and the witness have in common: reading the setup, real time, log, signals. */
+/** What comes before a heart can beat: reading the setup, real time, log. */
 import { mkdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, TakoError } from '../../base/tako-error.ts';
@@ -22,24 +22,21 @@ export interface Started {
 }
 
 /** Runs `main`; what it throws is said in one line, and the process ends. */
-export async function runDaemon(
-  name: 'heart' | 'witness',
-  main: (started: Started) => Promise<void>,
-): Promise<void> {
+export async function runDaemon(main: (started: Started) => Promise<void>): Promise<void> {
   try {
-    await main(prepare(name));
+    await main(prepare());
     keepCompiledCode();
   } catch (error) {
     const next = error instanceof TakoError && error.next !== undefined ? `\n  ${error.next}` : '';
-    process.stderr.write(`tako ${name}: ${messageOf(error)}${next}\n`);
+    process.stderr.write(`tako heart: ${messageOf(error)}${next}\n`);
     process.exit(error instanceof TakoError ? EXIT_UNUSABLE : EXIT_BROKEN);
   }
 }
 
-function prepare(name: string): Started {
+function prepare(): Started {
   const setupFile = process.argv[2];
   if (setupFile === undefined) {
-    throw new TakoError('config-unreadable', `Cannot start the ${name}: no setup file was named`, {
+    throw new TakoError('config-unreadable', 'Cannot start the heart: no setup file was named', {
       next: 'Start Tako with "tako run --config FILE"',
     });
   }
@@ -47,15 +44,15 @@ function prepare(name: string): Started {
   const key = readClusterKey(setup.config.keyFile);
   const logs = join(setup.runDir, 'log');
   mkdirSync(logs, { recursive: true, mode: 0o700 });
-  const path = join(logs, `${name}.log`);
+  const path = join(logs, 'heart.log');
   const log = createLog({
-    name,
+    name: 'heart',
     level: 'info',
     bindings: { node: setup.node },
     destination: { write: logFile(path) },
   });
   // An exception ends the process; the next one starts at once, and the reason is not lost.
-  process.on('uncaughtExceptionMonitor', (error) => log.error(`${name} broke`, { error }));
+  process.on('uncaughtExceptionMonitor', (error) => log.error('heart broke', { error }));
   const realTime = becomeRealTime();
   if (realTime.why.length === 0) log.info('runs in real time');
   else log.warn('does not run in real time: heavy load may look like a failure', { ...realTime });

@@ -10,11 +10,6 @@ import type { Say } from './say.ts';
 
 const PRIVATE_MODE = 0o700;
 
-export interface Self {
-  readonly node: NodeConfig;
-  readonly role: 'node' | 'witness';
-}
-
 export function requireRoot(): void {
   if (process.geteuid?.() === 0) return;
   throw new TakoError(
@@ -26,19 +21,22 @@ export function requireRoot(): void {
   );
 }
 
-/** Who this machine is: by `name`, else by its host name. */
-export function findSelf(config: Config, name: string | undefined): Self {
+/** Which node this machine is: by `name`, else by its host name. */
+export function findSelf(config: Config, name: string | undefined): NodeConfig {
   const wanted = name ?? (hostname().split('.')[0] ?? '').toLowerCase();
   const node = config.nodes.find(({ id }) => id === wanted);
-  if (node !== undefined) return { node, role: 'node' };
-  if (config.witness?.id === wanted) return { node: config.witness, role: 'witness' };
-  const known = [...config.nodes.map(({ id }) => id), config.witness?.id].filter(Boolean);
+  if (node !== undefined) return node;
   const source = name === undefined ? 'the host name of this machine' : 'given with --node';
-  throw new TakoError(
-    'no-such-node',
-    `Cannot run Tako as "${wanted}" (${source}): the configuration has ${known.join(', ')}`,
-    { next: 'Name this machine with --node, or add it to the configuration' },
-  );
+  const text = `Cannot run Tako as "${wanted}" (${source})`;
+  if (config.witness?.id === wanted) {
+    throw new TakoError('no-such-node', `${text}: it is the witness of the cluster, not a node`, {
+      next: 'Put this file into /etc/tako/witness as NAME.yaml, and run "tako witness run"',
+    });
+  }
+  const known = config.nodes.map(({ id }) => id).join(', ');
+  throw new TakoError('no-such-node', `${text}: the configuration has the nodes ${known}`, {
+    next: 'Name this machine with --node, or add it to the configuration',
+  });
 }
 
 /** Makes the directory and closes it to others. */
@@ -57,9 +55,9 @@ export function preparePrivateDirectory(path: string): void {
 }
 
 /** Throws for what makes a start pointless, says what is merely suspicious. */
-export function checkMachine(config: Config, self: Self, say: Say): void {
+export function checkMachine(config: Config, self: NodeConfig, say: Say): void {
   readClusterKey(config.keyFile);
-  const { id, addresses } = self.node;
+  const { id, addresses } = self;
   const runsMirrors = config.groups.some(
     ({ nodes, resources }) =>
       nodes.includes(id) && resources.some(({ agent }) => agent === 'mirror'),

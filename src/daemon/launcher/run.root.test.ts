@@ -246,15 +246,4 @@ describe('a broken configuration', () => {
       await api.close();
     }
   });
-
-  test('a witness reads a new one by starting again', async () => {
-    const { child, output } = startLauncher('w1');
-    await started(1);
-    await eventually(() => expect(output()).toContain('The witness runs'));
-    writeFileSync(join(folder, 'tako.yaml'), `${config('test')}base-port: 9000\n`);
-    child.kill('SIGHUP');
-    await started(2);
-    const setup = JSON.parse(readFileSync(join(folder, 'run/setup.json'), 'utf8')) as NodeSetup;
-    expect(setup.config.basePort).toBe(9000);
-  });
 });
