@@ -4,7 +4,6 @@
  * Its clock may run fast or slow, and sleep with the machine.
  */
 import { must, unreachable } from '../base/assert.ts';
-import type { Prng } from '../base/prng.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
@@ -18,35 +17,16 @@ import type {
 } from '../core/node/node-io.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../core/registry/acceptor.ts';
 import { DurableOrder } from '../core/registry/durable-order.ts';
-import type { Config } from '../protocol/config.ts';
 import type { FromHeart, WantedAddress } from '../protocol/heart-ipc.ts';
 import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
 import type { AgentFaults } from './agent-faults.ts';
-import type { Checkers } from './checkers.ts';
+import type { DurableKind, DurableWork } from './durable-steps.ts';
+import type { NodeWorld } from './node-world.ts';
 import { SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { SimMirror } from './sim-mirror.ts';
-import type { Trace } from './trace.ts';
-
-export interface NodeWorld {
-  readonly config: Config;
-  readonly prng: Prng;
-  readonly checkers: Checkers;
-  readonly trace: Trace;
-  now(): Instant;
-  at(when: Instant, run: () => void): void;
-  newBoot(): BootId;
-  packet(from: NodeId, to: NodeId, link: LinkId, body: HeartbeatBody | AnswerBody): void;
-  message(from: NodeId, to: NodeId, body: RegistryMessage | Decided): void;
-  mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
-  stream(from: NodeId, to: NodeId, run: () => void): void;
-  syncMs(node: NodeId): number;
-  said(node: NodeId, group: string, kind: string, text: string): void;
-  acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void;
-  replied(node: NodeId, id: number, ok: boolean, text: string): void;
-}
 
 interface Promised {
   readonly group: GroupId;
@@ -417,6 +397,7 @@ export class SimNode {
       counted: (group, mirror) => this.#core?.group(group)?.countedCopies(mirror) ?? [],
       fault: (key, action) => this.#faults.of(key, action),
       running: this.#running,
+      durably: (what, work) => this.#durably(what, { ...work, lives: this.#sameControl() }),
       starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
       changed: () => this.#world.checkers.changed(),
     });
@@ -707,11 +688,29 @@ export class SimNode {
   #persist(id: number, entry: AcceptorEntry): void {
     if (this.#disk.full) return this.#later(SOCKET_MS, () => this.restartControl(MIRROR_MS));
     const { write, restsAt } = this.#disk.begin(entry, this.#world.now(), DISK_MS / this.#rate);
-    const landed = (): void => {
-      this.#disk.land(write);
-      this.#durable.written(id);
-    };
-    this.#later((restsAt - this.#world.now()) * this.#rate, landed);
+    const make = (): void => this.#disk.land(write);
+    const then = (): void => this.#durable.written(id);
+    this.#later((restsAt - this.#world.now()) * this.#rate, () =>
+      this.#durably('vote', { make, then, lives: this.#sameControl() }),
+    );
+  }
+
+  /** Whoever watches may end or stop the node just before, or just after. */
+  #durably(what: DurableKind, { make, then, lives }: DurableWork): void {
+    this.#world.reached(this.id, what, 'before');
+    this.deliver(() => {
+      if (!lives()) return;
+      make();
+      this.#world.reached(this.id, what, 'after');
+      this.deliver(() => {
+        if (lives()) then();
+      });
+    });
+  }
+
+  #sameControl(): () => boolean {
+    const run = this.#runs.control;
+    return () => this.#runs.control === run;
   }
 
   #sendTable(): void {
@@ -745,6 +744,7 @@ export class SimNode {
       peer: (node) => world.mirror(node, this.id, key),
       stream: (to, run) => world.stream(this.id, to, run),
       syncMs: () => world.syncMs(this.id),
+      durably: (what, work) => this.#durably(what, { ...work, lives: () => mirror.alive }),
       news: (news) => {
         const event = { type: 'mirrorNews', group, mirror: resource, news } as const;
         this.#later(NEWS_MS, () => this.#coreStep(event));
