@@ -9,8 +9,11 @@ import type { NodeId } from '../protocol/ids.ts';
 import type { DurableKind, Moment, StepWatch } from './durable-steps.ts';
 import type { World } from './world.ts';
 
-/** What ends or stops there: control (of a witness all of it), the mirror, the machine. */
-type Victim = 'control' | 'mirror' | 'power' | 'freeze';
+/**
+ * What ends or stops: control there (of a witness all of it), or that of every node at once, which
+ * is away longer there; the mirror, the machine, the disk.
+ */
+type Victim = 'control' | 'controls' | 'mirror' | 'power' | 'freeze' | 'disk';
 
 export interface Way {
   readonly name: string;
@@ -40,18 +43,28 @@ const PROCESS_MS = 250;
 const LEASE_AND_MORE_MS = 500;
 /** Long enough for others to take over, and to change the voters. */
 export const AWAY_MS = 3500;
+/** Of the process at the step, when control ends everywhere. */
+const LATE_MS = 1500;
 const TORN = 0.5;
 
 const MOMENTS: readonly Moment[] = ['before', 'after'];
 
-export const WAYS: readonly Way[] = MOMENTS.flatMap((moment): readonly Way[] => [
-  { name: `control-killed-${moment}`, ...away('control', PROCESS_MS), moment },
-  { name: `mirror-killed-${moment}`, ...away('mirror', PROCESS_MS), moment },
-  { name: `power-lost-${moment}`, ...away('power', AWAY_MS), moment },
-  { name: `power-lost-${moment}-torn`, ...away('power', AWAY_MS), moment, survives: TORN },
-  { name: `frozen-${moment}`, ...away('freeze', LEASE_AND_MORE_MS), moment },
-  { name: `frozen-${moment}-until-lost`, ...away('freeze', AWAY_MS), moment },
-]);
+export const WAYS: readonly Way[] = [
+  ...MOMENTS.flatMap(waysAt),
+  { name: 'disk-stalls', ...away('disk', LEASE_AND_MORE_MS), moment: 'before' },
+];
+
+function waysAt(moment: Moment): readonly Way[] {
+  return [
+    { name: `control-killed-${moment}`, ...away('control', PROCESS_MS), moment },
+    { name: `every-control-killed-${moment}`, ...away('controls', LATE_MS), moment },
+    { name: `mirror-killed-${moment}`, ...away('mirror', PROCESS_MS), moment },
+    { name: `power-lost-${moment}`, ...away('power', AWAY_MS), moment },
+    { name: `power-lost-${moment}-torn`, ...away('power', AWAY_MS), moment, survives: TORN },
+    { name: `frozen-${moment}`, ...away('freeze', LEASE_AND_MORE_MS), moment },
+    { name: `frozen-${moment}-until-lost`, ...away('freeze', AWAY_MS), moment },
+  ];
+}
 
 function away(victim: Victim, forMs: number): Omit<Way, 'name' | 'moment'> {
   return { victim, forMs, survives: 0 };
@@ -99,10 +112,21 @@ export class Interrupter implements StepWatch {
     const disk = world.disk(id);
     disk.survives = survives;
     if (victim === 'control') node?.restartControl(forMs);
+    else if (victim === 'controls') this.#endControls(id, forMs);
+    else if (victim === 'disk') node?.stallDisk(forMs);
     else if (victim === 'mirror') this.#endMirrors(id, forMs);
     else if (victim === 'power') this.#powerOff(id, forMs);
     else this.#freeze(id, forMs);
     disk.survives = undefined;
+  }
+
+  /** The witness is none of the nodes, and stays, unless it is the one. */
+  #endControls(id: NodeId, forMs: number): void {
+    const world = this.#world;
+    world.node(id)?.restartControl(forMs);
+    for (const { id: other } of world.config.nodes) {
+      if (other !== id) world.node(other)?.restartControl(PROCESS_MS);
+    }
   }
 
   #endMirrors(id: NodeId, forMs: number): void {

@@ -148,6 +148,15 @@ export const PROCEDURES: readonly Procedure[] = [
     marks: ['event failover', 'event yielding', 'event copy-admitted'],
   },
   {
+    // It meets the witness again while that votes for the other.
+    ...{ ...TWO, ...WHOLE, name: 'owner-half-isolated', windowMs: 6000 },
+    faults: [
+      happens(0, 'pair', 'n1', { other: 'n2', forMs: 2500 }),
+      happens(0, 'pair', 'n1', { other: 'w1', forMs: 650 }),
+    ],
+    marks: ['event failover', 'event yielding', 'event copy-admitted'],
+  },
+  {
     ...{ ...TWO, ...WHOLE, name: 'upgrade', windowMs: 2 * LEAVE_MS + 8500 },
     faults: [leaves(0, 'n2'), restarts(LEAVE_MS + 2500, 'heart', 'w1'), leaves(7500, 'n1')],
     marks: ['event switchover', 'event copy-expelled', 'event copy-admitted'],

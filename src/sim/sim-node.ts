@@ -22,7 +22,7 @@ import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../prot
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
 import type { AgentFaults } from './agent-faults.ts';
-import type { DurableKind, DurableWork } from './durable-steps.ts';
+import { DurablePath } from './durable-path.ts';
 import type { NodeWorld } from './node-world.ts';
 import { SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
@@ -80,6 +80,7 @@ export class SimNode {
   /** For mirrors whose process is not there. */
   readonly #orders = new Map<string, (() => void)[]>();
   #durable = new DurableOrder();
+  readonly #path: DurablePath;
   #wakeAt = new Map<Part, Instant>();
 
   constructor(
@@ -101,6 +102,12 @@ export class SimNode {
     this.#boot = world.newBoot();
     this.#heart = this.#newHeart();
     this.#agents = this.#newAgents();
+    this.#path = new DurablePath({
+      now: () => world.now(),
+      at: (when, run) => world.at(when, run),
+      reached: (what, moment) => world.reached(id, what, moment),
+      deliver: (run) => this.deliver(run),
+    });
     this.#newControl();
   }
 
@@ -213,6 +220,11 @@ export class SimNode {
     for (const run of held) run();
     this.#wake('heart');
     this.#wake('control');
+  }
+
+  /** Its disk takes its time, everything else goes on. */
+  stallDisk(forMs: number): void {
+    this.#path.stall(forMs);
   }
 
   /** From now on the clock runs at that speed; `standing`: so long it stood still. */
@@ -397,7 +409,7 @@ export class SimNode {
       counted: (group, mirror) => this.#core?.group(group)?.countedCopies(mirror) ?? [],
       fault: (key, action) => this.#faults.of(key, action),
       running: this.#running,
-      durably: (what, work) => this.#durably(what, { ...work, lives: this.#sameControl() }),
+      durably: (what, work) => this.#path.change(what, { ...work, lives: this.#sameControl() }),
       starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
       changed: () => this.#world.checkers.changed(),
     });
@@ -691,21 +703,8 @@ export class SimNode {
     const make = (): void => this.#disk.land(write);
     const then = (): void => this.#durable.written(id);
     this.#later((restsAt - this.#world.now()) * this.#rate, () =>
-      this.#durably('vote', { make, then, lives: this.#sameControl() }),
+      this.#path.change('vote', { make, then, lives: this.#sameControl() }),
     );
-  }
-
-  /** Whoever watches may end or stop the node just before, or just after. */
-  #durably(what: DurableKind, { make, then, lives }: DurableWork): void {
-    this.#world.reached(this.id, what, 'before');
-    this.deliver(() => {
-      if (!lives()) return;
-      make();
-      this.#world.reached(this.id, what, 'after');
-      this.deliver(() => {
-        if (lives()) then();
-      });
-    });
   }
 
   #sameControl(): () => boolean {
@@ -744,7 +743,7 @@ export class SimNode {
       peer: (node) => world.mirror(node, this.id, key),
       stream: (to, run) => world.stream(this.id, to, run),
       syncMs: () => world.syncMs(this.id),
-      durably: (what, work) => this.#durably(what, { ...work, lives: () => mirror.alive }),
+      durably: (what, work) => this.#path.change(what, { ...work, lives: () => mirror.alive }),
       news: (news) => {
         const event = { type: 'mirrorNews', group, mirror: resource, news } as const;
         this.#later(NEWS_MS, () => this.#coreStep(event));

@@ -22,8 +22,14 @@ import { PROCEDURES } from '../../src/sim/procedures.ts';
 import { failureText } from '../../src/sim/report.ts';
 import { shrinkList } from '../../src/sim/shrink.ts';
 import { MUTANTS } from './mutants.ts';
-import { runElsewhere, runMutant } from './mutant-run.ts';
-import { interruptEverywhere, interruptOnce, procedureCalled } from './steps.ts';
+import { runMutant, runSeedsElsewhere } from './mutant-run.ts';
+import {
+  type HuntJob,
+  huntSteps,
+  interruptEverywhere,
+  interruptOnce,
+  procedureCalled,
+} from './steps.ts';
 import { addResults, runSeeds, SEED_MAX, type SeedsJob, type SeedsResult } from './seeds.ts';
 
 const LINES = 50;
@@ -53,7 +59,7 @@ async function main(words: readonly string[]): Promise<number> {
     },
   });
   const excuse = !values.strict;
-  if (values.job !== undefined) return work(JSON.parse(values.job) as SeedsJob);
+  if (values.job !== undefined) return work(JSON.parse(values.job) as SeedsJob | HuntJob);
   if (values.shrink !== undefined) return shrink(Number(values.shrink), excuse);
   if (values.replay !== undefined) return show(readPlan(values.replay), excuse);
   if (values.mutants) return mutants(values.only);
@@ -115,7 +121,7 @@ async function many({ seed, runs, seconds, jobs, excuse }: Many): Promise<number
   const results =
     jobs === 1
       ? parts.map((job) => runSeeds(job, (failed) => say(describe(failed, excuse))))
-      : await Promise.all(parts.map((job) => runElsewhere(import.meta.filename, job)));
+      : await Promise.all(parts.map((job) => runSeedsElsewhere(import.meta.filename, job)));
   const result = results.reduce(addResults);
   if (jobs > 1) for (const failure of result.failures) say(describe(failure.seed, excuse));
   return summary(result);
@@ -183,10 +189,13 @@ async function mutants(only: string | undefined): Promise<number> {
   let missed = 0;
   for (const mutant of chosen) {
     const result = await runMutant(mutant, MUTANT_SECONDS);
-    const took = `${result.lives} lives, ${result.seconds.toFixed(1)} s`;
-    if (!result.caught) missed += 1;
-    const what = result.caught ? `caught (${took})` : `NOT CAUGHT (${took})`;
-    say(`${mutant.name}: ${what} ${result.message}`);
+    const { caught, lives, seconds, where = '', message } = result;
+    if (!caught) missed += 1;
+    const took = `${lives} lives, ${seconds.toFixed(1)} s`;
+    const what = caught
+      ? `caught by ${kindOf(message)} (${took}, ${where})`
+      : `NOT CAUGHT (${took})`;
+    say(`${mutant.name}: ${what} ${message}`);
   }
   say(`${chosen.length - missed} of ${chosen.length} mutants caught`);
   return missed === 0 ? 0 : 1;
@@ -225,8 +234,9 @@ function steps(name: string | undefined, step: string | undefined, way: string):
 }
 
 /** A part of a run, in a process of its own. */
-function work(job: SeedsJob): number {
-  say(JSON.stringify(runSeeds(job, () => undefined)));
+function work(job: SeedsJob | HuntJob): number {
+  const result = 'procedure' in job ? huntSteps(job) : runSeeds(job, () => undefined);
+  say(JSON.stringify(result));
   return 0;
 }
 

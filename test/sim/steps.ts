@@ -19,6 +19,21 @@ export interface StepsResult {
   readonly failures: readonly StepsFailure[];
 }
 
+/** What broke, and in which life: a seed, or an interruption. */
+export interface Caught {
+  readonly lives: number;
+  readonly seconds: number;
+  readonly where: string | undefined;
+  readonly message: string;
+}
+
+/** A procedure is interrupted until one of these promises breaks, or for so long. */
+export interface HuntJob {
+  readonly procedure: string;
+  readonly seconds: number;
+  readonly hunt: readonly string[];
+}
+
 export interface StepsFailure {
   readonly message: string;
   /** What repeats it. */
@@ -58,6 +73,31 @@ export function interruptEverywhere(procedure: Procedure, every = 1): StepsResul
   const seconds = (performance.now() - begun) / 1000;
   const steps = reference.steps.length;
   return { procedure: procedure.name, steps, interruptions, seconds, settledMs, failures };
+}
+
+/** Tells of the first interruption that breaks one of the promises; what else breaks does not count. */
+export function huntSteps({ procedure: name, seconds: patience, hunt }: HuntJob): Caught {
+  const begun = performance.now();
+  const seconds = (): number => (performance.now() - begun) / 1000;
+  const procedure = procedureCalled(name);
+  const steps = procedure === undefined ? [] : liveThrough(procedure, undefined).steps;
+  const numbered = steps.map((step, index) => ({ step, number: index + 1 }));
+  // Most of what is remembered of decisions are votes.
+  const votes = numbered.filter(({ step }) => step.what === 'vote');
+  const others = numbered.filter(({ step }) => step.what !== 'vote');
+  let lives = 0;
+  for (const { step, number } of [...votes, ...others]) {
+    for (const way of WAYS) {
+      if (procedure === undefined || !fits(way, step) || seconds() > patience) continue;
+      lives += 1;
+      const { failure } = liveThrough(procedure, { step: number, way });
+      const message = failure?.message ?? '';
+      if (!hunt.some((promise) => message.startsWith(`${promise}:`))) continue;
+      const where = `${name}, step ${number}, ${way.name}`;
+      return { lives, seconds: seconds(), where, message };
+    }
+  }
+  return { lives, seconds: seconds(), where: undefined, message: '' };
 }
 
 /** One interrupted life with all that is known of it; step 0 is the life that nothing interrupts. */
