@@ -6,6 +6,7 @@ import { describeStep, fits, WAYS } from '../../src/sim/interruption.ts';
 import type { LifeFailure } from '../../src/sim/life.ts';
 import { PROCEDURES, type Procedure } from '../../src/sim/procedures.ts';
 import { liveThrough } from '../../src/sim/step-life.ts';
+import { processorSeconds } from './seeds.ts';
 
 export interface StepsResult {
   readonly procedure: string;
@@ -27,7 +28,7 @@ export interface Caught {
   readonly message: string;
 }
 
-/** A procedure is interrupted until one of these promises breaks, or for so long. */
+/** A procedure is interrupted until one of these promises breaks, or so much of a processor is used. */
 export interface HuntJob {
   readonly procedure: string;
   readonly seconds: number;
@@ -77,8 +78,7 @@ export function interruptEverywhere(procedure: Procedure, every = 1): StepsResul
 
 /** Tells of the first interruption that breaks one of the promises; what else breaks does not count. */
 export function huntSteps({ procedure: name, seconds: patience, hunt }: HuntJob): Caught {
-  const begun = performance.now();
-  const seconds = (): number => (performance.now() - begun) / 1000;
+  const seconds = processorSeconds();
   const procedure = procedureCalled(name);
   const steps = procedure === undefined ? [] : liveThrough(procedure, undefined).steps;
   const numbered = steps.map((step, index) => ({ step, number: index + 1 }));
