@@ -81,6 +81,8 @@ export class Interrupter implements StepWatch {
   readonly #steps: DurableStep[] = [];
   /** How many steps there were; what is frozen or gone has no part in them. */
   #count = 0;
+  /** Steps that have begun and not ended: one may be within another. */
+  readonly #open: number[] = [];
   /** When what was interrupted is back; undefined while nothing was. */
   backAt: number | undefined;
 
@@ -96,12 +98,14 @@ export class Interrupter implements StepWatch {
   reached(node: NodeId, what: DurableKind, moment: Moment): void {
     if (moment === 'before') {
       this.#count += 1;
+      this.#open.push(this.#count);
       if (this.#planned === undefined)
         this.#steps.push({ node, what, atMs: this.#world.now - 1000 });
     }
-    if (this.backAt !== undefined || this.#count !== this.#planned?.step) return;
-    const { way } = this.#planned;
-    if (way.moment === moment) this.#interrupt(node, what, way);
+    const step = moment === 'before' ? this.#count : this.#open.pop();
+    if (this.backAt !== undefined || this.#planned === undefined) return;
+    if (step !== this.#planned.step || moment !== this.#planned.way.moment) return;
+    this.#interrupt(node, what, this.#planned.way);
   }
 
   #interrupt(id: NodeId, what: DurableKind, { name, victim, forMs, survives }: Way): void {
