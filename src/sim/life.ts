@@ -6,10 +6,10 @@
 import { assert } from '../base/assert.ts';
 import { Prng } from '../base/prng.ts';
 import type { Instant } from '../base/time.ts';
-import type { GroupId } from '../protocol/ids.ts';
+import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, type Fault, inflict } from './faults.ts';
 import { KnownDefect } from './known-defects.ts';
-import { drawHarm, leftOver, survivable, unsettled } from './policy.ts';
+import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
 import { World } from './world.ts';
 
@@ -39,7 +39,7 @@ export interface LifeFailure {
   readonly lines: readonly string[];
 }
 
-const SETTLE_MS = 3000;
+export const SETTLE_MS = 3000;
 const POLL_MS = 250;
 /** A node on which a group failed is avoided for a minute; a failed stop is tried again. */
 const PEACE_MS = 100_000;
@@ -80,7 +80,7 @@ export function live(plan: LifePlan, keepLines = 0, excuse = true): LifeReport {
   };
 }
 
-function failureOf(error: unknown, world: World): LifeFailure {
+export function failureOf(error: unknown, world: World): LifeFailure {
   const message = error instanceof Error ? error.message : String(error);
   const stack = isCrash(error) ? `\n${error.stack}` : '';
   return { message: message + stack, atMs: world.now - 1000, lines: world.trace.lines };
@@ -138,7 +138,16 @@ function peaceWithHarm(world: World, prng: Prng): void {
   world.advance(ARRIVAL_MS);
   const expected = survivable(world, harm);
   world.coverage.hit(expected.length > 0 ? 'peace survivable' : 'peace not survivable');
-  if (harm.off === undefined) return;
+  served(world, harm, expected);
+}
+
+/** Groups that can do without that member, which is off, are online; throws when they are not. */
+export function servedWithout(world: World, off: NodeId): void {
+  served(world, { off }, survivable(world, { off }));
+}
+
+function served(world: World, { off }: LastingHarm, expected: readonly GroupId[]): void {
+  if (off === undefined) return;
   const missing = (): GroupId | undefined =>
     expected.find((id) => {
       // Only what was to be expected at the beginning, and is still wanted.
@@ -148,10 +157,11 @@ function peaceWithHarm(world: World, prng: Prng): void {
   const late = until(world, () => missing() === undefined, PEACE_MS);
   const left = missing();
   if (left === undefined) return;
-  assert(!late, `liveness: ${left} is not online, although only ${harm.off} is off`);
+  assert(!late, `liveness: ${left} is not online, although only ${off} is off`);
 }
 
-function peace(world: World): void {
+/** Everything is mended, and must come right; throws when it does not. */
+export function peace(world: World): void {
   world.note('-- peace');
   endFaults(world);
   powerOnAll(world);

@@ -12,6 +12,7 @@ import type { Config, GroupConfig } from '../protocol/config.ts';
 import type { WantedAddress } from '../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
+import type { DurableKind, DurableWork } from './durable-steps.ts';
 import type { SimMirror } from './sim-mirror.ts';
 
 export type Untimed<E> = E extends { readonly now: Instant } ? Omit<E, 'now'> : never;
@@ -29,6 +30,8 @@ export interface AgentWorld {
   counted(group: GroupId, mirror: ResourceId): readonly NodeId[];
   fault(key: string, action: FaultyAction): AgentFault | undefined;
   running: Set<string>;
+  /** Changes what is on stable storage, and goes on while this control process lives. */
+  durably(what: DurableKind, work: Pick<DurableWork, 'make' | 'then'>): void;
   starting(action: EngineAction): void;
   changed(): void;
 }
@@ -129,7 +132,7 @@ export class SimAgents {
   }
 
   #start(action: EngineAction, key: string, patienceMs: number): void {
-    const { group, resource, epoch } = action;
+    const { group, resource } = action;
     const world = this.#world;
     const fault = this.#faultOf(action);
     if (fault === 'fails' || fault === 'lasting') {
@@ -137,20 +140,33 @@ export class SimAgents {
     }
     const config = must(this.#group(group), 'known group');
     const agent = config.resources.find((r) => r.id === resource)?.agent;
-    if (agent === 'mirror') {
-      const mirror = world.mirror(key);
-      if (mirror === undefined) {
-        return this.#done(action, 'failed', 'the mirror process does not answer');
-      }
-      const { ok, message } = mirror.serve(epoch, world.counted(group, resource), config.nodes);
-      if (!ok) return this.#done(action, 'failed', message);
-    } else if (agent === 'virtual-ip') {
+    if (agent === 'mirror') return this.#startMirror(action, key, patienceMs);
+    if (agent === 'virtual-ip') {
       if (!this.#holdAddress(action, key)) return this.#late(action, patienceMs);
     } else world.running.add(key);
-    world.changed();
+    this.#started(action, patienceMs, agent === 'virtual-ip' ? 'held' : '');
+  }
+
+  #startMirror(action: EngineAction, key: string, patienceMs: number): void {
+    const { group, resource, epoch } = action;
+    const world = this.#world;
+    const nodes = must(this.#group(group), 'known group').nodes;
+    let answer = { ok: false, message: 'the mirror process does not answer' };
+    const make = (): void => {
+      answer = world.mirror(key)?.serve(epoch, world.counted(group, resource), nodes) ?? answer;
+    };
+    const then = (): void => {
+      if (answer.ok) this.#started(action, patienceMs, '');
+      else this.#done(action, 'failed', answer.message);
+    };
+    world.durably('serve', { make, then });
+  }
+
+  #started(action: EngineAction, patienceMs: number, detail: string): void {
+    this.#world.changed();
     // Nobody knows how far it got.
-    if (fault === 'hangs') return this.#late(action, patienceMs);
-    this.#done(action, 'ok', agent === 'virtual-ip' ? 'held' : '');
+    if (this.#faultOf(action) === 'hangs') return this.#late(action, patienceMs);
+    this.#done(action, 'ok', detail);
   }
 
   #holdAddress(action: EngineAction, key: string): boolean {
@@ -181,14 +197,21 @@ export class SimAgents {
     if (mirror === undefined) {
       return this.#done(action, 'unknown', 'the mirror process does not answer');
     }
-    if (mirror.role === 'primary' && action.mode === 'orderly' && !mirror.drained()) {
-      if (patienceMs > 0) return this.#again(action, key, patienceMs, DRAIN_AGAIN_MS);
-      mirror.undrain();
-      return this.#done(action, 'unknown', 'it did not drain in time');
+    const then = (): void => {
+      this.#world.changed();
+      this.#done(action, 'ok', '');
+    };
+    if (mirror.role !== 'primary') return then();
+    if (action.mode !== 'orderly') {
+      mirror.abort();
+      return then();
     }
-    if (mirror.role === 'primary') mirror.abort();
-    this.#world.changed();
-    this.#done(action, 'ok', '');
+    if (mirror.drained()) {
+      return this.#world.durably('clean', { make: () => mirror.noteClean(), then });
+    }
+    if (patienceMs > 0) return this.#again(action, key, patienceMs, DRAIN_AGAIN_MS);
+    mirror.undrain();
+    this.#done(action, 'unknown', 'it did not drain in time');
   }
 
   #wantAddress(action: EngineAction, wanted: boolean): void {

@@ -40,6 +40,8 @@ export class SimDisk {
   slowMs = 0;
   /** Writes of the acceptor fail. */
   full = false;
+  /** How much of what was not confirmed survives the next death: from 0 to 1; drawn if not said. */
+  survives: number | undefined;
   #flying: Write[] = [];
   #restAt = 0 as Instant;
   readonly #landed: Landed;
@@ -86,7 +88,7 @@ export class SimDisk {
 
   /** The process that wrote is gone: of what was under way, a beginning is there. */
   processDied(prng: Prng): void {
-    const kept = prng.below(this.#flying.length + 1);
+    const kept = this.#kept(this.#flying.length, prng);
     for (const write of this.#flying.slice(0, kept)) this.#put(write.entry);
     this.#flying = [];
     this.#restAt = 0 as Instant;
@@ -98,8 +100,12 @@ export class SimDisk {
     if (!tearing) return;
     for (const copy of this.copies.values()) {
       const loose = copy.data.length - copy.synced;
-      copy.data.length = copy.synced + prng.below(loose + 1);
+      copy.data.length = copy.synced + this.#kept(loose, prng);
     }
+  }
+
+  #kept(count: number, prng: Prng): number {
+    return this.survives === undefined ? prng.below(count + 1) : Math.ceil(count * this.survives);
   }
 
   #put(entry: AcceptorEntry): void {

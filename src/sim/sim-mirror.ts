@@ -7,13 +7,14 @@
  * A write is confirmed by a copy when it is on its stable storage, and acknowledged to the client
  * when every copy that is waited for confirmed it and the lease mark, as last read, is fresh.
  */
-import { assert, unreachable } from '../base/assert.ts';
+import { unreachable } from '../base/assert.ts';
 import { type Instant, plus } from '../base/time.ts';
 import { AckTracker } from '../core/mirror/ack-tracker.ts';
 import { decideAdmission, equalAtStart, type Following } from '../core/mirror/session-decision.ts';
 import type { MirrorNews, MirrorOrder } from '../core/node/node-io.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import type { CopyWorth } from '../protocol/mirror-frames.ts';
+import type { DurableKind, DurableWork } from './durable-steps.ts';
 import type { CopyDisk } from './sim-disk.ts';
 
 export interface MirrorWorld {
@@ -26,6 +27,8 @@ export interface MirrorWorld {
   stream(to: NodeId, run: () => void): void;
   /** How long a sync of this node's disk takes; 0 is at once. */
   syncMs(): number;
+  /** Changes what is on stable storage, and goes on while this mirror process lives. */
+  durably(what: DurableKind, work: Pick<DurableWork, 'make' | 'then'>): void;
   news(news: MirrorNews): void;
   /** Until when the lease mark of that epoch is good; the distant past without one. */
   markUntil(epoch: Epoch): Instant;
@@ -189,7 +192,7 @@ export class SimMirror {
     return DONE;
   }
 
-  /** True when all copies that are waited for have everything, and note so. */
+  /** True when all copies that are waited for have everything, and have noted so. */
   drained(): boolean {
     this.#draining = true;
     this.flush();
@@ -200,10 +203,14 @@ export class SimMirror {
       if (!peer.clean) this.#pump(node, peer);
       if (!peer.clean) return false;
     }
+    return true;
+  }
+
+  /** The end of a primary that is drained. */
+  noteClean(): void {
     this.disk.synced = this.disk.data.length;
     this.disk.note = { state: 'clean', epoch: this.epoch, seq: this.disk.data.length };
     this.role = 'idle';
-    return true;
   }
 
   /** The drain came to nothing: the mount is as before. */
@@ -265,11 +272,17 @@ export class SimMirror {
     this.#gate();
     this.#release(this.#tracker.hold({ token: value, seq, kind: 'sync' }));
     const session = this.#session;
-    this.#afterSync(() => {
-      if (this.#session !== session || this.role !== 'primary') return;
+    const serves = (): boolean => this.#session === session && this.role === 'primary';
+    const make = (): void => {
       this.disk.synced = Math.max(this.disk.synced, seq);
+    };
+    const then = (): void => {
+      if (!serves()) return;
       this.#gate();
       this.#release(this.#tracker.localDone(value));
+    };
+    this.#afterSync(() => {
+      if (serves()) this.#world.durably('sync', { make, then });
     });
     this.flush();
   }
@@ -351,17 +364,36 @@ export class SimMirror {
   /** A secondary: applies, and confirms once it is on stable storage, unless it was sealed. */
   #receive(batch: Batch, confirm: () => void): void {
     const { disk } = this;
+    const then = (): void => {
+      if (this.#session === batch.session) this.#apply(batch, confirm);
+    };
     if (this.#session !== batch.session || disk.data.length !== batch.from) return;
-    disk.note = { state: 'dirty' };
+    if (disk.note.state === 'dirty') return then();
+    const make = (): void => {
+      disk.note = { state: 'dirty' };
+    };
+    this.#world.durably('dirty', { make, then });
+  }
+
+  #apply(batch: Batch, confirm: () => void): void {
+    const { disk } = this;
     for (const value of batch.values) disk.data.push(value);
     const length = disk.data.length;
-    this.#afterSync(() => {
-      if (this.#session !== batch.session || this.role !== 'secondary') return;
+    let confirms = false;
+    const make = (): void => {
       disk.synced = Math.max(disk.synced, length);
-      if (this.#sealed !== undefined && batch.epoch <= this.#sealed) return;
-      if (batch.clean) disk.note = { state: 'clean', epoch: batch.epoch, seq: length };
+      confirms = this.#sealed === undefined || batch.epoch > this.#sealed;
+      if (!confirms || !batch.clean) return;
+      disk.note = { state: 'clean', epoch: batch.epoch, seq: length };
+    };
+    const then = (): void => {
+      if (!confirms) return;
       this.#world.confirmed(batch.epoch);
       confirm();
+    };
+    this.#afterSync(() => {
+      if (this.#session !== batch.session || this.role !== 'secondary') return;
+      this.#world.durably('copy', { make, then });
     });
   }
 
@@ -398,9 +430,7 @@ export class SimMirror {
       return this.#world.news({ type: 'peerFailed', peer: node, reason });
     }
     peer.state = 'resync';
-    copy.disk.partial = true;
-    copy.disk.note = { state: 'dirty' };
-    copy.#session = '';
+    copy.#resyncBegins();
     const { connection } = peer;
     const session = this.#session;
     this.#world.at(plus(this.#world.now(), RESYNC_MS), () => {
@@ -428,13 +458,35 @@ export class SimMirror {
     if (!this.#alive || this.role !== 'primary' || peer.state !== 'resync') return;
     const copy = this.#reach(node);
     if (copy === undefined) return this.#disconnect(peer);
-    copy.disk.data = [...this.disk.data];
-    copy.disk.synced = copy.disk.data.length;
-    copy.disk.partial = false;
-    this.#tracker.join(node, copy.disk.data.length + 1);
-    assert(copy.disk.data.length === this.disk.data.length, 'a resync ends with equal copies');
-    this.#connect(node, peer, copy);
-    this.#world.news({ type: 'peerCaughtUp', peer: node });
+    const data = [...this.disk.data];
+    const [{ connection }, session] = [peer, this.#session];
+    copy.#resyncEnds(data, () => {
+      const goesOn = this.#alive && this.role === 'primary' && this.#session === session;
+      if (!goesOn || peer.connection !== connection) return;
+      // Its answer came late, and what was written meanwhile is not on it.
+      if (this.disk.data.length !== data.length) return this.#disconnect(peer);
+      this.#tracker.join(node, data.length + 1);
+      this.#connect(node, peer, copy);
+      this.#world.news({ type: 'peerCaughtUp', peer: node });
+    });
+  }
+
+  #resyncBegins(): void {
+    const make = (): void => {
+      this.disk.partial = true;
+      this.disk.note = { state: 'dirty' };
+      this.#session = '';
+    };
+    this.#world.durably('resync begins', { make, then: () => undefined });
+  }
+
+  #resyncEnds(data: number[], then: () => void): void {
+    const make = (): void => {
+      this.disk.data = data;
+      this.disk.synced = data.length;
+      this.disk.partial = false;
+    };
+    this.#world.durably('resync ends', { make, then });
   }
 }
 

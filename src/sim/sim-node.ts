@@ -4,7 +4,6 @@
  * Its clock may run fast or slow, and sleep with the machine.
  */
 import { must, unreachable } from '../base/assert.ts';
-import type { Prng } from '../base/prng.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
@@ -18,35 +17,16 @@ import type {
 } from '../core/node/node-io.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../core/registry/acceptor.ts';
 import { DurableOrder } from '../core/registry/durable-order.ts';
-import type { Config } from '../protocol/config.ts';
 import type { FromHeart, WantedAddress } from '../protocol/heart-ipc.ts';
 import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
 import type { AgentFaults } from './agent-faults.ts';
-import type { Checkers } from './checkers.ts';
+import { DurablePath } from './durable-path.ts';
+import type { NodeWorld } from './node-world.ts';
 import { SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { SimMirror } from './sim-mirror.ts';
-import type { Trace } from './trace.ts';
-
-export interface NodeWorld {
-  readonly config: Config;
-  readonly prng: Prng;
-  readonly checkers: Checkers;
-  readonly trace: Trace;
-  now(): Instant;
-  at(when: Instant, run: () => void): void;
-  newBoot(): BootId;
-  packet(from: NodeId, to: NodeId, link: LinkId, body: HeartbeatBody | AnswerBody): void;
-  message(from: NodeId, to: NodeId, body: RegistryMessage | Decided): void;
-  mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
-  stream(from: NodeId, to: NodeId, run: () => void): void;
-  syncMs(node: NodeId): number;
-  said(node: NodeId, group: string, kind: string, text: string): void;
-  acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void;
-  replied(node: NodeId, id: number, ok: boolean, text: string): void;
-}
 
 interface Promised {
   readonly group: GroupId;
@@ -100,6 +80,7 @@ export class SimNode {
   /** For mirrors whose process is not there. */
   readonly #orders = new Map<string, (() => void)[]>();
   #durable = new DurableOrder();
+  readonly #path: DurablePath;
   #wakeAt = new Map<Part, Instant>();
 
   constructor(
@@ -121,6 +102,12 @@ export class SimNode {
     this.#boot = world.newBoot();
     this.#heart = this.#newHeart();
     this.#agents = this.#newAgents();
+    this.#path = new DurablePath({
+      now: () => world.now(),
+      at: (when, run) => world.at(when, run),
+      reached: (what, moment) => world.reached(id, what, moment),
+      deliver: (run) => this.deliver(run),
+    });
     this.#newControl();
   }
 
@@ -233,6 +220,11 @@ export class SimNode {
     for (const run of held) run();
     this.#wake('heart');
     this.#wake('control');
+  }
+
+  /** Its disk takes its time, everything else goes on. */
+  stallDisk(forMs: number): void {
+    this.#path.stall(forMs);
   }
 
   /** From now on the clock runs at that speed; `standing`: so long it stood still. */
@@ -417,6 +409,7 @@ export class SimNode {
       counted: (group, mirror) => this.#core?.group(group)?.countedCopies(mirror) ?? [],
       fault: (key, action) => this.#faults.of(key, action),
       running: this.#running,
+      durably: (what, work) => this.#path.change(what, { ...work, lives: this.#sameControl() }),
       starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
       changed: () => this.#world.checkers.changed(),
     });
@@ -709,11 +702,16 @@ export class SimNode {
   #persist(id: number, entry: AcceptorEntry): void {
     if (this.#disk.full) return this.#later(SOCKET_MS, () => this.restartControl(MIRROR_MS));
     const { write, restsAt } = this.#disk.begin(entry, this.#world.now(), DISK_MS / this.#rate);
-    const landed = (): void => {
-      this.#disk.land(write);
-      this.#durable.written(id);
-    };
-    this.#later((restsAt - this.#world.now()) * this.#rate, landed);
+    const make = (): void => this.#disk.land(write);
+    const then = (): void => this.#durable.written(id);
+    this.#later((restsAt - this.#world.now()) * this.#rate, () =>
+      this.#path.change('vote', { make, then, lives: this.#sameControl() }),
+    );
+  }
+
+  #sameControl(): () => boolean {
+    const run = this.#runs.control;
+    return () => this.#runs.control === run;
   }
 
   #sendTable(): void {
@@ -747,6 +745,7 @@ export class SimNode {
       peer: (node) => world.mirror(node, this.id, key),
       stream: (to, run) => world.stream(this.id, to, run),
       syncMs: () => world.syncMs(this.id),
+      durably: (what, work) => this.#path.change(what, { ...work, lives: () => mirror.alive }),
       news: (news) => {
         const event = { type: 'mirrorNews', group, mirror: resource, news } as const;
         this.#later(NEWS_MS, () => this.#coreStep(event));

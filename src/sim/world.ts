@@ -11,11 +11,13 @@ import type { BootId, GroupId, LinkId, NodeId, ResourceId } from '../protocol/id
 import { type AgentFault, AgentFaults, type FaultyAction } from './agent-faults.ts';
 import { Checkers, mirrorsOf } from './checkers.ts';
 import { Coverage } from './coverage.ts';
+import type { StepWatch } from './durable-steps.ts';
 import { EventHeap } from './heap.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { holds, SimDisk } from './sim-disk.ts';
 import type { SimMirror } from './sim-mirror.ts';
-import { type NodeWorld, SimNode } from './sim-node.ts';
+import type { NodeWorld } from './node-world.ts';
+import { SimNode } from './sim-node.ts';
 import { Trace } from './trace.ts';
 
 export interface WorldOptions extends NetworkOptions {
@@ -68,6 +70,8 @@ export class World {
   writing = true;
   /** Nodes on which Tako was told to end, and that are to be started again. */
   readonly leaving = new Set<NodeId>();
+  /** Told of everything that becomes durable. */
+  watch: StepWatch | undefined;
   /** Power does not come back by itself any more: peace decides. */
   holdFaults = false;
 
@@ -280,6 +284,7 @@ export class World {
         const ms = this.options.syncMs ?? 0;
         return ms === 0 ? 0 : 0.05 + ms * this.prng.float() + this.disk(id).slowMs;
       },
+      reached: (id, what, moment) => this.watch?.reached(id, what, moment),
       said: (id, group, kind, text) => {
         this.coverage.hit(`event ${kind}`);
         this.note(`${id}: ${group} ${kind}: ${text}`);

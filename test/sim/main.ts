@@ -7,6 +7,8 @@
  *     --shrink SEED     fewest faults with which that life still breaks; kept in a file
  *     --replay FILE     a life from such a file
  *     --mutants         deliberate defects, each until it is caught; --only NAME for one
+ *     --steps           procedures, interrupted at each durable step; --procedure NAME for one;
+ *                       with --step K --way WAY that one life
  *     --strict          do not make up for known defects (src/sim/known-defects.ts)
  */
 import { randomInt } from 'node:crypto';
@@ -16,10 +18,18 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LONG_RUN, MUST_REACH } from '../../src/sim/coverage.ts';
 import { type LifePlan, live, planLife } from '../../src/sim/life.ts';
+import { PROCEDURES } from '../../src/sim/procedures.ts';
 import { failureText } from '../../src/sim/report.ts';
 import { shrinkList } from '../../src/sim/shrink.ts';
 import { MUTANTS } from './mutants.ts';
-import { runElsewhere, runMutant } from './mutant-run.ts';
+import { runMutant, runSeedsElsewhere } from './mutant-run.ts';
+import {
+  type HuntJob,
+  huntSteps,
+  interruptEverywhere,
+  interruptOnce,
+  procedureCalled,
+} from './steps.ts';
 import { addResults, runSeeds, SEED_MAX, type SeedsJob, type SeedsResult } from './seeds.ts';
 
 const LINES = 50;
@@ -40,15 +50,20 @@ async function main(words: readonly string[]): Promise<number> {
       replay: { type: 'string' },
       mutants: { type: 'boolean', default: false },
       only: { type: 'string' },
+      steps: { type: 'boolean', default: false },
+      procedure: { type: 'string' },
+      step: { type: 'string' },
+      way: { type: 'string', default: '' },
       strict: { type: 'boolean', default: false },
       job: { type: 'string' },
     },
   });
   const excuse = !values.strict;
-  if (values.job !== undefined) return work(JSON.parse(values.job) as SeedsJob);
+  if (values.job !== undefined) return work(JSON.parse(values.job) as SeedsJob | HuntJob);
   if (values.shrink !== undefined) return shrink(Number(values.shrink), excuse);
   if (values.replay !== undefined) return show(readPlan(values.replay), excuse);
   if (values.mutants) return mutants(values.only);
+  if (values.steps) return steps(values.procedure, values.step, values.way);
   const seed = values.seed === undefined ? randomInt(SEED_MAX) : Number(values.seed);
   const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
   const asked = values.runs === undefined ? undefined : Number(values.runs);
@@ -106,7 +121,7 @@ async function many({ seed, runs, seconds, jobs, excuse }: Many): Promise<number
   const results =
     jobs === 1
       ? parts.map((job) => runSeeds(job, (failed) => say(describe(failed, excuse))))
-      : await Promise.all(parts.map((job) => runElsewhere(import.meta.filename, job)));
+      : await Promise.all(parts.map((job) => runSeedsElsewhere(import.meta.filename, job)));
   const result = results.reduce(addResults);
   if (jobs > 1) for (const failure of result.failures) say(describe(failure.seed, excuse));
   return summary(result);
@@ -174,18 +189,54 @@ async function mutants(only: string | undefined): Promise<number> {
   let missed = 0;
   for (const mutant of chosen) {
     const result = await runMutant(mutant, MUTANT_SECONDS);
-    const took = `${result.lives} lives, ${result.seconds.toFixed(1)} s`;
-    if (!result.caught) missed += 1;
-    const what = result.caught ? `caught (${took})` : `NOT CAUGHT (${took})`;
-    say(`${mutant.name}: ${what} ${result.message}`);
+    const { caught, lives, seconds, where = '', message } = result;
+    if (!caught) missed += 1;
+    const took = `${lives} lives, ${seconds.toFixed(1)} s`;
+    const what = caught
+      ? `caught by ${kindOf(message)} (${took}, ${where})`
+      : `NOT CAUGHT (${took})`;
+    say(`${mutant.name}: ${what} ${message}`);
   }
   say(`${chosen.length - missed} of ${chosen.length} mutants caught`);
   return missed === 0 ? 0 : 1;
 }
 
+function steps(name: string | undefined, step: string | undefined, way: string): number {
+  const one = name === undefined ? undefined : procedureCalled(name);
+  if (one === undefined && (name !== undefined || step !== undefined)) {
+    const known = PROCEDURES.map((procedure) => procedure.name).join(', ');
+    say(`Cannot interrupt procedure "${name ?? ''}": known are ${known}`);
+    return USAGE_EXIT;
+  }
+  if (one !== undefined && step !== undefined) {
+    const { text, failed } = interruptOnce(one, { step: Number(step), way }, LINES);
+    say(text);
+    return failed ? 1 : 0;
+  }
+  let failed = 0;
+  let total = 0;
+  for (const procedure of one === undefined ? PROCEDURES : [one]) {
+    const result = interruptEverywhere(procedure);
+    const { interruptions, failures, seconds, settledMs } = result;
+    failed += failures.length;
+    total += interruptions;
+    say(
+      `${procedure.name}: ${result.steps} steps, ${interruptions} interruptions, ` +
+        `${failures.length} failed; settled after ${(settledMs / 1000).toFixed(1)} s at most ` +
+        `(${seconds.toFixed(0)} s)`,
+    );
+    for (const { message, command } of failures) {
+      say(`FAIL ${message.split('\n')[0]}\n  repeat it: ${command}`);
+    }
+  }
+  say(failed === 0 ? `ok: ${total} interruptions` : `${failed} of ${total} interruptions failed`);
+  return failed === 0 ? 0 : 1;
+}
+
 /** A part of a run, in a process of its own. */
-function work(job: SeedsJob): number {
-  say(JSON.stringify(runSeeds(job, () => undefined)));
+function work(job: SeedsJob | HuntJob): number {
+  const result = 'procedure' in job ? huntSteps(job) : runSeeds(job, () => undefined);
+  say(JSON.stringify(result));
   return 0;
 }
 

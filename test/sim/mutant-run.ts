@@ -5,6 +5,7 @@ import { randomInt } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Mutant } from './mutants.ts';
+import type { Caught, HuntJob } from './steps.ts';
 import { SEED_MAX, type SeedsJob, type SeedsResult } from './seeds.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -16,7 +17,8 @@ export interface MutantResult {
   readonly caught: boolean;
   readonly lives: number;
   readonly seconds: number;
-  readonly seed: number | undefined;
+  /** The life that broke: its seed, or how a procedure was interrupted. */
+  readonly where: string | undefined;
   readonly message: string;
 }
 
@@ -46,28 +48,40 @@ export async function runMutant(mutant: Mutant, seconds: number): Promise<Mutant
     cpSync(import.meta.dirname, join(folder, 'test', 'sim'), { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
     writeFileSync(join(folder, 'src', mutant.file), text);
-    const from = randomInt(SEED_MAX);
-    const hunt = mutant.breaks;
-    const job: SeedsJob = { from, step: 1, runs: undefined, seconds, hunt, excuse: true };
-    const result = await runElsewhere(join(folder, 'test', 'sim', 'main.ts'), job);
-    const failure = result.failures.find(({ message }) =>
-      hunt.some((promise) => message.startsWith(`${promise}:`)),
-    );
-    return {
-      name: mutant.name,
-      caught: failure !== undefined,
-      lives: result.lives,
-      seconds: result.seconds,
-      seed: failure?.seed,
-      message: failure?.message.split('\n')[0] ?? '',
-    };
+    const main = join(folder, 'test', 'sim', 'main.ts');
+    const { where, ...rest } = await hunted(mutant, main, seconds);
+    return { ...rest, name: mutant.name, caught: where !== undefined, where };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+async function hunted(mutant: Mutant, main: string, seconds: number): Promise<Caught> {
+  const { breaks: hunt, procedure } = mutant;
+  if (procedure !== undefined) {
+    const job: HuntJob = { procedure, seconds, hunt };
+    return (await runElsewhere(main, job)) as Caught;
+  }
+  const from = randomInt(SEED_MAX);
+  const job: SeedsJob = { from, step: 1, runs: undefined, seconds, hunt, excuse: true };
+  const result = await runSeedsElsewhere(main, job);
+  const failure = result.failures.find(({ message }) =>
+    hunt.some((promise) => message.startsWith(`${promise}:`)),
+  );
+  return {
+    lives: result.lives,
+    seconds: result.seconds,
+    where: failure === undefined ? undefined : `seed ${failure.seed}`,
+    message: failure?.message.split('\n')[0] ?? '',
+  };
+}
+
+export async function runSeedsElsewhere(main: string, job: SeedsJob): Promise<SeedsResult> {
+  return (await runElsewhere(main, job)) as SeedsResult;
+}
+
 /** Runs a job in a process of its own, which prints its result as JSON. */
-export function runElsewhere(main: string, job: SeedsJob): Promise<SeedsResult> {
+function runElsewhere(main: string, job: SeedsJob | HuntJob): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, '--job', JSON.stringify(job)], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -79,7 +93,7 @@ export function runElsewhere(main: string, job: SeedsJob): Promise<SeedsResult> 
     });
     child.on('error', reject);
     child.on('close', (code) => {
-      if (code === 0) resolve(JSON.parse(out) as SeedsResult);
+      if (code === 0) resolve(JSON.parse(out));
       else reject(new Error(`A process that runs lives ended with code ${code ?? 'none'}`));
     });
   });

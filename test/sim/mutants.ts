@@ -10,6 +10,8 @@ export interface Mutant {
   readonly replace: string;
   /** The promises of which it must break one; what else breaks does not count. */
   readonly breaks: readonly string[];
+  /** It shows itself when this procedure is interrupted, and hardly ever in fresh lives. */
+  readonly procedure?: string;
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -95,11 +97,19 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'return Math.max(1, Math.floor(electorate.length / 2));',
   },
   {
-    name: 'former-voters-left-out-before-the-joint-record-is-known',
+    name: 'voters-changed-in-one-step',
     breaks: ['R6', 'R11'],
-    file: 'core/node/voter-keeper.ts',
-    find: "    if (!known) return { type: 'joinVoters', owner, epoch, voters };\n",
-    replace: "    if (!known && owner === '') return undefined;\n",
+    file: 'core/registry/record-change.ts',
+    find: "return { type: 'write', record: { ...present, voters, formerVoters: present.voters } };",
+    replace: "return { type: 'write', record: { ...present, voters } };",
+  },
+  {
+    name: 'claim-that-outlived-control-is-kept',
+    breaks: ['liveness'],
+    file: 'core/node/probing.ts',
+    find: "if (record !== undefined && record.owner !== me) voice.emit({ type: 'release', group: id });",
+    replace: "if (record === undefined && id === '') voice.emit({ type: 'release', group: id });",
+    procedure: 'switchover',
   },
   {
     name: 'votes-counted-by-the-new-voters-alone',
@@ -118,6 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'voter-answers-for-a-revoked-promise',
     breaks: ['H1', 'H2'],
+    procedure: 'owner-half-isolated',
     file: 'core/heart/promises.ts',
     find: 'if (now < this.#quietUntil || this.#revoked.has(group)) return false;',
     replace: 'if (now < this.#quietUntil) return false;',

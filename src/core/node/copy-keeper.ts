@@ -44,6 +44,8 @@ export interface PeerLiveness {
 export class CopyKeeper {
   readonly #copies = new Map<string, Copy>();
   readonly #admitting = new Map<ResourceId, Set<NodeId>>();
+  /** Per copy, the vote that was given last. */
+  readonly #proposed = new Map<string, CopyVote['type']>();
   readonly #secondaryLostMs: number;
   /** Until then silence says nothing: this node heard nobody, and what was sent is on its way. */
   #deafUntil = 0 as Instant;
@@ -56,6 +58,7 @@ export class CopyKeeper {
   reset(): void {
     this.#copies.clear();
     this.#admitting.clear();
+    this.#proposed.clear();
   }
 
   /** This node is heard again and hears again; others are given `ms` to be heard, too. */
@@ -88,10 +91,17 @@ export class CopyKeeper {
     copy.voteAt = now;
   }
 
-  /** The vote on a copy is over: nothing more to do about it until there is news. */
-  settled(mirror: ResourceId, peer: NodeId): void {
-    this.#copies.delete(key(mirror, peer));
+  /**
+   * A vote on a copy was chosen: nothing more to do about it until there is news. What was proposed
+   * or told since that vote was proposed is still to be followed: votes wait in a queue.
+   */
+  settled({ type, mirror, peer }: Omit<CopyVote, 'reason'>): void {
+    const name = key(mirror, peer);
+    if (this.#proposed.get(name) !== type) return;
     this.#admitting.get(mirror)?.delete(peer);
+    const copy = this.#copies.get(name);
+    if (type === 'admit' && copy !== undefined && copy.state !== 'answers') copy.caughtUp = false;
+    else this.#copies.delete(name);
   }
 
   /** Copies whose admission was proposed and may yet turn out to be chosen. */
@@ -108,6 +118,7 @@ export class CopyKeeper {
       if (vote === undefined) continue;
       copy.voteAt = plus(now, RETRY_MS);
       votes.push(vote);
+      this.#proposed.set(key(copy.mirror, copy.peer), vote.type);
       if (vote.type === 'admit') this.#noteAdmission(vote);
     }
     return votes;

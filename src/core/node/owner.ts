@@ -283,7 +283,7 @@ export class Owner {
       const { type, mirror, peer } = vote;
       const counted = this.countedCopies(mirror).includes(peer);
       if (type === 'expel' && !counted) {
-        this.#copies.settled(mirror, peer);
+        this.#copies.settled(vote);
         mirrors.expel(mirror, peer);
         continue;
       }
@@ -313,7 +313,7 @@ export class Owner {
       return;
     }
     const { type, mirror, peer } = change;
-    this.#copies.settled(mirror, peer);
+    this.#copies.settled(change);
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
     const text = `the copy of "${mirror}" on ${peer} ${what}; in sync: ${nodes}`;

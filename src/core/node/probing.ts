@@ -54,11 +54,21 @@ export class Probing {
       return;
     }
     context.engine.adopt(found, now);
-    if (!running) return this.#moves.wait(now);
+    if (!running) return this.#rest(now);
     if (context.record?.owner !== context.me) {
       return this.#moves.yield('this node does not own the group, yet its resources run', now);
     }
     this.#takeUp(now);
+  }
+
+  /**
+   * A heart that outlived control goes on claiming what was given away at that moment, and whoever
+   * owns it now would not ask, because the former owner still seems to be at work.
+   */
+  #rest(now: Instant): void {
+    const { id, me, record, voice } = this.#context;
+    if (record !== undefined && record.owner !== me) voice.emit({ type: 'release', group: id });
+    this.#moves.wait(now);
   }
 
   /** The node ends before it is known who owns the group: nothing may go on unwatched. */

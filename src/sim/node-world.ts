@@ -1,0 +1,32 @@
+/** What a simulated member finds around it: time, the others, and those who look on. */
+import type { Prng } from '../base/prng.ts';
+import type { Instant } from '../base/time.ts';
+import type { Decided } from '../core/node/node-io.ts';
+import type { Config } from '../protocol/config.ts';
+import type { BootId, Epoch, LinkId, NodeId } from '../protocol/ids.ts';
+import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
+import type { RegistryMessage } from '../protocol/record.ts';
+import type { Checkers } from './checkers.ts';
+import type { DurableKind, Moment } from './durable-steps.ts';
+import type { SimMirror } from './sim-mirror.ts';
+import type { Trace } from './trace.ts';
+
+export interface NodeWorld {
+  readonly config: Config;
+  readonly prng: Prng;
+  readonly checkers: Checkers;
+  readonly trace: Trace;
+  now(): Instant;
+  at(when: Instant, run: () => void): void;
+  newBoot(): BootId;
+  packet(from: NodeId, to: NodeId, link: LinkId, body: HeartbeatBody | AnswerBody): void;
+  message(from: NodeId, to: NodeId, body: RegistryMessage | Decided): void;
+  mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
+  stream(from: NodeId, to: NodeId, run: () => void): void;
+  syncMs(node: NodeId): number;
+  /** Something is about to be durable there, or has just become so; the node may be ended by it. */
+  reached(node: NodeId, what: DurableKind, moment: Moment): void;
+  said(node: NodeId, group: string, kind: string, text: string): void;
+  acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void;
+  replied(node: NodeId, id: number, ok: boolean, text: string): void;
+}
