@@ -29,7 +29,7 @@ import { type Containment, cgroupContainment, scanContainment } from './containm
 import { executesProgram, giveWord, prepareProcess } from './launch.ts';
 import { lastLines, openOutput, outputSize, tryBoundOutput } from './output.ts';
 import { signalNumber, signalProcess } from './pidfd.ts';
-import { type ProcessId, findAlive, readProcess } from './proc.ts';
+import { type ProcessId, findAlive, isAlive, readProcess } from './proc.ts';
 import {
   type ProgramRecord,
   readProgramRecord,
@@ -167,7 +167,10 @@ export class SupervisedProgram implements Program {
     const prepared = await preparing?.catch(() => undefined);
     if (prepared === undefined) return undefined;
     const { child, cgroup } = prepared;
-    const alive = child.exitCode === null && child.signalCode === null;
+    // Its end as an event may still be to come.
+    const info = child.pid === undefined ? undefined : readProcess(child.pid);
+    const reaped = child.exitCode !== null || child.signalCode !== null;
+    const alive = !reaped && info !== undefined && isAlive(info);
     if (alive && spec !== undefined && isDeepStrictEqual(spec, prepared.spec)) return prepared;
     const release = (): void => {
       if (cgroup !== undefined) tryRemoveGroup(cgroup, this.#options.log);
