@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../base/assert.ts';
 import { TakoError } from '../base/tako-error.ts';
-import type { EngineAction } from '../core/group/engine.ts';
+import type { EngineAction, HealthReport } from '../core/group/engine.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
 import type {
   CoreEvent,
@@ -16,6 +16,7 @@ import type {
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
 import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { Agent } from '../ports/agent.ts';
+import type { HookCaller } from '../ports/hook-caller.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { StateStore } from '../ports/state-store.ts';
@@ -39,6 +40,7 @@ export interface ControlPorts {
     mirror: ResourceId,
     order: MirrorOrder,
   ) => Promise<{ readonly ok: boolean; readonly message: string }>;
+  readonly hooks: HookCaller;
   readonly publish: (draft: EventDraft) => void;
   /** The storage of votes failed: the process must end, and say so. */
   readonly fail: (error: Error) => void;
@@ -106,6 +108,11 @@ export class ControlRuntime {
       pending.reject(new TakoError('not-running', 'Tako is being stopped on this node'));
     }
     this.#requests.clear();
+  }
+
+  /** A program's word on its own health; it has no say in whether that is heeded. */
+  report(group: GroupId, report: HealthReport): void {
+    this.dispatch({ type: 'reported', group, report });
   }
 
   dispatch(event: UntimedEvent): void {
@@ -183,6 +190,8 @@ export class ControlRuntime {
         return this.#probe(effect.group);
       case 'mirrorOrder':
         return this.#order(effect.group, effect.mirror, effect.order);
+      case 'hook':
+        return this.#callHook(effect);
       case 'event':
         return this.#ports.publish(effect.draft);
       case 'reply':
@@ -264,6 +273,12 @@ export class ControlRuntime {
   #order(group: GroupId, mirror: ResourceId, order: MirrorOrder): void {
     void this.#ports.orderMirror(group, mirror, order).then(({ ok, message }) => {
       this.dispatch({ type: 'mirrorAnswered', group, mirror, order, ok, message });
+    });
+  }
+
+  #callHook({ id, group, call }: Extract<Effect, { type: 'hook' }>): void {
+    void this.#ports.hooks.call(call).then((answer) => {
+      this.dispatch({ type: 'hookAnswered', id, group, answer });
     });
   }
 

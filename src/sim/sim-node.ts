@@ -6,6 +6,7 @@
 import { must, unreachable } from '../base/assert.ts';
 import type { Prng } from '../base/prng.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
+import type { HealthReport } from '../core/group/engine.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
 import { NodeCore } from '../core/node/node-core.ts';
@@ -430,6 +431,13 @@ export class SimNode {
     return true;
   }
 
+  /** A program's word on its own health. */
+  report(group: GroupId, report: HealthReport): void {
+    if (this.answers && this.#running.has(`${group}/${report.resource}`)) {
+      this.#coreStep({ type: 'reported', group, report });
+    }
+  }
+
   write(key: string, value: number): void {
     if (this.answers) this.#mirrors.get(key)?.write(value);
   }
@@ -680,6 +688,8 @@ export class SimNode {
         return this.#agents.probe(effect.group);
       case 'mirrorOrder':
         return this.#order(effect.group, effect.mirror, effect.order);
+      case 'hook':
+        return this.#agents.hook(effect.id, effect.call);
       case 'event': {
         const { group = '', kind, text } = effect.draft;
         return this.#world.said(this.id, group, kind, text);

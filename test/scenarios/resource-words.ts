@@ -3,8 +3,9 @@
  * configuration file), how their agents misbehave, and what the engine shows of them.
  */
 import { must } from '../../src/base/assert.ts';
-import type { Config, ResourceConfig } from '../../src/protocol/config.ts';
+import type { Config, HookConfig, ResourceConfig } from '../../src/protocol/config.ts';
 import { parseDuration, parseRestarts } from '../../src/protocol/config-words.ts';
+import { HOOK_POINTS, type HookPoint } from '../../src/protocol/hook.ts';
 import type { GroupId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
 import type { AgentFault, FaultyAction } from '../../src/sim/agent-faults.ts';
 import type { World } from '../../src/sim/world.ts';
@@ -13,6 +14,7 @@ type Change = Partial<ResourceConfig> & { readonly id: ResourceId };
 
 export class ResourceWords {
   readonly #changes: Change[] = [];
+  readonly #hooks: Partial<Record<HookPoint, HookConfig>> = {};
 
   /** `NAME KEY=VALUE ...`; `restarts=2/60s`, `deep-monitor=5s/1s` (each, at most). */
   add([name = '', ...settings]: readonly string[]): void {
@@ -21,9 +23,20 @@ export class ResourceWords {
     this.#changes.push(Object.assign({ id: name as ResourceId }, ...changes) as Change);
   }
 
+  /** `POINT`, with two seconds to answer. */
+  addHook(point: string): void {
+    const known = must(
+      HOOK_POINTS.find((p) => p === point),
+      `a hook point, not ${point}`,
+    );
+    const call = { type: 'command', command: ['hook'], user: undefined } as const;
+    this.#hooks[known] = { timeoutMs: 2000, call };
+  }
+
   applyTo(config: Config): Config {
     const groups = config.groups.map((group) => ({
       ...group,
+      hooks: this.#hooks,
       resources: this.#changes.reduce(withChange, group.resources),
     }));
     return { ...config, groups };
@@ -53,6 +66,8 @@ function changeOf(key: string, value: string): Partial<ResourceConfig> {
       return { restarts: must(parseRestarts(value.replace('/', ' within ')), value) };
     case 'unknown-limit':
       return { unknownLimit: value === 'never' ? undefined : Number(value) };
+    case 'report-silence':
+      return { reportSilence: value as ResourceConfig['reportSilence'] };
     case 'deep-monitor': {
       const [every = '', timeout = ''] = value.split('/');
       return { deepMonitor: { everyMs: ms(every), timeoutMs: ms(timeout) } };
@@ -82,6 +97,17 @@ export function setFaults(world: World, group: GroupId, words: readonly string[]
     const fault = how === 'well' ? undefined : (how as AgentFault);
     world.setFault(node as NodeId, `${group}/${resource}`, { action, fault });
   }
+}
+
+/** `NODE RESOURCE ok|failed [TTL]`: what the program says of itself. */
+export function report(world: World, group: GroupId, words: readonly string[]): void {
+  const [node = '', resource = '', health = '', ttl] = words;
+  world.node(node as NodeId)?.report(group, {
+    resource: resource as ResourceId,
+    health: health === 'ok' ? 'ok' : 'failed',
+    detail: health === 'ok' ? '' : 'its tables are damaged',
+    ttlMs: ttl === undefined ? undefined : ms(ttl),
+  });
 }
 
 /** One line for each resource, as the engine of that node sees it. */

@@ -19,13 +19,21 @@
  *                                                 words for one that is there
  *     fault n1 program stop=hangs deep=fails      how its agent misbehaves; `=well` ends it
  *     resources n1                                what its engine shows
+ *
+ * About hooks and reports:
+ *
+ *     hook before-start               before `cluster`: the group has that hook
+ *     fault n1 before-start hook=veto how it answers there: veto, hangs, fails, lies, stay, ...
+ *     fault n1 program hook=repaired  how the hook answers when the program has failed
+ *     report n1 program ok 2s         the program says so, and promises to say so again in 2 s
+ *     away n1                         the program asks to be moved away
  */
 import { World } from '../../src/sim/world.ts';
 import { parseDuration } from '../../src/protocol/config-words.ts';
 import { simConfig } from '../../src/sim/sim-config.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
 import { must } from '../../src/base/assert.ts';
-import { ResourceWords, setFaults, showResources } from './resource-words.ts';
+import { ResourceWords, report, setFaults, showResources } from './resource-words.ts';
 
 const GROUP = 'db' as GroupId;
 
@@ -39,6 +47,10 @@ export function runScenario(text: string): string {
     const [command = '', ...words] = line.split(/\s+/u);
     if (command === 'cluster') {
       world = newWorld(words, resources);
+      continue;
+    }
+    if (command === 'hook') {
+      resources.addHook(words[0] ?? '');
       continue;
     }
     if (command === 'resource') {
@@ -84,6 +96,13 @@ function perform(world: World, command: string, words: readonly string[]): void 
       return world.breakResource(first as NodeId, GROUP, second as ResourceId);
     case 'fault':
       return setFaults(world, GROUP, words);
+    case 'report':
+      return report(world, GROUP, words);
+    case 'away': {
+      const reason = 'the program asks for it';
+      world.node(first as NodeId)?.ask(GROUP, { type: 'away', reason });
+      return;
+    }
     case 'resources':
       return showResources(world, GROUP, first as NodeId);
     case 'move':

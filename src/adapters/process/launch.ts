@@ -50,8 +50,11 @@ export async function launch(options: LaunchOptions): Promise<ChildProcess> {
       cwd: '/',
       env: environmentOf(options),
       detached: true,
-      stdio: ['ignore', output, output],
+      stdio: [spec.input === undefined ? 'ignore' : 'pipe', output, output],
     });
+    // It may end without having read it; that is its own matter.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(spec.input);
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', reject);

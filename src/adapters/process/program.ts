@@ -19,7 +19,7 @@ import type { Program, ProgramSpec, ProgramState } from '../../ports/program-run
 import { findPopulatedGroup, hasCgroups, makeCgroup, uniqueSuffix } from './cgroup.ts';
 import { type Containment, cgroupContainment, scanContainment } from './containment.ts';
 import { executesProgram, launch } from './launch.ts';
-import { lastLines, openOutput, outputSize, tryBoundOutput } from './output.ts';
+import { endOfOutput, lastLines, openOutput, outputSize, tryBoundOutput } from './output.ts';
 import { signalNumber, signalProcess } from './pidfd.ts';
 import { type ProcessId, findAlive, readProcess } from './proc.ts';
 import {
@@ -185,6 +185,11 @@ export class SupervisedProgram implements Program {
 
   lastOutput(): string {
     return lastLines(this.#options.outputPath, this.#running?.record.outputFrom ?? 0);
+  }
+
+  outputEnd(bytesMax: number): string {
+    const { outputPath } = this.#options;
+    return endOfOutput(outputPath, this.#running?.record.outputFrom ?? 0, bytesMax);
   }
 
   onEnd(listener: (how: string) => void): void {

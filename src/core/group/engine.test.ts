@@ -3,7 +3,13 @@ import { must } from '../../base/assert.ts';
 import { type Instant, instant } from '../../base/time.ts';
 import type { GroupConfig, ResourceConfig } from '../../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
-import { type EngineAction, type EngineEffect, GroupEngine, type Observation } from './engine.ts';
+import {
+  type EngineAction,
+  type EngineEffect,
+  type EngineQuestion,
+  GroupEngine,
+  type Observation,
+} from './engine.ts';
 import type { ResourceView } from './engine-types.ts';
 
 const EPOCH = 3 as Epoch;
@@ -55,6 +61,7 @@ class Driver {
   readonly engine: GroupEngine;
   readonly told: string[] = [];
   open: EngineAction[] = [];
+  asked: EngineQuestion[] = [];
   now: Instant = instant(0);
   mayStart = true;
 
@@ -66,6 +73,7 @@ class Driver {
   take(effects: readonly EngineEffect[]): void {
     for (const effect of effects) {
       if (effect.type === 'action') this.open.push(effect);
+      else if (effect.type === 'ask') this.asked.push(effect);
       else {
         const { notice } = effect;
         const name = 'resource' in notice ? ` ${notice.resource}` : '';

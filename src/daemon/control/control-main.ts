@@ -23,6 +23,7 @@ import type { AcceptorEntry } from '../../core/registry/acceptor.ts';
 import { decodeAcceptorEntry } from '../../core/registry/acceptor-entry.ts';
 import { decodeMemberMessage } from '../../core/registry/registry-message.ts';
 import type { EventStore } from '../../ports/event-store.ts';
+import type { HookCaller } from '../../ports/hook-caller.ts';
 import type { Log } from '../../ports/log.ts';
 import type { MirrorControl } from '../../ports/mirror-control.ts';
 import type { StateStore } from '../../ports/state-store.ts';
@@ -39,6 +40,7 @@ import type { FromMirror } from '../../protocol/mirror-ipc.ts';
 import { ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
 import { buildAgents } from './agents.ts';
+import { buildHooks } from './hooks.ts';
 import { reloadConfig } from './reload.ts';
 
 /** How often the other controls hear how this node's groups are, beside every event. */
@@ -64,7 +66,8 @@ export async function main(): Promise<void> {
   const clock = systemClock;
   const events = openEventLog({ path: join(stateDir, 'events.ndjson'), node, clock, log });
   const mirrors = connectMirrors(setup, log);
-  const { runtime, steering, heart, rpc } = wire({ setup, log, store, events, mirrors });
+  const hooks = buildHooks(setup, log);
+  const { runtime, steering, heart, rpc } = wire({ setup, log, store, events, mirrors, hooks });
   listenToMirrors(setup, mirrors, runtime);
   const telling = setInterval(() => steering.tellPeers(), TELL_MS);
   runtime.start();
@@ -78,6 +81,7 @@ export async function main(): Promise<void> {
     log.info('control is asked to end: handing over or stopping what runs here');
     await leaveGroups(setup, runtime, log);
     clearInterval(telling);
+    await hooks.close();
     runtime.end();
     await api.close();
     await rpc.close();
@@ -94,6 +98,7 @@ interface Parts {
   readonly store: StateStore<AcceptorEntry>;
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
+  readonly hooks: HookCaller;
 }
 
 interface Wired {
@@ -104,7 +109,7 @@ interface Wired {
 }
 
 /** The parts that know one another. */
-function wire({ setup, log, store, events, mirrors }: Parts): Wired {
+function wire({ setup, log, store, events, mirrors, hooks }: Parts): Wired {
   const { node, config, runDir } = setup;
   const seat = store.id as SeatId;
   const core = new NodeCore({ me: node, config, seat, restored: store.entries().values() });
@@ -123,6 +128,7 @@ function wire({ setup, log, store, events, mirrors }: Parts): Wired {
     heart,
     agents: buildAgents({ setup, log, heart, mirrors, core }),
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
+    hooks,
     publish: (draft) => {
       const event = events.append(draft);
       log.info(draft.text, { kind: draft.kind, group: draft.group, event: event.id });
