@@ -5,6 +5,8 @@
 import { extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { TakoError, messageOf } from '../base/tako-error.ts';
+import { type Answer, askAway, reportHealth } from '../client/report-client.ts';
 import type { CliWorld, LaunchRequest } from './world.ts';
 
 interface LauncherModule {
@@ -22,6 +24,8 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
     environment: env,
     interrupted,
     pause: (ms) => delay(ms, undefined, { signal: interrupted }).catch(() => undefined),
+    reportHealth: (socket, health) => told(socket, () => reportHealth(health, { socket })),
+    askAway: (socket, reason) => told(socket, () => askAway(reason, { socket })),
     client: async (socketPath) => {
       const { createApiClient } = await import('../adapters/api-client/api-client.ts');
       return createApiClient(socketPath);
@@ -42,4 +46,15 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
       return launch(request);
     },
   };
+}
+
+async function told(socket: string, tell: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await tell();
+  } catch (cause) {
+    throw new TakoError('not-running', messageOf(cause), {
+      cause,
+      next: `Check the names and that Tako runs; only root and the resource's user reach ${socket}`,
+    });
+  }
 }

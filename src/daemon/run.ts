@@ -18,6 +18,7 @@ import {
   checkMachine,
   findSelf,
   preparePrivateDirectory,
+  runDirectoryMode,
   requireRoot,
   type Self,
 } from './launcher/checks.ts';
@@ -47,7 +48,7 @@ export async function launch(options: LaunchOptions): Promise<number> {
   const { config, fresh } = chooseConfig(configFile, stateDir, say);
   const self = findSelf(config, options.node);
   checkMachine(config, self, say);
-  preparePrivateDirectory(runDir);
+  preparePrivateDirectory(runDir, runDirectoryMode(config));
   preparePrivateDirectory(stateDir);
   const lock = tryLockFile(join(runDir, 'launcher.lock'));
   if (lock === undefined) {

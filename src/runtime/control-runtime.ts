@@ -110,9 +110,12 @@ export class ControlRuntime {
     this.#requests.clear();
   }
 
-  /** A program's word on its own health; it has no say in whether that is heeded. */
-  report(group: GroupId, report: HealthReport): void {
-    this.dispatch({ type: 'reported', group, report });
+  /** A program's word on its own health; false when it is not heeded: the resource is not online. */
+  report(group: GroupId, report: HealthReport): boolean {
+    const views = this.#core.group(group)?.engine.view(this.#ports.clock.now()) ?? [];
+    const online = views.some(({ id, state }) => id === report.resource && state === 'online');
+    if (online) this.dispatch({ type: 'reported', group, report });
+    return online;
   }
 
   dispatch(event: UntimedEvent): void {

@@ -42,6 +42,7 @@ import { NodeSteering } from '../../runtime/node-steering.ts';
 import { buildAgents } from './agents.ts';
 import { buildHooks } from './hooks.ts';
 import { reloadConfig } from './reload.ts';
+import { listenToPrograms } from './reports.ts';
 
 /** How often the other controls hear how this node's groups are, beside every event. */
 const TELL_MS = 500;
@@ -72,6 +73,7 @@ export async function main(): Promise<void> {
   const telling = setInterval(() => steering.tellPeers(), TELL_MS);
   runtime.start();
   await rpc.started();
+  const reports = await listenToPrograms(setup, runtime, log);
   const api = createApi(steering, log);
   await api.listen(join(runDir, 'api.sock'));
   writeFileSync(join(runDir, 'control.ready'), `${process.pid}\n`);
@@ -81,6 +83,7 @@ export async function main(): Promise<void> {
     log.info('control is asked to end: handing over or stopping what runs here');
     await leaveGroups(setup, runtime, log);
     clearInterval(telling);
+    await reports.close();
     await hooks.close();
     runtime.end();
     await api.close();
