@@ -226,11 +226,11 @@ export class SimAgents {
   }
 }
 
-/** `lies`: by turns each answer there is, also those that are not heeded. */
+/** `lies`: by turns each answer but `stay`, also those that are not heeded. */
 function hookAnswer(fault: AgentFault | undefined, id: number): HookAnswer {
   if (fault === 'fails') return noAnswer('it ended with exit code 1');
-  const words = ['veto', 'stay', 'failover', 'repaired', 'wait', 'go'] as const;
-  const lie = fault === 'lies' ? words[id % words.length] : undefined;
+  const words = ['stay', 'veto', 'failover', 'repaired', 'wait', 'go'] as const;
+  const lie = fault === 'lies' ? words[1 + (id % (words.length - 1))] : undefined;
   const word = lie ?? words.find((known) => known === fault) ?? 'go';
   return { word, reason: word === 'go' ? '' : 'it says so', waitMs: 700, output: '' };
 }

@@ -33,8 +33,8 @@ export class Departure {
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
     const { engine, options, voice } = this.#context;
     const planned = options.group.nodes[0] === to ? 'failback' : 'move';
-    const asked = voice.request?.type === 'leave' ? 'leave' : planned;
-    this.#begins(voice.request === undefined ? 'failure' : asked, to);
+    const unasked = engine.hasGivenUp() ? 'failure' : planned;
+    this.#begins(voice.request?.type === 'leave' ? 'leave' : unasked, to);
     this.#context.phase = 'handing';
     this.#handTo = to;
     this.#context.reason = reason;
@@ -72,9 +72,8 @@ export class Departure {
   /** From here on nobody is asked; what was asked is void. */
   #begins(cause: HookFacts['cause'], to: NodeId | undefined): void {
     const { engine, hooks } = this.#context;
-    for (const point of ['before-start', 'before-failback', 'before-stop'] as const) {
-      hooks.forget(point);
-    }
+    hooks.forget('before-start');
+    hooks.forgetLeaving();
     if (this.#leaving !== undefined || !engine.isStopped()) this.#leaving = { cause, to };
   }
 

@@ -34,6 +34,10 @@ const CALLS_MAX = 256;
 export type HookVerdict =
   { readonly type: 'go' } | { readonly type: 'veto'; readonly reason: string };
 
+export type LeavingVerdict =
+  | { readonly type: 'go' }
+  | { readonly type: 'veto'; readonly reason: string; readonly point: HookPoint };
+
 /** What a gate is about: another one asks anew. */
 export interface Matter extends HookFacts {
   readonly about: string;
@@ -63,6 +67,8 @@ export interface HooksOptions {
   readonly advise: (question: EngineQuestion, advice: Advice, now: Instant) => void;
 }
 
+const BEFORE_STOP = ['before-stop'] as const;
+const BEFORE_FAILBACK = ['before-failback', ...BEFORE_STOP] as const;
 const GO: HookVerdict = { type: 'go' };
 
 export class Hooks {
@@ -93,6 +99,22 @@ export class Hooks {
     if (callId === undefined) return GO;
     this.#gates.set(point, { about: matter.about, callId, verdict: undefined });
     return undefined;
+  }
+
+  /** What comes before a planned move or stop: `before-failback` where it is one, then `before-stop`. */
+  gateLeaving(matter: Matter, now: Instant): LeavingVerdict | undefined {
+    const back = matter.to !== undefined && matter.to === this.#options.group.nodes[0];
+    for (const point of back ? BEFORE_FAILBACK : BEFORE_STOP) {
+      const verdict = this.gate(point, matter, now);
+      if (verdict === undefined) return undefined;
+      if (verdict.type === 'veto') return { ...verdict, point };
+    }
+    return { type: 'go' };
+  }
+
+  /** The move or stop is under way, or was given up. */
+  forgetLeaving(): void {
+    for (const point of BEFORE_FAILBACK) this.forget(point);
   }
 
   /** The matter is settled: the next gate at that point asks anew. An answer under way is void. */

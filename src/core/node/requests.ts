@@ -14,11 +14,10 @@ import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { handOverTarget, obstacle, staleCopies } from './candidacy.ts';
 import type { GroupContext, Moves } from './group-context.ts';
-import type { HookVerdict } from './hooks.ts';
+import type { LeavingVerdict } from './hooks.ts';
 import type { OperatorRequest } from './node-io.ts';
 
 const LEAVING = 'the node is being stopped';
-const BEFORE_STOP = ['before-stop'] as const;
 
 /** Until its hook has answered. */
 interface Waiting {
@@ -59,7 +58,7 @@ export class Requests {
 
   /** What waits for a hook goes on when that has answered. */
   advance(now: Instant): void {
-    const { options, phase, reason, record, voice } = this.#context;
+    const { phase, reason, record, voice } = this.#context;
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     if (voice.request !== waiting.request) return this.#waitEnds();
@@ -68,14 +67,12 @@ export class Requests {
       if (waiting.request.type === 'leave') return this.#depart(undefined, now);
       return voice.failed('not-owner', `It is not carried out: ${reason}`);
     }
-    const { to } = waiting;
-    const back = to !== undefined && to === options.group.nodes[0];
-    for (const point of back ? (['before-failback', 'before-stop'] as const) : BEFORE_STOP) {
-      const verdict = this.#ask(point, waiting, record, now);
-      if (verdict === undefined) return;
-      if (verdict.type === 'go') continue;
+    const verdict = this.#ask(waiting, record, now);
+    if (verdict === undefined) return;
+    if (verdict.type === 'veto') {
       this.#waitEnds();
-      return voice.failed('hook-vetoed', `The hook ${point} says no: ${verdict.reason}`);
+      const text = `The hook ${verdict.point} says no: ${verdict.reason}`;
+      return voice.failed('hook-vetoed', text);
     }
     this.#waitEnds();
     this.#carryOut(waiting, record, now);
@@ -88,23 +85,21 @@ export class Requests {
 
   #waitEnds(): void {
     this.#waiting = undefined;
-    this.#context.hooks.forget('before-failback');
-    this.#context.hooks.forget('before-stop');
+    this.#context.hooks.forgetLeaving();
   }
 
   #ask(
-    point: 'before-failback' | 'before-stop',
     { request, to }: Waiting,
     { epoch, owner: from }: OwnershipRecord,
     now: Instant,
-  ): HookVerdict | undefined {
+  ): LeavingVerdict | undefined {
     const { hooks, options } = this.#context;
     const planned = to === options.group.nodes[0] ? 'failback' : 'move';
     const cause = request.type === 'leave' || request.type === 'stop' ? request.type : planned;
     const mayVeto = request.type !== 'leave';
     const reason = reasonOf(request);
     const about = `${request.type} to ${to ?? 'nobody'} at epoch ${epoch}`;
-    return hooks.gate(point, { cause, from, to, reason, about, epoch, mayVeto }, now);
+    return hooks.gateLeaving({ cause, from, to, reason, about, epoch, mayVeto }, now);
   }
 
   #carryOut({ request, to }: Waiting, record: OwnershipRecord, now: Instant): void {
