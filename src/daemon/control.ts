@@ -1,16 +1,10 @@
 /**
  * The control process of a node: `node src/daemon/control.ts SETUP_JSON_FILE`. See
  * `control/control-main.ts`.
- *
- * This file imports next to nothing: first the cache of compiled code is set up, because a control
- * that died must vote again soon.
  */
-import { enableCompileCache, flushCompileCache } from 'node:module';
-import { dirname, join } from 'node:path';
+import { flushCompileCache } from 'node:module';
+import { main } from './control/control-main.ts';
 
-const setupFile = process.argv[2];
-// RUNDIR is private to root: nobody else can put code there.
-if (setupFile !== undefined) enableCompileCache(join(dirname(setupFile), 'compile-cache'));
-const { main } = await import('./control/control-main.ts');
 await main();
+// A control that died must vote again soon: what was compiled is kept where the heart said.
 flushCompileCache();

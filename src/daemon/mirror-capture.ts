@@ -2,6 +2,7 @@
  * The capture worker of a mirror: serves /dev/fuse in a synchronous loop and puts every change into
  * the stream. Loaded ahead of its use; gets one task, and ends with it.
  */
+import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../adapters/clock.ts';
 import { createLog } from '../adapters/log.ts';
@@ -26,6 +27,7 @@ port.once('message', (task: CaptureTask) => {
   port.close();
 });
 tell({ type: 'warm' });
+flushCompileCache();
 
 /** Returns when the mount is gone; what went wrong, if something did. */
 function serve(task: CaptureTask): string | undefined {

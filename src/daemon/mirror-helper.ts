@@ -1,4 +1,5 @@
 /** The helper worker of a mirror; see `mirror-helper-worker.ts`. */
+import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { EntryWriter } from '../adapters/mirror/stream/entry-writer.ts';
 import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
@@ -17,6 +18,8 @@ port.on('message', ({ id, task }: HelperRequest) => {
   const answer: HelperAnswer = { id, ...attempt(task) };
   port.postMessage(answer);
 });
+
+flushCompileCache();
 
 function attempt(task: HelperTask): Omit<HelperAnswer, 'id'> {
   try {

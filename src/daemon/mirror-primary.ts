@@ -215,7 +215,10 @@ export class MirrorPrimary {
     for (const peer of this.#peers) peer.setUp(up.includes(peer.node));
   }
 
-  /** Resolves when this copy and those in sync are equal and noted `clean`. */
+  /**
+   * Resolves when this copy and those in sync are equal and noted `clean`. It waits for no disk: what
+   * a program had made durable is so everywhere already, and the rest was never promised.
+   */
   async drain(): Promise<void> {
     const { helper, note } = this.#deps;
     const { path } = this.#options.setup.config;
@@ -235,10 +238,8 @@ export class MirrorPrimary {
     }
     // The barrier would tell a copy that is still behind that it is equal.
     for (const peer of this.#peers) if (!peer.joined) peer.stop('the mirror is being drained');
-    // The copies make theirs durable while this node does.
     await helper.barrier(this.#ring.memory);
     this.#streamGrew();
-    await helper.sync(this.#options.rootFd);
     const seq = await this.#cleanEverywhere();
     note.write({ state: 'clean', epoch: this.epoch, seq });
     this.#end('the mirror was drained');

@@ -21,6 +21,8 @@ import type { MirrorSetup } from './mirror-setup.ts';
 
 /** After the beginning of a service, when the worker of the next one is started. */
 const PREPARE_AFTER_MS = 500;
+/** At the end of the process: how long the note of a copy at rest may wait for the disk. */
+const SETTLE_MS_MAX = 1500;
 /** How long an ended role may keep the next one waiting. */
 const ENDING_MS_MAX = 5000;
 /** A takeover does not wait longer for syncs that nobody will be told of. */
@@ -133,6 +135,11 @@ export class MirrorProcess {
       if ((await within(ms, drained)) !== true) this.#abort('the mirror process ends');
     }
     await within(TAKEOVER_WAIT_MS, this.#endSecondary());
+    if (
+      (await within(SETTLE_MS_MAX, this.#root?.copy.note.settle() ?? Promise.resolve())) === 'late'
+    ) {
+      this.#deps.log.warn('the copy is not noted as clean: the disk does not answer in time');
+    }
     const left = this.#deps.guard.lower();
     if (left !== undefined) this.#deps.log.warn('the guard stays', { reason: left });
   }

@@ -4,6 +4,7 @@
  * plain directory behind.
  */
 import { readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { setPriority } from 'node:os';
 import { systemClock } from '../adapters/clock.ts';
 import { connectLines, type LinePeer, serveLines } from '../adapters/line-socket.ts';
@@ -75,6 +76,8 @@ async function main(setupFile: string, id: MirrorId): Promise<void> {
   const heart = helloToHeart(setup, log);
   await mirror.warmUp();
   log.info('mirror is ready', { path: setup.config.path });
+  // The next one has to be quick, too: programs wait for it.
+  flushCompileCache();
   endOnSignal(log, async () => {
     tellStatus.stop();
     heart.close();
@@ -117,7 +120,13 @@ function makeProcess(
     ),
     openCopy: (root) => {
       const store = { fs: new LinuxFileSystem(), root };
-      const note = new FileCopyNote({ file: setup.notePath, mirror: setup.id, store });
+      const note = new FileCopyNote({
+        file: setup.notePath,
+        mirror: setup.id,
+        store,
+        background,
+        log,
+      });
       return { note, replica: new CopyReplica({ store, note, background }) };
     },
     clientTls: (peer) => clientTlsOptions(identity, peer),

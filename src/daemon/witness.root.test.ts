@@ -81,7 +81,11 @@ async function killWitness(): Promise<void> {
   await gone;
 }
 
-const ballot = (counter: number, node: NodeId = A): Ballot => ({ counter, node });
+const ballot = (counter: number, node: NodeId = A): Ballot => ({
+  counter,
+  node,
+  seat: `${node}-1` as SeatId,
+});
 const record = (owner: NodeId, epoch: number): OwnershipRecord => ({
   epoch: epoch as Epoch,
   owner,

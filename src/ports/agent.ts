@@ -27,6 +27,8 @@ export type MonitorResult = {
 export type StopMode = 'orderly' | 'abandon';
 
 export interface Agent {
+  /** A start is to follow soon: does ahead what changes nothing for anybody. */
+  prepare?(): void;
   /** Resolves when the resource serves. */
   start(epoch: Epoch, cancel: CancelSignal): Promise<ActionOutcome>;
   /** Resolves when it is known that nothing of the resource is left; `failed` means it still acts. */

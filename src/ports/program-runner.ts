@@ -29,6 +29,11 @@ export type PortAnswer = 'accepts' | 'refused' | 'silent';
 export interface Program {
   state(): ProgramState;
   /**
+   * Does ahead what takes time of a `launch` with this very specification that may follow soon.
+   * Nothing of the program runs by it, and it is undone by itself. Unless `absent`: does nothing.
+   */
+  prepare(spec: ProgramSpec): void;
+  /**
    * Starts the main process, in a session of its own, contained. Resolves as soon as it exists.
    * Only when `absent`, or `ended` with nothing left. Rejects with a TakoError.
    */

@@ -19,7 +19,8 @@ export type StreamEntry =
    * Make everything that was applied so far durable (the whole store, also what a resync wrote),
    * then answer `synced(seq)`. It ends a resync: from here on the copy applies strictly. With
    * `clean` it also ends the epoch by a switchover: the note becomes `clean` with this epoch and
-   * position before `synced(seq)`.
+   * position before `synced(seq)`, which does not wait for the disk then: nobody was told that
+   * what no sync asked for is durable.
    */
   | { readonly kind: 'barrier'; readonly seq: number; readonly clean: boolean };
 
@@ -37,11 +38,16 @@ export type CopyState =
    */
   | { readonly state: 'dirty'; readonly partial?: boolean | undefined };
 
-/** The copy's note on disk. Reads are cheap (cached); a write is durable when it returns. */
+/** The copy's note. Reads are cheap (cached). */
 export interface CopyNote {
   read(): CopyState;
-  /** Throws a `TakoError` when the note cannot be made durable. */
+  /**
+   * `dirty` is on disk when this returns; throws a `TakoError` when it cannot be. `clean` gets there
+   * by itself after a while, unless `dirty` follows; a crash before that leaves `dirty`.
+   */
   write(state: Extract<CopyState, { readonly state: 'dirty' | 'clean' }>): void;
+  /** Brings a `clean` to disk now, after everything of the copy. One that fails is logged. */
+  settle(): Promise<void>;
 }
 
 export interface ReplicaListener {

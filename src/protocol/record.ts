@@ -27,10 +27,14 @@ export interface OwnershipRecord {
   readonly formerVoters?: Electorate | undefined;
 }
 
-/** Totally ordered, never used twice: first by `counter`, then by the name of the proposer. */
+/**
+ * Totally ordered, never used twice: first by `counter`, then by the name of the proposer, then by
+ * its seat, for a proposer that lost its storage has forgotten which counters it used.
+ */
 export interface Ballot {
   readonly counter: number;
   readonly node: NodeId;
+  readonly seat: SeatId;
 }
 
 export interface VotedRecord {

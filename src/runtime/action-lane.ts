@@ -34,6 +34,11 @@ export class ActionLane {
     this.#timer = timer;
   }
 
+  /** A start is to follow soon. */
+  prepare(): void {
+    this.#agent.prepare?.();
+  }
+
   /** Never rejects: what an agent throws is a failure with that message. */
   async run(action: EngineAction): Promise<ActionResult> {
     const before = this.#running;

@@ -183,8 +183,11 @@ export class ControlRuntime {
         return this.#durable.after(effect.after, () => this.#send(effect.to, effect.message));
       case 'records':
         return this.#durable.after(effect.after, () => this.#sendRecords());
-      case 'revoke':
       case 'claim':
+        this.#tellHeart(effect);
+        // The lease is a few milliseconds away.
+        return this.#prepare(effect.group);
+      case 'revoke':
       case 'release':
         return this.#tellHeart(effect);
       case 'action':
@@ -253,6 +256,10 @@ export class ControlRuntime {
     void lane.run(action).then((result) => {
       this.dispatch({ type: 'actionFinished', group, action: action.action, result });
     });
+  }
+
+  #prepare(group: GroupId): void {
+    for (const [key, lane] of this.#lanes) if (key.startsWith(`${group}/`)) lane.prepare();
   }
 
   #startProbes(): void {

@@ -8,6 +8,7 @@
 import { assert, InvariantError } from '../base/assert.ts';
 import type { Instant } from '../base/time.ts';
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
+import { isBelow } from '../core/registry/ballot.ts';
 import type { Config } from '../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/record.ts';
@@ -99,7 +100,7 @@ export class Checkers {
   stored(voter: Voter, entry: AcceptorEntry, before: AcceptorEntry | undefined): void {
     const { group, accepted } = entry;
     if (before !== undefined) {
-      const grows = atLeast(entry.promised, before.promised);
+      const grows = !isBelow(entry.promised, before.promised);
       assert(grows, `R2: ${voter.node} stores a lower ballot for ${group} than it had promised`);
       const kept = before.accepted === undefined || accepted !== undefined;
       assert(kept, `R6: ${voter.node} forgets what it accepted for ${group}`);
@@ -340,8 +341,4 @@ function resourceOf(key: string): ResourceId {
 
 function groupOf(key: string): GroupId {
   return key.slice(0, key.indexOf('/')) as GroupId;
-}
-
-function atLeast(a: Ballot, b: Ballot): boolean {
-  return a.counter === b.counter ? a.node >= b.node : a.counter > b.counter;
 }

@@ -13,7 +13,7 @@ function voter(node: NodeId, seat = 1): Voter {
 const ALL: Electorate = [voter(A), voter(B), voter(C)];
 
 function ballot(counter: number, node: NodeId): Ballot {
-  return { counter, node };
+  return { counter, node, seat: `${node}-1` as SeatId };
 }
 
 function record(owner: NodeId, epoch: number, copies: readonly NodeId[]): OwnershipRecord {

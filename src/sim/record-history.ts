@@ -10,6 +10,7 @@
  * once the record that joined them with the new ones is chosen.
  */
 import { assert } from '../base/assert.ts';
+import { isBelow } from '../core/registry/ballot.ts';
 import { sameVoters } from '../core/registry/electorate.ts';
 import type { NodeId, ResourceId, SeatId } from '../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, Voter } from '../protocol/record.ts';
@@ -56,7 +57,7 @@ export class RecordHistory {
     const vote = this.#votes.get(nameOf(accepted));
     assert(vote !== undefined, `${this.#group}: a voter names a vote that nobody proposed`);
     const before = this.#told.get(nameOf(ballot));
-    if (before === undefined || isAbove(vote.ballot, before.ballot)) {
+    if (before === undefined || isBelow(before.ballot, vote.ballot)) {
       this.#told.set(nameOf(ballot), vote);
     }
   }
@@ -91,7 +92,7 @@ export class RecordHistory {
 
   /** Whether that ballot is above that of the newest chosen record, or its own. */
   mayCome(ballot: Ballot): boolean {
-    return this.#latest === undefined || !isAbove(this.#latest.ballot, ballot);
+    return this.#latest === undefined || !isBelow(ballot, this.#latest.ballot);
   }
 
   /** The newest chosen record, and all that were proposed since and may yet be chosen. */
@@ -115,7 +116,7 @@ export class RecordHistory {
   #chosen(vote: Vote): void {
     const before = this.#latest;
     this.chosenCount += 1;
-    if (before !== undefined && !isAbove(vote.ballot, before.ballot)) {
+    if (before !== undefined && !isBelow(before.ballot, vote.ballot)) {
       this.#checkLine(before, vote);
       return;
     }
@@ -207,11 +208,7 @@ function copiesDiffer(a: OwnershipRecord, b: OwnershipRecord): number {
 }
 
 function nameOf(ballot: Ballot): string {
-  return `${ballot.counter}.${ballot.node}`;
-}
-
-function isAbove(a: Ballot, b: Ballot): boolean {
-  return a.counter === b.counter ? a.node > b.node : a.counter > b.counter;
+  return `${ballot.counter}.${ballot.node}.${ballot.seat}`;
 }
 
 function show(record: OwnershipRecord | undefined): string {

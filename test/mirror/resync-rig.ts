@@ -10,6 +10,7 @@
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createLog } from '../../src/adapters/log.ts';
 import type { Background } from '../../src/adapters/mirror/copy/background.ts';
 import { FileCopyNote } from '../../src/adapters/mirror/copy/copy-note.ts';
 import { CopyReplica } from '../../src/adapters/mirror/copy/copy-replica.ts';
@@ -88,12 +89,14 @@ export class ResyncRig {
     });
     const store = { fs: this.#system, root: copyRoot };
     const file = join(this.#directory, 'state', 'note.json');
-    this.note = new FileCopyNote({ file, mirror: 'g.r' as MirrorId, store });
+    const background = this.#background();
+    const log = createLog({ name: 'resync rig', level: 'silent' });
+    this.note = new FileCopyNote({ file, mirror: 'g.r' as MirrorId, store, background, log });
     const plain = options.plain === true;
     this.replica = new CopyReplica({
       store,
       note: this.note,
-      background: this.#background(),
+      background,
       ...(plain
         ? {}
         : {

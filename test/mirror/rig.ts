@@ -200,6 +200,12 @@ export class RigNode {
     }
   }
 
+  /** Once the note on disk says `clean`, what it says. */
+  async cleanNote(): Promise<unknown> {
+    await this.until(() => JSON.parse(this.note()).state === 'clean', 'the note is clean');
+    return JSON.parse(this.note());
+  }
+
   note(): string {
     return readFileSync(join(this.runDir, '..', 'state', 'mirrors', `${MIRROR}.json`), 'utf8');
   }

@@ -27,7 +27,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'for (const entry of restored) this.#entries.set(entry.group, entry);',
     replace:
       'for (const entry of restored) {\n' +
-      "      const promised = { counter: 0, node: '' as NodeId };\n" +
+      "      const promised = { counter: 0, node: '' as NodeId, seat: this.seat };\n" +
       '      this.#entries.set(entry.group, { ...entry, promised });\n    }',
   },
   {

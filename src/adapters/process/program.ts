@@ -5,20 +5,28 @@
  *                           ▲
  *     record of an earlier process, main process alive
  *
- * Invariants: nothing runs that the record does not tell of; a process gets a signal only if its
- * start time is the recorded one; `absent` only when the containment was seen empty.
+ * Invariants: nothing runs that the record does not tell of (a prepared process runs nothing yet,
+ * and ends with this one); a process gets a signal only if its start time is the recorded one;
+ * `absent` only when the containment was seen empty.
  */
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { InvariantError, assert, must } from '../../base/assert.ts';
 import type { CancelSignal } from '../../base/cancel-signal.ts';
 import { TakoError, messageOf } from '../../base/tako-error.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Program, ProgramSpec, ProgramState } from '../../ports/program-runner.ts';
-import { findPopulatedGroup, hasCgroups, makeCgroup, uniqueSuffix } from './cgroup.ts';
+import {
+  findPopulatedGroup,
+  hasCgroups,
+  makeCgroup,
+  tryRemoveGroup,
+  uniqueSuffix,
+} from './cgroup.ts';
 import { type Containment, cgroupContainment, scanContainment } from './containment.ts';
-import { executesProgram, launch } from './launch.ts';
+import { executesProgram, giveWord, prepareProcess } from './launch.ts';
 import { endOfOutput, lastLines, openOutput, outputSize, tryBoundOutput } from './output.ts';
 import { signalNumber, signalProcess } from './pidfd.ts';
 import { type ProcessId, findAlive, readProcess } from './proc.ts';
@@ -37,6 +45,8 @@ const OUTPUT_CHECK_MS = 200;
 const EMPTY_POLL_MS = 2;
 const FREEZE_MS_MAX = 2000;
 const UNDO_MS_MAX = 1000;
+/** A prepared process that nobody launches by then ends. */
+const PREPARED_MS_MAX = 10_000;
 const NEVER_CANCELLED: CancelSignal = new AbortController().signal;
 
 export interface ProgramOptions {
@@ -60,6 +70,15 @@ interface Running {
   how: string | undefined;
 }
 
+/** A process that is to become the program. */
+interface Prepared {
+  readonly spec: ProgramSpec;
+  readonly marker: string;
+  readonly cgroup: string | undefined;
+  readonly outputFrom: number;
+  readonly child: ChildProcess;
+}
+
 export class SupervisedProgram implements Program {
   readonly #options: ProgramOptions;
   readonly #listeners: ((how: string) => void)[] = [];
@@ -67,6 +86,8 @@ export class SupervisedProgram implements Program {
   #watchTimer: NodeJS.Timeout | undefined;
   #outputTimer: NodeJS.Timeout | undefined;
   #running: Running | undefined;
+  #prepared: Promise<Prepared> | undefined;
+  #preparedTimer: NodeJS.Timeout | undefined;
 
   /** Adopts what the record tells of, or, should it be lost, what else can be found. */
   constructor(options: ProgramOptions) {
@@ -85,35 +106,76 @@ export class SupervisedProgram implements Program {
     return { type: 'ended', how, left: running.containment.members().map((info) => info.pid) };
   }
 
+  prepare(spec: ProgramSpec): void {
+    if (this.#running !== undefined || this.#prepared !== undefined) return;
+    const prepared = this.#prepare(spec);
+    this.#prepared = prepared;
+    // What failed here is tried again by the launch, which says why it fails.
+    prepared.catch(() => undefined);
+    this.#preparedTimer = setTimeout(() => void this.#takePrepared(undefined), PREPARED_MS_MAX);
+  }
+
   async launch(spec: ProgramSpec): Promise<void> {
-    const { name, recordPath, outputPath, log } = this.#options;
+    const { name, recordPath } = this.#options;
     assert(this.#running === undefined || this.#isEmpty(), 'launched only when nothing is left');
     this.forget();
+    const prepared = (await this.#takePrepared(spec)) ?? (await this.#prepare(spec));
+    const { marker, cgroup, outputFrom, child } = prepared;
+    const record: ProgramRecord = { format: 1, marker, cgroup, main: undefined, outputFrom };
+    const containment = this.#contain(record);
+    this.#running = { record, containment, main: undefined, child: true, how: 'it never ran' };
+    try {
+      writeProgramRecord(recordPath, record);
+      giveWord(child, spec.input);
+      this.#take(record, child);
+    } catch (cause) {
+      await this.#undoLaunch();
+      if (cause instanceof TakoError || cause instanceof InvariantError) throw cause;
+      throw cannotLaunch(name, cause);
+    }
+  }
+
+  async #prepare(spec: ProgramSpec): Promise<Prepared> {
+    const { name, outputPath, log } = this.#options;
     const user = await findUser(spec.user);
     const unique = uniqueSuffix();
     const marker = `${markerPrefix(this.#options)}${unique}`;
     const group = `${cgroupPrefix(this.#options)}${unique}`;
     const cgroup = this.#options.cgroups ? makeCgroup(group, log) : undefined;
     if (cgroup === undefined) log.warn('no control group, /proc is searched instead', { name });
-    const outputFrom = outputSize(outputPath);
-    const record: ProgramRecord = { format: 1, marker, cgroup, main: undefined, outputFrom };
-    const containment = this.#contain(record);
-    this.#running = { record, containment, main: undefined, child: true, how: 'it never ran' };
     let output: number | undefined;
     try {
-      writeProgramRecord(recordPath, record);
+      const outputFrom = outputSize(outputPath);
       mkdirSync(dirname(outputPath), { recursive: true, mode: 0o755 });
       output = openOutput(outputPath, user);
-      this.#take(record, await launch({ spec, user, marker, cgroup, output }));
+      const child = await prepareProcess({ spec, user, marker, cgroup, output });
+      return { spec, marker, cgroup, outputFrom, child };
     } catch (cause) {
-      await this.#undoLaunch();
+      if (cgroup !== undefined) tryRemoveGroup(cgroup, log);
       if (cause instanceof TakoError || cause instanceof InvariantError) throw cause;
-      throw new TakoError('agent-failed', `Cannot launch "${name}": ${messageOf(cause)}`, {
-        cause,
-      });
+      throw cannotLaunch(name, cause);
     } finally {
       if (output !== undefined) closeSync(output);
     }
+  }
+
+  /** What was prepared, if it is for this and still there; anything else ends. */
+  async #takePrepared(spec: ProgramSpec | undefined): Promise<Prepared | undefined> {
+    clearTimeout(this.#preparedTimer);
+    const preparing = this.#prepared;
+    this.#prepared = undefined;
+    const prepared = await preparing?.catch(() => undefined);
+    if (prepared === undefined) return undefined;
+    const { child, cgroup } = prepared;
+    const alive = child.exitCode === null && child.signalCode === null;
+    if (alive && spec !== undefined && isDeepStrictEqual(spec, prepared.spec)) return prepared;
+    const release = (): void => {
+      if (cgroup !== undefined) tryRemoveGroup(cgroup, this.#options.log);
+    };
+    if (!alive) release();
+    else child.once('exit', release);
+    child.stdin?.end();
+    return undefined;
   }
 
   executes(): boolean {
@@ -304,6 +366,10 @@ export class SupervisedProgram implements Program {
     if (await pollUntil(done, { everyMs: EMPTY_POLL_MS, withinMs: FREEZE_MS_MAX, cancel })) return;
     throw new TakoError('timed-out', `Cannot ${what} "${name}": not all processes followed`);
   }
+}
+
+function cannotLaunch(name: string, cause: unknown): TakoError {
+  return new TakoError('agent-failed', `Cannot launch "${name}": ${messageOf(cause)}`, { cause });
 }
 
 /** Beginning of the marker of every launch of the program. */

@@ -35,6 +35,16 @@ const node = process.execPath;
 const postgres = '/usr/lib/postgresql/15/bin';
 const oldFreezer = '/sys/fs/cgroup/freezer';
 
+/** A control that prepares a launch and then does nothing: arguments are the run directory and `cgroups`. */
+const PREPARE = `
+  import { createLog } from '../../adapters/log.ts';
+  import { createProcessRunner } from '../../adapters/process/process-runner.ts';
+  const [runDir, cgroups] = process.argv.slice(1);
+  const log = createLog({ name: 'test', level: 'error' });
+  const program = createProcessRunner({ runDir, cgroups: cgroups === 'true', log }).program('g.p');
+  program.prepare({ command: ['sleep', '1000'], user: undefined, directory: '/', environment: {} });
+`;
+
 let runDir = '';
 let runner: ProgramRunner;
 const children: ChildProcess[] = [];
@@ -176,6 +186,48 @@ describe.each([
     expect(readdirSync(join(runDir, 'programs'))).toEqual([]);
     expect(existsSync(group ?? '/nowhere')).toBe(false);
     expect(changes).toEqual([]);
+  });
+
+  it('becomes what was prepared; before that nothing of it has run', async () => {
+    make(sh('echo ran; exec sleep 1000', { directory: runDir }));
+    agent.prepare?.();
+    agent.prepare?.();
+    await eventually(() => expect(ownProcesses()).toHaveLength(1));
+    const [prepared] = ownProcesses();
+    expect((await agent.monitor(never, 'light')).state).toBe('stopped');
+    expect(existsSync(join(runDir, 'programs', 'g.p.json'))).toBe(false);
+    expect(output()).toBe('');
+    expect((await agent.start(epoch, never)).outcome).toBe('ok');
+    expect(ownProcesses().map(({ pid }) => pid)).toEqual([prepared?.pid]);
+    await eventually(() => expect(output()).toBe('ran\n'));
+    agent.prepare?.();
+    expect((await agent.stop(never, 'orderly')).outcome).toBe('ok');
+    expect(ownProcesses()).toEqual([]);
+  });
+
+  it('starts although what was prepared for it has died', async () => {
+    make(configOf({}));
+    agent.prepare?.();
+    await eventually(() => expect(ownProcesses()).toHaveLength(1));
+    for (const { pid } of ownProcesses()) process.kill(pid, 'SIGKILL');
+    await eventually(() => expect(ownProcesses()).toEqual([]));
+    expect((await agent.start(epoch, never)).outcome).toBe('ok');
+    expect((await agent.monitor(never, 'light')).state).toBe('online');
+    expect((await agent.stop(never, 'orderly')).outcome).toBe('ok');
+  });
+
+  it('leaves nothing of what was prepared when its control dies', async () => {
+    const control = spawn(node, ['--input-type=module', '-e', PREPARE, runDir, String(cgroups)], {
+      cwd: import.meta.dirname,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    children.push(control);
+    await eventually(() => expect(ownProcesses()).toHaveLength(1));
+    control.kill('SIGKILL');
+    await eventually(() => expect(ownProcesses()).toEqual([]));
+    // Looked at once more, as the next control does.
+    make(configOf({}));
+    expect((await agent.monitor(never, 'light')).state).toBe('stopped');
   });
 
   it('tells at once how it ended', async () => {

@@ -129,6 +129,10 @@ class ProcessAgent implements Agent {
     });
   }
 
+  prepare(): void {
+    this.#program.prepare(this.#config);
+  }
+
   async #start(cancel: CancelSignal): Promise<ActionOutcome> {
     const before = this.#program.state();
     if (before.type === 'running') return await this.#ready(cancel);

@@ -8,8 +8,8 @@
  */
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { GroupConfig, Timing } from '../../protocol/config.ts';
-import type { Epoch, GroupId, NodeId } from '../../protocol/ids.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
+import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
@@ -39,6 +39,8 @@ export interface GroupCoreOptions {
   readonly group: GroupConfig;
   readonly timing: Timing;
   readonly members: readonly NodeId[];
+  /** The identity of this node's acceptor. */
+  readonly seat: SeatId;
   /** The acceptor's view, for ballots and for a first guess of the record. */
   readonly promised: () => Ballot | undefined;
   readonly accepted: () => OwnershipRecord | undefined;
@@ -117,7 +119,7 @@ export class GroupContext {
   constructor(options: GroupCoreOptions, handlers: GroupHandlers) {
     this.options = options;
     this.#handlers = handlers;
-    const { me, group, timing, members } = options;
+    const { me, group, timing, members, seat } = options;
     this.id = group.id;
     this.me = me;
     const others = members.filter((member) => member !== me);
@@ -133,7 +135,7 @@ export class GroupContext {
       this.engineDid(this.engine.advised(question, advice, now), now);
     this.hooks = new Hooks({ me, group, voice, advise });
     const rank = members.indexOf(me);
-    this.#votes = new Proposals({ me, group: group.id, members, rank }, options.promised);
+    this.#votes = new Proposals({ me, seat, group: group.id, members, rank }, options.promised);
     const leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
     this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs });
   }

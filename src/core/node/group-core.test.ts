@@ -72,7 +72,7 @@ class Bench {
   #queue: (() => readonly Effect[])[] = [];
 
   constructor(present: OwnershipRecord | undefined) {
-    const ballot = { counter: 1, node: N1 };
+    const ballot = { counter: 1, node: N1, seat: SEAT };
     for (const voter of [N1, N2, W1]) {
       const entry = { group: GROUP, promised: ballot, accepted: { ballot, record: present } };
       this.acceptors.set(voter, new Acceptor(SEAT, present === undefined ? [] : [entry]));
@@ -84,6 +84,7 @@ class Bench {
       group: config(),
       timing: TIMING,
       members: voters,
+      seat: SEAT,
       promised: () => own.entry(GROUP)?.promised,
       accepted: () => own.entry(GROUP)?.accepted?.record,
     });
@@ -126,7 +127,7 @@ class Bench {
   /** Writes a record behind this node's back, as a vote of the others would. */
   others(written: OwnershipRecord): void {
     this.#ballots += 1000;
-    const ballot = { counter: this.#ballots, node: N2 };
+    const ballot = { counter: this.#ballots, node: N2, seat: SEAT };
     for (const voter of [N2, W1]) {
       const entry = { group: GROUP, promised: ballot, accepted: { ballot, record: written } };
       this.acceptors.set(voter, new Acceptor(SEAT, [entry]));

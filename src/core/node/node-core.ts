@@ -28,8 +28,8 @@ export class NodeCore {
   readonly #groups = new Map<GroupId, GroupCore>();
 
   constructor(options: NodeCoreOptions) {
-    const { me, config } = options;
-    this.#acceptor = new Acceptor(options.seat, options.restored);
+    const { me, config, seat } = options;
+    this.#acceptor = new Acceptor(seat, options.restored);
     const members = membersOf(config);
     for (const group of [...config.groups].sort((a, b) => (a.id < b.id ? -1 : 1))) {
       const core = new GroupCore({
@@ -37,6 +37,7 @@ export class NodeCore {
         group,
         timing: config.timing,
         members,
+        seat,
         promised: () => this.#acceptor.entry(group.id)?.promised,
         accepted: () => this.#acceptor.entry(group.id)?.accepted?.record,
       });

@@ -39,9 +39,8 @@ function isElectorate(value: unknown): boolean {
 }
 
 function isBallot(value: unknown): boolean {
-  return (
-    isObject(value) && Number.isSafeInteger(value['counter']) && typeof value['node'] === 'string'
-  );
+  if (!isObject(value) || !Number.isSafeInteger(value['counter'])) return false;
+  return typeof value['node'] === 'string' && typeof value['seat'] === 'string';
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -38,6 +38,8 @@ export type ProposalOutcome =
 
 export interface ProposerOptions {
   readonly me: NodeId;
+  /** Of this node's own acceptor, which remembers the ballots used. */
+  readonly seat: SeatId;
   readonly group: GroupId;
   /**
    * Everybody who is asked, this node among them: whose votes count is up to the record. That
@@ -100,7 +102,7 @@ export class Proposer {
     this.#options = options;
     this.change = change;
     this.#deadline = plus(start.now, start.timeoutMs);
-    this.#ballot = { counter: (start.highest?.counter ?? 0) + 1, node: options.me };
+    this.#ballot = this.#ballotAt((start.highest?.counter ?? 0) + 1);
     this.#askAt.set(options.me, start.now);
   }
 
@@ -211,7 +213,7 @@ export class Proposer {
     if (message.why === 'ballot') {
       const highest = message.highest;
       if (highest !== undefined && highest.counter >= this.#ballot.counter) {
-        this.#ballot = { counter: highest.counter, node: this.#options.me };
+        this.#ballot = this.#ballotAt(highest.counter);
       }
       this.#phase = 'pause';
       this.#refusals = `${from} has answered a rival`;
@@ -227,10 +229,14 @@ export class Proposer {
   #restart(now: Instant): void {
     this.#round += 1;
     this.#phase = 'own';
-    this.#ballot = { counter: this.#ballot.counter + 1, node: this.#options.me };
+    this.#ballot = this.#ballotAt(this.#ballot.counter + 1);
     this.#answers.clear();
     this.#askAt = new Map([[this.#options.me, now]]);
     this.#pauseUntil = NEVER;
+  }
+
+  #ballotAt(counter: number): Ballot {
+    return { counter, node: this.#options.me, seat: this.#options.seat };
   }
 
   #question(): RegistryMessage {
@@ -249,7 +255,7 @@ export class Proposer {
 
   #questionId(): string {
     const phase = this.#phase === 'accept' ? 'a' : 'p';
-    return `${this.#options.me}/${this.#ballot.counter}/${phase}`;
+    return `${this.#options.me}/${this.#options.seat}/${this.#ballot.counter}/${phase}`;
   }
 
   /** What is missing, in words; undefined when nothing is. */

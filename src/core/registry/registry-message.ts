@@ -31,7 +31,7 @@ function hasItsFields(type: string, fields: Fields): boolean {
 
 function isDecided(fields: Fields): boolean {
   const { group, record, failedOn, reason } = fields;
-  const ballot = { counter: 0, node: '' };
+  const ballot = { counter: 0, node: '', seat: '' };
   const whole = decodeAcceptorEntry({ group, promised: ballot, accepted: { ballot, record } });
   const named = Array.isArray(failedOn) && failedOn.every((node) => typeof node === 'string');
   return record !== undefined && whole !== undefined && named && typeof reason === 'string';

@@ -43,7 +43,7 @@ class Chaos {
         want: 'online',
         voters: VOTERS.map((node) => ({ node, seat: SEAT })),
       };
-      const ballot = { counter: 1, node: 'a' as NodeId };
+      const ballot = { counter: 1, node: 'a' as NodeId, seat: SEAT };
       const entry = { group: GROUP, promised: ballot, accepted: { ballot, record: seeded } };
       this.disks.set(voter, new Map([[GROUP, entry]]));
       this.acceptors.set(voter, new Acceptor(SEAT, [entry]));
@@ -78,7 +78,7 @@ class Chaos {
       ? { type: 'claim', owner: who, epoch }
       : { type: 'read' };
     const rank = VOTERS.indexOf(who);
-    const options = { me: who, group: GROUP, members: VOTERS, rank };
+    const options = { me: who, seat: SEAT, group: GROUP, members: VOTERS, rank };
     const highest = this.acceptors.get(who)?.entry(GROUP)?.promised;
     const start = { now: this.now, timeoutMs: 400, highest };
     const proposer = new Proposer(options, change, start);

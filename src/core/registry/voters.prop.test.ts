@@ -42,6 +42,8 @@ class Chaos {
   changes = 0;
   lostDisks = 0;
   flying: Flying[] = [];
+  /** By ballot, the record that it was used for. */
+  readonly proposed = new Map<string, string>();
   now = instant(0);
 
   constructor(seed: number) {
@@ -53,7 +55,7 @@ class Chaos {
       want: 'online',
       voters: MEMBERS.slice(0, 3).map((node) => ({ node, seat: seatOf(node, 1) })),
     };
-    const ballot = { counter: 1, node: first.owner };
+    const ballot = { counter: 1, node: first.owner, seat: seatOf(first.owner, 1) };
     const entry = { group: GROUP, promised: ballot, accepted: { ballot, record: first } };
     this.members = MEMBERS.map((id) => {
       const has = first.voters.some(({ node }) => node === id);
@@ -97,7 +99,8 @@ class Chaos {
     const entry = member.acceptor.entry(GROUP);
     const known = entry?.accepted?.record;
     const rank = MEMBERS.indexOf(member.id);
-    const options = { me: member.id, group: GROUP, members: MEMBERS, rank };
+    const { seat } = member.acceptor;
+    const options = { me: member.id, seat, group: GROUP, members: MEMBERS, rank };
     const start = { now: this.now, timeoutMs: 500, highest: entry?.promised };
     member.proposer = new Proposer(options, this.change(member, known), start);
     this.take(member, member.proposer.tick(this.now));
@@ -126,9 +129,20 @@ class Chaos {
   take(member: Member, effects: ReturnType<Proposer['tick']>): void {
     for (const effect of effects) {
       if (effect.type === 'send') {
+        this.checkBallot(effect.message);
         this.flying.push({ from: member.id, to: effect.to, message: effect.message });
       } else if (effect.outcome.type === 'chosen') this.wasChosen(member, effect.outcome.record);
     }
+  }
+
+  /** R4: no ballot for two records, not even of a member that forgot its ballots. */
+  checkBallot(message: RegistryMessage): void {
+    if (message.type !== 'accept') return;
+    const ballot = JSON.stringify(message.ballot);
+    const record = JSON.stringify(message.record);
+    const before = this.proposed.get(ballot) ?? record;
+    if (before !== record) throw new Error(`${ballot} was used for ${before} and for ${record}`);
+    this.proposed.set(ballot, record);
   }
 
   wasChosen(member: Member, record: OwnershipRecord): void {

@@ -21,8 +21,12 @@ export function prepareEngine(): void {
     process.execve(process.execPath, args, process.env);
   }
   const setupFile = process.argv[2];
+  if (setupFile === undefined) return;
   // RUNDIR is private to root: nobody else can put code there.
-  if (setupFile !== undefined) enableCompileCache(join(dirname(setupFile), 'compile-cache'));
+  const cache = join(dirname(setupFile), 'compile-cache');
+  enableCompileCache(cache);
+  // For control, the mirrors and their threads.
+  process.env['NODE_COMPILE_CACHE'] ??= cache;
 }
 
 /** Everything that will be needed is loaded: keep it for the next start. */

@@ -38,7 +38,8 @@ let stopping = false;
 const file = openLedger(`${options.directory}/ledger`);
 const server = createServer(serve);
 server.on('error', (error) => fail('serve', error));
-server.listen(options.port, '::');
+// Without a host, which would be looked up: that takes longer than the rest.
+server.listen(options.port);
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 

@@ -10,12 +10,23 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLog } from '../../log.ts';
 import { LinuxFileSystem } from '../../system/file-system.ts';
 import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
 import { FileCopyNote, parseNote } from './copy-note.ts';
 
 const MIRROR = 'db.data' as MirrorId;
 const EPOCH = 7 as Epoch;
+const CLEAN = { state: 'clean', epoch: EPOCH, seq: 9 } as const;
+
+/** A disk that has written everything when the test says so. */
+function slowDisk(): { readonly synced: Promise<number>; finish(): void } {
+  let finish = (): void => undefined;
+  const synced = new Promise<number>((resolve) => {
+    finish = () => resolve(0);
+  });
+  return { synced, finish: () => finish() };
+}
 
 describe('the note of a copy', () => {
   let directory = '';
@@ -34,9 +45,18 @@ describe('the note of a copy', () => {
     return join(directory, 'state', 'mirrors', `${MIRROR}.json`);
   }
 
-  function open(): FileCopyNote {
+  function open(syncVolume = () => Promise.resolve(0)): FileCopyNote {
     const store = { fs: new LinuxFileSystem(), root };
-    return new FileCopyNote({ file: file(), mirror: MIRROR, store });
+    const log = createLog({ name: 'test', level: 'silent' });
+    const background = { syncVolume };
+    return new FileCopyNote({ file: file(), mirror: MIRROR, store, background, log });
+  }
+
+  async function noteClean(): Promise<FileCopyNote> {
+    const note = open();
+    note.write(CLEAN);
+    await note.settle();
+    return note;
   }
 
   it('without a file: an empty directory is empty, lost+found does not count', () => {
@@ -50,7 +70,7 @@ describe('the note of a copy', () => {
     expect(open().read()).toEqual({ state: 'foreign' });
   });
 
-  it('keeps what is written, also for the next process', () => {
+  it('keeps what is written, also for the next process', async () => {
     const note = open();
     for (const state of [
       { state: 'dirty', partial: true },
@@ -59,6 +79,7 @@ describe('the note of a copy', () => {
     ] as const) {
       note.write(state);
       expect(note.read()).toEqual(state);
+      await note.settle();
       expect(open().read()).toEqual(state);
     }
     const text: unknown = JSON.parse(readFileSync(file(), 'utf8'));
@@ -71,8 +92,8 @@ describe('the note of a copy', () => {
     });
   });
 
-  it('takes a note that it does not understand for a dirty copy, never for a clean one', () => {
-    open().write({ state: 'clean', epoch: EPOCH, seq: 1 });
+  it('takes a note that it does not understand for a dirty copy, never for a clean one', async () => {
+    await noteClean();
     const good = readFileSync(file(), 'utf8');
     const bad = [
       '',
@@ -82,7 +103,7 @@ describe('the note of a copy', () => {
       good.replace('"version":1', '"version":2'),
       good.replace(MIRROR, 'other.data'),
       good.replace('"epoch":7', '"epoch":-7'),
-      good.replace('"sequence":1', '"sequence":"1"'),
+      good.replace('"sequence":9', '"sequence":"9"'),
       good.replace('clean', 'spotless'),
       good.slice(0, -4),
     ];
@@ -93,7 +114,7 @@ describe('the note of a copy', () => {
     }
   });
 
-  it('survives a crash at each step of a write with the old or the new state', () => {
+  it('survives a crash at each step of a write with the old or the new state', async () => {
     open().write({ state: 'dirty' });
     const next = '{"version":1,"mirror":"db.data","state":"clean","epoch":7,"sequence":9}\n';
     // Before the rename there is another file beside it, with a part of the new text.
@@ -102,14 +123,52 @@ describe('the note of a copy', () => {
       expect(open().read()).toEqual({ state: 'dirty' });
     }
     // After a crash the next write is not disturbed by what was left.
-    const note = open();
-    note.write({ state: 'clean', epoch: EPOCH, seq: 9 });
-    expect(open().read()).toEqual({ state: 'clean', epoch: EPOCH, seq: 9 });
+    await noteClean();
+    expect(open().read()).toEqual(CLEAN);
   });
 
-  it('says that it cannot be written, and counts as dirty from then on', () => {
+  it('is clean on disk only after everything of the copy is', async () => {
+    const disk = slowDisk();
+    const note = open(() => disk.synced);
+    note.write({ state: 'dirty' });
+    note.write(CLEAN);
+    const settled = note.settle();
+    expect(note.read()).toEqual(CLEAN);
+    expect(open().read()).toEqual({ state: 'dirty' });
+    disk.finish();
+    await settled;
+    expect(open().read()).toEqual(CLEAN);
+  });
+
+  it('becomes clean on disk by itself when nothing changes', async () => {
     const note = open();
-    note.write({ state: 'clean', epoch: EPOCH, seq: 9 });
+    note.write({ state: 'dirty' });
+    note.write(CLEAN);
+    await expect.poll(() => open().read(), { timeout: 5000 }).toEqual(CLEAN);
+  });
+
+  it('stays dirty on disk when changes follow before the disk was done', async () => {
+    const disk = slowDisk();
+    const note = open(() => disk.synced);
+    note.write({ state: 'dirty' });
+    note.write(CLEAN);
+    const settled = note.settle();
+    note.write({ state: 'dirty' });
+    disk.finish();
+    await settled;
+    for (const of of [note, open()]) expect(of.read()).toEqual({ state: 'dirty' });
+  });
+
+  it('counts as dirty when the disk cannot make the copy durable', async () => {
+    const note = open(() => Promise.resolve(-5));
+    note.write({ state: 'dirty' });
+    note.write(CLEAN);
+    await note.settle();
+    for (const of of [note, open()]) expect(of.read()).toEqual({ state: 'dirty' });
+  });
+
+  it('says that it cannot be written, and counts as dirty from then on', async () => {
+    const note = await noteClean();
     rmSync(join(directory, 'state'), { recursive: true });
     writeFileSync(join(directory, 'state'), 'a file where the directory was');
     expect(() => note.write({ state: 'dirty' })).toThrow(/Cannot write/);

@@ -1,8 +1,10 @@
 /**
  * `STATEDIR/mirrors/MIRROR.json`: what this node's copy is worth. Written beside itself, synced,
  * renamed, and the directory synced, so that a crash at any step leaves the old note or the new
- * one. Whoever writes `dirty` before the first change and `clean` after everything is on stable
- * storage can trust what is read after a crash.
+ * one. `dirty` is on disk before the first change; `clean` only once everything of the copy is on
+ * stable storage, and only while nothing has changed since. So what is read after a crash can be
+ * trusted, and a switchover waits neither for the disk's backlog nor for a note: the `clean` of
+ * its first half is void again, and the disk still says `dirty`, when the second half begins.
  *
  *     no file   the directory decides: empty, or foreign (never to be overwritten)
  *     dirty     in use, or was when the machine died: a resync is needed
@@ -22,27 +24,38 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { TakoError, messageOf } from '../../../base/tako-error.ts';
+import type { Log } from '../../../ports/log.ts';
 import type { CopyNote, CopyState } from '../../../ports/replica.ts';
+import type { Background } from './background.ts';
 import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
 import { ROOT_KEY, keyOf } from './paths.ts';
 import { listDirectory } from './remove-tree.ts';
 import { type Store, errnoName } from './store.ts';
 
 const VERSION = 1;
+/** A copy that has not changed for so long is noted `clean` on disk. */
+const CLEAN_AFTER_MS = 1000;
 /** What mkfs(8) leaves at the top of an empty file system. */
 const LOST_AND_FOUND = 'lost+found';
 
-type Written = Extract<CopyState, { state: 'clean' | 'dirty' }>;
+type Clean = Extract<CopyState, { state: 'clean' }>;
+type Written = Clean | Extract<CopyState, { state: 'dirty' }>;
 
 export interface CopyNoteOptions {
   readonly file: string;
   readonly mirror: MirrorId;
   readonly store: Store;
+  readonly background: Pick<Background, 'syncVolume'>;
+  readonly log: Log;
 }
 
 export class FileCopyNote implements CopyNote {
   readonly #options: CopyNoteOptions;
+  /** What the disk says. */
   #written: Written | undefined;
+  /** What it is to say when nothing changes meanwhile. */
+  #due: Clean | undefined;
+  #timer: NodeJS.Timeout | undefined;
   /** Set once the directory was looked at, for a copy without a note. */
   #first: CopyState | undefined;
 
@@ -53,13 +66,40 @@ export class FileCopyNote implements CopyNote {
   }
 
   read(): CopyState {
-    if (this.#written !== undefined) return this.#written;
+    const known = this.#due ?? this.#written;
+    if (known !== undefined) return known;
     const first = this.#first ?? { state: isEmpty(this.#options.store) ? 'empty' : 'foreign' };
     this.#first = first;
     return first;
   }
 
   write(state: Written): void {
+    clearTimeout(this.#timer);
+    this.#due = state.state === 'clean' ? state : undefined;
+    if (this.#due === undefined) return this.#replace(state);
+    this.#timer = setTimeout(() => {
+      void this.settle();
+    }, CLEAN_AFTER_MS).unref();
+  }
+
+  async settle(): Promise<void> {
+    const due = this.#due;
+    if (due === undefined) return;
+    clearTimeout(this.#timer);
+    const { background, log, store } = this.#options;
+    const synced = await background.syncVolume(store.root);
+    if (this.#due !== due) return;
+    this.#due = undefined;
+    try {
+      if (synced < 0) throw new TakoError('store-failed', `syncfs: ${errnoName(-synced)}`);
+      this.#replace(due);
+    } catch (error) {
+      const next = 'it will be compared as a whole; look at the disk of this node';
+      log.warn('the copy cannot be noted as clean', { error: messageOf(error), next });
+    }
+  }
+
+  #replace(state: Written): void {
     const { file, mirror } = this.#options;
     if (sameNote(this.#written, state)) return;
     const { epoch, seq } = state.state === 'clean' ? state : { epoch: undefined, seq: undefined };

@@ -203,7 +203,8 @@ export class CopyReplica implements Replica {
     const held = session.held ?? [];
     session.held = undefined;
     const former = session.barrier;
-    session.barrier = (async () => (await former) && this.#makeDurable(session, seq, clean))();
+    session.barrier = (async () =>
+      (await former) && (clean ? this.#noteClean(session, seq) : this.#makeDurable(session)))();
     const { barrier } = session;
     this.#run(async () => {
       if (!(await barrier)) return;
@@ -212,7 +213,13 @@ export class CopyReplica implements Replica {
     });
   }
 
-  async #makeDurable(session: Session, seq: number, clean: boolean): Promise<boolean> {
+  #noteClean({ epoch, state }: Session, seq: number): boolean {
+    if (state !== 'running') return false;
+    this.#deps.note.write({ state: 'clean', epoch, seq });
+    return true;
+  }
+
+  async #makeDurable(session: Session): Promise<boolean> {
     const result = await this.#background.syncVolume(this.#deps.store.root);
     if (session.state !== 'running') return false;
     if (result < 0) {
@@ -221,8 +228,7 @@ export class CopyReplica implements Replica {
       return false;
     }
     try {
-      const { note } = this.#deps;
-      note.write(clean ? { state: 'clean', epoch: session.epoch, seq } : { state: 'dirty' });
+      this.#deps.note.write({ state: 'dirty' });
       return true;
     } catch (error) {
       this.#fail(messageOf(error));
