@@ -27,6 +27,7 @@
  *     fault n1 program hook=repaired  how the hook answers when the program has failed
  *     report n1 program ok 2s         the program says so, and promises to say so again in 2 s
  *     away n1                         the program asks to be moved away
+ *     leave n1                        Tako is stopped there
  */
 import { World } from '../../src/sim/world.ts';
 import { parseDuration } from '../../src/protocol/config-words.ts';
@@ -98,6 +99,9 @@ function perform(world: World, command: string, words: readonly string[]): void 
       return setFaults(world, GROUP, words);
     case 'report':
       return report(world, GROUP, words);
+    case 'leave':
+      world.node(first as NodeId)?.ask(GROUP, { type: 'leave' });
+      return;
     case 'away': {
       const reason = 'the program asks for it';
       world.node(first as NodeId)?.ask(GROUP, { type: 'away', reason });
