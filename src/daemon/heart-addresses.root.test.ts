@@ -118,6 +118,7 @@ function setupOf(node: NodeId): NodeSetup {
         {
           id: G,
           nodes: [A, B],
+          failback: { policy: 'never' },
           resources: VIPS.map(({ resource, ...address }): VirtualIpConfig => ({
             ...common,
             ...watch,

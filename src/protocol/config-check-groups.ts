@@ -2,7 +2,7 @@
 import type { Draft, DraftGroup, DraftResource } from './config-draft.ts';
 import { type Findings, suggest } from './config-finding.ts';
 import { BASE_PORT_DEFAULT, MIRROR_PORT_OFFSET } from './config-normalize.ts';
-import { checkResourcePolicy } from './config-check-policy.ts';
+import { checkFailback, checkResourcePolicy } from './config-check-policy.ts';
 import { MIRRORS_MAX } from './config-schema.ts';
 import { isWithin } from './config-words.ts';
 
@@ -35,6 +35,7 @@ export function checkGroups(draft: Draft, out: Findings): void {
     checkGroupNodes(draft, group, out);
     checkOrder(group, out);
     checkStay(group, out);
+    checkFailback(group, out);
     for (const resource of group.resources) {
       checkVirtualIp(draft, group, resource, out);
       checkReadyPort(draft, resource, out);

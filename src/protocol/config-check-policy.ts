@@ -1,6 +1,6 @@
-/** Checks of the times and the policy of one resource: bounds, and what needs what. */
-import type { DraftResource } from './config-draft.ts';
-import type { Findings } from './config-finding.ts';
+/** Checks of the times and the policies of groups and resources: bounds, and what needs what. */
+import type { DraftGroup, DraftResource } from './config-draft.ts';
+import type { ConfigPath, Findings } from './config-finding.ts';
 import { DEEP_MONITOR_DEFAULT, MONITOR_DEFAULT } from './config-normalize.ts';
 import { formatDuration, parseDuration } from './config-words.ts';
 
@@ -22,10 +22,28 @@ const BOUNDS_MS: Readonly<Record<Key, readonly [number, number]>> = {
   'deep-monitor-timeout': [100, 3_600_000],
 };
 
+const FAILBACK_AFTER_BOUNDS_MS = [1000, 7 * 24 * 3_600_000] as const;
+
 export function checkResourcePolicy(resource: DraftResource, out: Findings): void {
   if (resource.value === undefined) return;
   for (const key of Object.keys(BOUNDS_MS) as Key[]) checkBounds(resource, key, out);
   checkDeepMonitor(resource, out);
+}
+
+/** When a group returns to its first node. */
+export function checkFailback(group: DraftGroup, out: Findings): void {
+  const { failback, failbackAfter, path } = group;
+  if (failbackAfter === undefined) return;
+  if (failback !== 'when-in-sync') {
+    out.error({
+      path: [...path, 'failback-after'],
+      found: `${failbackAfter} without "failback: when-in-sync"`,
+      expected: 'a group that fails back',
+      next: 'Add "failback: when-in-sync", or remove it',
+    });
+    return;
+  }
+  checkDuration([...path, 'failback-after'], failbackAfter, FAILBACK_AFTER_BOUNDS_MS, out);
 }
 
 function given({ value }: DraftResource, key: Key): string | undefined {
@@ -36,14 +54,22 @@ function given({ value }: DraftResource, key: Key): string | undefined {
 
 function checkBounds(resource: DraftResource, key: Key, out: Findings): void {
   const text = given(resource, key);
-  const [low, high] = BOUNDS_MS[key];
-  const ms = text === undefined ? undefined : parseDuration(text);
+  if (text !== undefined) checkDuration([...resource.path, key], text, BOUNDS_MS[key], out);
+}
+
+function checkDuration(
+  path: ConfigPath,
+  text: string,
+  [low, high]: readonly [number, number],
+  out: Findings,
+): void {
+  const ms = parseDuration(text);
   if (ms === undefined || (ms >= low && ms <= high)) return;
   out.error({
-    path: [...resource.path, key],
+    path,
     found: formatDuration(ms),
     expected: `from ${formatDuration(low)} to ${formatDuration(high)}`,
-    next: `Set ${key} to a value in that range, or leave it out for the default`,
+    next: `Set ${path.at(-1)} to a value in that range, or leave it out for the default`,
   });
 }
 

@@ -34,6 +34,8 @@ export interface DraftGroup {
   readonly path: ConfigPath;
   /** Undefined when the list is faulty. */
   readonly nodes: readonly string[] | undefined;
+  readonly failback: string | undefined;
+  readonly failbackAfter: string | undefined;
   readonly resources: readonly DraftResource[];
 }
 
@@ -85,7 +87,14 @@ function readGroup([id, group]: [string, unknown]): DraftGroup {
       value: parsed.success ? parsed.data : undefined,
     };
   });
-  return { id, path, nodes: nodes.success ? nodes.data : undefined, resources };
+  return {
+    id,
+    path,
+    nodes: nodes.success ? nodes.data : undefined,
+    failback: groupSchema.shape.failback.safeParse(fields.get('failback')).data,
+    failbackAfter: groupSchema.shape['failback-after'].safeParse(fields.get('failback-after')).data,
+    resources,
+  };
 }
 
 function entries(value: unknown): [string, unknown][] {

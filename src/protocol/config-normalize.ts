@@ -5,6 +5,7 @@
 import { must } from '../base/assert.ts';
 import {
   type Config,
+  type FailbackConfig,
   type GroupConfig,
   type HookConfig,
   type NodeConfig,
@@ -24,6 +25,7 @@ import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
 export const BASE_PORT_DEFAULT = 8256;
 /** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
 export const MIRROR_PORT_OFFSET = 10;
+const FAILBACK_AFTER_DEFAULT = '5m';
 const RESTARTS_DEFAULT = '3 within 1m';
 /** Where the file says nothing; the words of the reference. */
 export const MONITOR_DEFAULT = '1s';
@@ -87,8 +89,9 @@ function normalizeGroup(id: string, group: GroupFile, mirrors: { next: number })
     previous = resource.id;
     return resource;
   });
+  const failback = failbackOf(group);
   const hooks = hooksOf(group.hooks);
-  return { id: id as GroupId, nodes: group.nodes as NodeId[], resources, hooks };
+  return { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources, hooks };
 }
 
 function hooksOf(file: GroupFile['hooks']): GroupConfig['hooks'] {
@@ -109,6 +112,12 @@ function hookOf(file: HookFile, point: HookPoint): HookConfig {
   }
   const command = must(file.command, 'the schema checked it');
   return { timeoutMs, call: { type: 'command', command, user: file.user } };
+}
+
+function failbackOf(group: GroupFile): FailbackConfig {
+  if (group.failback !== 'when-in-sync') return { policy: 'never' };
+  const healthyForMs = ms(group['failback-after'] ?? FAILBACK_AFTER_DEFAULT);
+  return { policy: 'when-in-sync', healthyForMs };
 }
 
 function normalizeResource(

@@ -110,6 +110,42 @@ describe('faults', () => {
   });
 });
 
+describe('failback', () => {
+  const group = (words: Words) => {
+    const resources = { program: { agent: 'process', command: ['/bin/p'] } };
+    return judgeConfig({
+      cluster: 'c',
+      'key-file': '/etc/tako/key',
+      links: { lan: { kind: 'udp' } },
+      nodes: { n1: { lan: '10.0.0.1' }, n2: { lan: '10.0.0.2' }, n3: { lan: '10.0.0.3' } },
+      groups: { g: { nodes: ['n1', 'n2'], ...words, resources } },
+    });
+  };
+
+  test.each<[Words, unknown]>([
+    [{}, { policy: 'never' }],
+    [{ failback: 'never' }, { policy: 'never' }],
+    [{ failback: 'when-in-sync' }, { policy: 'when-in-sync', healthyForMs: 300_000 }],
+    [
+      { failback: 'when-in-sync', 'failback-after': '10s' },
+      { policy: 'when-in-sync', healthyForMs: 10_000 },
+    ],
+  ])('%j', (words, expected) => {
+    expect(group(words).config?.groups[0]?.failback).toEqual(expected);
+  });
+
+  test.each<[Words, string]>([
+    [{ failback: 'always' }, '"always"'],
+    [{ 'failback-after': '10s' }, '10s without "failback: when-in-sync"'],
+    [{ failback: 'never', 'failback-after': '10s' }, '10s without "failback: when-in-sync"'],
+    [{ failback: 'when-in-sync', 'failback-after': '10ms' }, '10ms'],
+    [{ failback: 'when-in-sync', 'failback-after': '200h' }, '200h'],
+    [{ failback: 'when-in-sync', 'failback-after': 'soon' }, '"soon"'],
+  ])('%j', (words, expected) => {
+    expect(group(words).findings.map(({ found }) => found)).toEqual([expected]);
+  });
+});
+
 describe('what comes after a resource that may be left failed', () => {
   const stay = { 'on-failure': 'stay' };
   const report = { agent: 'process', command: ['/bin/r'] };

@@ -349,6 +349,15 @@ export const groupSchema = z
       .describe(
         'Nodes that may run the group, the preferred one first. At the very first start its data count.',
       ),
+    failback: z
+      .enum(['never', 'when-in-sync'], 'one of: never, when-in-sync')
+      .optional()
+      .describe(
+        'Whether the group returns to the first of its nodes by itself after a failover. Default never.',
+      ),
+    'failback-after': duration
+      .optional()
+      .describe('How long that node must have been up without a break. Default 5m.'),
     resources: z
       .record(name, resourceSchema)
       .refine((all) => Object.keys(all).length >= 1, 'at least one resource')

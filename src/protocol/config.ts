@@ -55,6 +55,8 @@ export interface GroupConfig {
   readonly id: GroupId;
   /** Nodes that may run the group, the preferred one first. */
   readonly nodes: readonly NodeId[];
+  /** Whether the group returns to the first of them by itself. */
+  readonly failback: FailbackConfig;
   readonly resources: readonly ResourceConfig[];
   /** What is asked or told at the turns of the group's life. */
   readonly hooks?: Readonly<Partial<Record<HookPoint, HookConfig>>> | undefined;
@@ -77,6 +79,11 @@ export interface HookConfig {
         readonly tokenFile: string | undefined;
       };
 }
+
+export type FailbackConfig =
+  | { readonly policy: 'never' }
+  /** As soon as the node has been up without a break for so long, and its copies are in sync. */
+  | { readonly policy: 'when-in-sync'; readonly healthyForMs: number };
 
 /** `light`: cheap and often. `deep`: as a client would see it, with all that it takes. */
 export type MonitorDepth = 'light' | 'deep';

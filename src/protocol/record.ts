@@ -25,6 +25,8 @@ export interface OwnershipRecord {
   readonly voters: Electorate;
   /** While the voters are being changed: those before. A majority of both is needed. */
   readonly formerVoters?: Electorate | undefined;
+  /** An administrator moved the group to this owner: it stays, whatever its failback policy. */
+  readonly byHand?: true | undefined;
 }
 
 /**

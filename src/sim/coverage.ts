@@ -16,7 +16,15 @@ export class Coverage {
 
 /** What a run of {@link LONG_RUN} lives or more must have come through. */
 export const MUST_REACH: readonly string[] = [
-  ...['adopted', 'claim-ended', 'copy-admitted', 'copy-expelled', 'copy-stale', 'failover'],
+  ...[
+    'adopted',
+    'claim-ended',
+    'copy-admitted',
+    'copy-expelled',
+    'copy-stale',
+    'failback',
+    'failover',
+  ],
   ...['no-majority', 'resource-failed', 'restarted', 'resumed', 'stop-failed', 'stopped'],
   ...['suspended', 'switchover', 'taking-over', 'yielding'],
 ]

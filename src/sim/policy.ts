@@ -78,7 +78,7 @@ function canServe(
 
 /** What is not yet as it should be with all mended; undefined when everything is. */
 export function unsettled(world: World): string | undefined {
-  for (const { id, nodes } of world.config.groups) {
+  for (const { id, nodes, failback } of world.config.groups) {
     const serving = world.serving(id);
     const record = world.checkers.history(id).latest;
     if (record?.want === 'offline') return `${id} is wanted offline`;
@@ -87,6 +87,8 @@ export function unsettled(world: World): string | undefined {
       const copies = record?.inSync[mirror] ?? [];
       if (copies.length !== nodes.length) return `in sync for ${id} are only ${copies.join(', ')}`;
     }
+    const away = failback.policy !== 'never' && record?.byHand !== true;
+    if (away && serving[0] !== nodes[0]) return `${id} has not failed back to ${nodes[0]}`;
     const unsure = unsettledVotes(world, id);
     if (unsure !== undefined) return unsure;
     for (const node of serving) {

@@ -1,6 +1,7 @@
 /** The small cluster that simulations run: two nodes and a witness, or more nodes, two links. */
 import type {
   Config,
+  FailbackConfig,
   GroupConfig,
   NodeConfig,
   ResourceConfig,
@@ -21,10 +22,17 @@ export const DEFAULT_TIMING: Timing = {
 
 const ACTION_TIMEOUT_MS = 10_000;
 
+export interface SimGroup {
+  readonly id: string;
+  readonly nodes: readonly string[];
+  /** It fails back when its first node has been up for so long; undefined: never. */
+  readonly failbackMs?: number | undefined;
+}
+
 export function simConfig(options: {
   readonly nodes: readonly string[];
   readonly witness?: string | undefined;
-  readonly groups: readonly { readonly id: string; readonly nodes: readonly string[] }[];
+  readonly groups: readonly SimGroup[];
   readonly timing?: Timing | undefined;
   readonly actionTimeoutMs?: number | undefined;
   /** Every group has a hook at every point, with so much time. */
@@ -61,7 +69,7 @@ function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {
 }
 
 function simGroup(
-  { id, nodes }: { readonly id: string; readonly nodes: readonly string[] },
+  { id, nodes, failbackMs }: SimGroup,
   index: number,
   timeoutMs: number,
 ): GroupConfig {
@@ -110,5 +118,9 @@ function simGroup(
       link: 'lan' as LinkId,
     },
   ];
-  return { id: id as GroupId, nodes: nodes as readonly NodeId[], resources };
+  const failback: FailbackConfig =
+    failbackMs === undefined
+      ? { policy: 'never' }
+      : { policy: 'when-in-sync', healthyForMs: failbackMs };
+  return { id: id as GroupId, nodes: nodes as readonly NodeId[], failback, resources };
 }

@@ -6,13 +6,13 @@
 import { Prng } from '../base/prng.ts';
 import type { Config, Timing } from '../protocol/config.ts';
 import type { FaultKind } from './faults.ts';
-import { DEFAULT_TIMING, simConfig } from './sim-config.ts';
+import { DEFAULT_TIMING, type SimGroup, simConfig } from './sim-config.ts';
 import type { WorldOptions } from './world.ts';
 
 export interface Swarm {
   readonly nodes: readonly string[];
   readonly witness: string | undefined;
-  readonly groups: readonly { readonly id: string; readonly nodes: readonly string[] }[];
+  readonly groups: readonly SimGroup[];
   readonly timing: Timing;
   readonly actionTimeoutMs: number;
   readonly loss: number;
@@ -80,7 +80,11 @@ export function drawSwarm(seed: number): Swarm {
   const groups = ['db', 'files', 'mail'].slice(0, count).map((id, index) => {
     const turned = [...nodes.slice(index % nodes.length), ...nodes.slice(0, index % nodes.length)];
     const fewer = shape.nodes > 2 && prng.chance(0.4);
-    return { id, nodes: fewer ? turned.slice(0, 2) : turned };
+    return {
+      id,
+      nodes: fewer ? turned.slice(0, 2) : turned,
+      failbackMs: drawFailback(seed, index),
+    };
   });
   const timing = drawTiming(prng);
   const slow = prng.chance(0.35);
@@ -114,6 +118,12 @@ export function drawSwarm(seed: number): Swarm {
 function drawHooks(seed: number): number | undefined {
   const prng = new Prng(seed ^ 0x1b873593);
   return prng.chance(HOOKS) ? prng.pick([300, 1000, 2000]) : undefined;
+}
+
+/** By dice of its own. */
+function drawFailback(seed: number, group: number): number | undefined {
+  const prng = new Prng(seed ^ (0x2b7e1516 + group));
+  return prng.chance(0.4) ? prng.pick([500, 2000, 6000]) : undefined;
 }
 
 function drawTiming(prng: Prng): Timing {

@@ -255,6 +255,7 @@ function makeConfig(options: RigOptions, base: string): Config {
       {
         id: 'g' as GroupId,
         nodes: ids,
+        failback: { policy: 'never' },
         resources: [
           {
             id: 'data' as ResourceId,

@@ -2,7 +2,8 @@
  * Runs a scenario: a story in a few words (above the line of dashes) whose full course is committed
  * below it. Commands, one a line; `#` begins a comment:
  *
- *     cluster n1 n2 witness=w1        members; the group `db` has a mirror, a program, an address
+ *     cluster n1 n2 witness=w1        members; the group `db` has a mirror, a program, an address;
+ *                                     failback=5s: it returns to n1 when that has been up so long
  *     start n1 n2 w1                  power on
  *     off n1 | freeze n1 | thaw n1    power off, stop in place, go on
  *     cut lan n1                      nothing passes on that link from or to n1; `mend` undoes it
@@ -69,8 +70,10 @@ export function runScenario(text: string): string {
 
 function newWorld(words: readonly string[], resources: ResourceWords): World {
   const witness = words.find((word) => word.startsWith('witness='))?.slice('witness='.length);
+  const failback = words.find((word) => word.startsWith('failback='))?.slice('failback='.length);
+  const failbackMs = failback === undefined ? undefined : milliseconds(failback);
   const nodes = words.filter((word) => !word.includes('='));
-  const groups = [{ id: GROUP, nodes }];
+  const groups = [{ id: GROUP, nodes, failbackMs }];
   const config = resources.applyTo(simConfig({ nodes, witness, groups }));
   return new World({ config, seed: 1, loss: 0, delayMs: { min: 0.2, max: 0.4 }, drift: 0 });
 }

@@ -91,7 +91,13 @@ class Machine {
     const nodes = ['n' as NodeId];
     const call = { type: 'command', command: ['hook'], user: undefined } as const;
     const hooks = this.prng.chance(0.5) ? { 'on-failure': { timeoutMs: 2000, call } } : undefined;
-    const group: GroupConfig = { id: 'g' as GroupId, nodes, resources: this.resources, hooks };
+    const group: GroupConfig = {
+      id: 'g' as GroupId,
+      nodes,
+      failback: { policy: 'never' },
+      resources: this.resources,
+      hooks,
+    };
     this.engine = new GroupEngine(group, () => this.mayStart);
     for (const { id } of this.resources) this.truth.set(id, 'gone');
   }

@@ -66,7 +66,12 @@ class Driver {
   mayStart = true;
 
   constructor(resources: readonly ResourceConfig[]) {
-    const group: GroupConfig = { id: 'g' as GroupId, nodes: ['n' as NodeId], resources };
+    const group: GroupConfig = {
+      id: 'g' as GroupId,
+      nodes: ['n' as NodeId],
+      failback: { policy: 'never' },
+      resources,
+    };
     this.engine = new GroupEngine(group, () => this.mayStart);
   }
 

@@ -24,6 +24,7 @@ export class Departure {
   #handTo: NodeId | undefined;
   /** Of what is under way: why, and whether anything ran before. */
   #leaving: { readonly cause: HookFacts['cause']; readonly to: NodeId | undefined } | undefined;
+  #byHand = false;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -33,12 +34,15 @@ export class Departure {
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
     const { engine, options, voice } = this.#context;
     const planned = options.group.nodes[0] === to ? 'failback' : 'move';
-    const unasked = engine.hasGivenUp() ? 'failure' : planned;
-    this.#begins(voice.request?.type === 'leave' ? 'leave' : unasked, to);
+    const cause = engine.hasGivenUp() ? 'failure' : planned;
+    this.#begins(voice.request?.type === 'leave' ? 'leave' : cause, to);
     this.#context.phase = 'handing';
     this.#handTo = to;
     this.#context.reason = reason;
-    const kind = voice.request === undefined ? 'failover' : 'switchover';
+    // Nor does it return by itself to where its own program did not want to be.
+    this.#byHand = voice.request?.type === 'move' || voice.request?.type === 'away';
+    const unasked = engine.isOnline() ? 'failback' : 'failover';
+    const kind = voice.request === undefined ? unasked : 'switchover';
     voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);
     this.#context.engineDid(engine.stop('orderly', now), now);
   }
@@ -164,7 +168,8 @@ export class Departure {
     this.#context.phase = 'handing';
     const first = this.#votersFor(record, to);
     if (first !== undefined) return this.#context.propose('voters', first, now);
-    this.#context.propose('transfer', { type: 'transfer', to, epoch: record.epoch }, now);
+    const { epoch } = record;
+    this.#context.propose('transfer', { type: 'transfer', to, epoch, byHand: this.#byHand }, now);
   }
 
   /**

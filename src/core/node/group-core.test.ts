@@ -41,7 +41,7 @@ function config(): GroupConfig {
   const data = { ...common, id: DATA, after: [], agent: 'mirror', path: '/d', mode: 'durable' };
   const program = { ...common, id: PROGRAM, after: [DATA], agent: 'process', command: ['p'] };
   const resources = [{ ...data, index: 0 }, program] as unknown as readonly ResourceConfig[];
-  return { id: GROUP, nodes: [N1, N2], resources };
+  return { id: GROUP, nodes: [N1, N2], failback: { policy: 'never' }, resources };
 }
 
 function record(

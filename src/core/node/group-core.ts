@@ -233,7 +233,7 @@ export class GroupCore {
 
   #peersReported(peers: readonly PeerReport[], now: Instant): void {
     const context = this.#context;
-    context.peers.update(peers);
+    context.peers.update(peers, now);
     const { phase, record } = context;
     if ((phase !== 'waiting' && phase !== 'offline') || record === undefined) return;
     if (context.peers.someoneClaimsAfter(record.epoch)) context.learn(now);

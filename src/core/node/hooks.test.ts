@@ -39,7 +39,13 @@ function make(configured: Partial<Record<HookPoint, HookConfig>>): void {
   const resources = [{ id: QUESTION.resource }] as unknown as GroupConfig['resources'];
   hooks = new Hooks({
     me: N1,
-    group: { id: GROUP, nodes: [N1, N2], resources, hooks: configured },
+    group: {
+      id: GROUP,
+      nodes: [N1, N2],
+      failback: { policy: 'never' },
+      resources,
+      hooks: configured,
+    },
     voice,
     advise: (question, { word, waitMs }) => void advice.push(`${question.id} ${word} ${waitMs}`),
   });

@@ -17,7 +17,7 @@ import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
 import type { Observation } from '../group/engine.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
-import { handOverTarget } from './candidacy.ts';
+import { handOverTarget, obstacle } from './candidacy.ts';
 import { CopyKeeper } from './copy-keeper.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
@@ -28,6 +28,8 @@ const LASTING_RETRY_MS = 2000;
 const OFFLINE_READ_MS = 5000;
 /** What failed too often is tried here all the same where nobody else can take over. */
 const NOBODY_ELSE_RETRY_MS = 10_000;
+/** A hook that said no to a failback is asked again. */
+const FAILBACK_VETO_RETRY_MS = 60_000;
 /** A hook that said no to a start is asked again where nobody else can take over. */
 const VETO_RETRY_MS = 10_000;
 
@@ -44,6 +46,9 @@ export class Owner {
   #startPending = false;
   /** It said no, and is asked again then. */
   #startAskedAgainAt: Instant = NEVER;
+  /** A hook is asked about a failback; its answer wakes this node. */
+  #failbackAsking = false;
+  #failbackNotBefore = 0 as Instant;
   /** What the heart last said of the support for a claim. */
   #support: { readonly epoch: Epoch; readonly by: Electorate } | undefined;
 
@@ -66,6 +71,7 @@ export class Owner {
       phase === 'owning' && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
+      phase === 'owning' && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
 
@@ -121,8 +127,10 @@ export class Owner {
     if (record.want === 'offline') return this.#unwanted(record, now);
     if (this.#startPending) return this.#advanceStart(record, now);
     if (context.engine.heldDown() !== undefined) this.#recordHeldDown(now);
-    if (context.engine.hasGivenUp()) this.#advanceGivenUp(record, now);
-    else this.#gaveUpAt = NEVER;
+    if (context.engine.hasGivenUp()) return this.#advanceGivenUp(record, now);
+    this.#gaveUpAt = NEVER;
+    if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
+    else this.#failbackAsking = false;
   }
 
   /** Recorded by somebody else, or while the lease was out, or because a failure keeps it down. */
@@ -448,5 +456,37 @@ export class Owner {
       this.#gaveUpAt = NEVER;
       this.#context.engineDid(engine.start(record.epoch, now), now);
     }
+  }
+
+  // Failback.
+
+  /** When the group may return to the first of its nodes; never, as long as anything is against it. */
+  #failbackDueAt(now: Instant): Instant {
+    const { engine, leaseHeld, me, options, peers, record, voice } = this.#context;
+    const { failback, nodes } = options.group;
+    const [first] = nodes;
+    if (failback.policy === 'never' || record === undefined || record.byHand === true) return NEVER;
+    if (first === undefined || first === me || !leaseHeld || !engine.isOnline()) return NEVER;
+    if (voice.request !== undefined || record.formerVoters !== undefined) return NEVER;
+    const upSince = peers.upSince(first);
+    if (upSince === undefined) return NEVER;
+    const situation = this.#context.situation(record);
+    if (obstacle(situation, first, peers.avoided(now)) !== undefined) return NEVER;
+    return Math.max(plus(upSince, failback.healthyForMs), this.#failbackNotBefore) as Instant;
+  }
+
+  #failBack(record: OwnershipRecord, now: Instant): void {
+    const first = must(this.#context.options.group.nodes[0], 'a group has nodes');
+    const reason = `${first} comes first and is fit again`;
+    const { epoch, owner: from } = record;
+    const facts = { cause: 'failback', from, to: first, reason } as const;
+    const matter = { ...facts, about: `failback at epoch ${epoch}`, epoch, mayVeto: true };
+    const { hooks } = this.#context;
+    const verdict = hooks.gateLeaving(matter, now);
+    this.#failbackAsking = verdict === undefined;
+    if (verdict === undefined) return;
+    if (verdict.type === 'go') return this.#moves.handOver(record, first, reason, now);
+    hooks.forgetLeaving();
+    this.#failbackNotBefore = plus(now, FAILBACK_VETO_RETRY_MS);
   }
 }

@@ -10,6 +10,7 @@ export class PeerView {
   readonly #group: GroupId;
   readonly #members: readonly NodeId[];
   #reports: ReadonlyMap<NodeId, PeerReport> = new Map();
+  readonly #upSince = new Map<NodeId, Instant>();
   #failedOn = new Map<NodeId, Instant>();
   /** Without a heart nothing is known of anybody. */
   heartConnected = false;
@@ -23,8 +24,17 @@ export class PeerView {
     return this.#reports;
   }
 
-  update(peers: readonly PeerReport[]): void {
+  update(peers: readonly PeerReport[], now: Instant): void {
     this.#reports = new Map(peers.map((peer) => [peer.node, peer]));
+    for (const { node, state } of peers) {
+      if (state !== 'up') this.#upSince.delete(node);
+      else if (!this.#upSince.has(node)) this.#upSince.set(node, now);
+    }
+  }
+
+  /** Since when the node has been up without a break, as far as this process knows. */
+  upSince(node: NodeId): Instant | undefined {
+    return this.#upSince.get(node);
   }
 
   isLost(node: NodeId): boolean {

@@ -18,12 +18,13 @@ function isVote(value: unknown): boolean {
 
 function isRecord(value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { epoch, owner, inSync, want, voters, formerVoters } = value;
+  const { byHand, epoch, owner, inSync, want, voters, formerVoters } = value;
   if (!Number.isSafeInteger(epoch) || typeof owner !== 'string' || !isObject(inSync)) return false;
   const copies = Object.values(inSync);
   const listsOfNames = copies.every(
     (nodes) => Array.isArray(nodes) && nodes.every((node) => typeof node === 'string'),
   );
+  if (byHand !== undefined && byHand !== true) return false;
   if (!isElectorate(voters)) return false;
   if (formerVoters !== undefined && !isElectorate(formerVoters)) return false;
   return listsOfNames && (want === 'online' || want === 'offline');

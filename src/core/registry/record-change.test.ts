@@ -23,6 +23,26 @@ function outcome(change: RecordChange, present: OwnershipRecord | undefined): un
   return `${result.type} ${epoch} ${owner} [${inSync[m]?.join(' ')}] ${want}`;
 }
 
+test('a move by hand is noted until the group is taken over', () => {
+  const seats = new Map();
+  const after = (change: RecordChange, present: OwnershipRecord): OwnershipRecord => {
+    const result = evaluate(change, present, seats);
+    if (result.type !== 'write') throw new Error(`not written: ${result.type}`);
+    return result.record;
+  };
+  const moved = after({ type: 'transfer', to: b, epoch: 5 as Epoch, byHand: true }, record());
+  expect(moved.byHand).toBe(true);
+  const [six, seven] = [6 as Epoch, 7 as Epoch];
+  expect(after({ type: 'want', want: 'offline' }, moved).byHand).toBe(true);
+  // Started again where it is: by an administrator, and after a restart.
+  const again = after({ type: 'transfer', to: b, epoch: six, byHand: false }, moved);
+  expect(again.byHand).toBe(true);
+  expect(after({ type: 'claim', owner: b, epoch: seven }, again).byHand).toBe(true);
+  expect(after({ type: 'claim', owner: a, epoch: seven }, again).byHand).toBeUndefined();
+  const handed = after({ type: 'transfer', to: a, epoch: seven, byHand: false }, again);
+  expect(handed.byHand).toBeUndefined();
+});
+
 describe('changes of a record', () => {
   const five = 5 as Epoch;
   test.each<[string, RecordChange, OwnershipRecord | undefined, string]>([
@@ -64,10 +84,15 @@ describe('changes of a record', () => {
       record(),
       'settled 5 a [a b] online',
     ],
-    ['a hand-over', { type: 'transfer', to: b, epoch: five }, record(), 'write 6 b [a b] online'],
+    [
+      'a hand-over',
+      { type: 'transfer', to: b, epoch: five, byHand: false },
+      record(),
+      'write 6 b [a b] online',
+    ],
     [
       'a hand-over to a stale copy',
-      { type: 'transfer', to: c, epoch: five },
+      { type: 'transfer', to: c, epoch: five, byHand: false },
       record(),
       'rejected: the copy of "m" on c is not in sync',
     ],

@@ -16,7 +16,13 @@ export type RecordChange =
   /** Take over from a lost owner, or start anew after a restart of one's own. */
   | { readonly type: 'claim'; readonly owner: NodeId; readonly epoch: Epoch }
   /** Hand over a group that is stopped, its copies equal; to the same node: start it again. */
-  | { readonly type: 'transfer'; readonly to: NodeId; readonly epoch: Epoch }
+  | {
+      readonly type: 'transfer';
+      readonly to: NodeId;
+      readonly epoch: Epoch;
+      /** An administrator chose that node. */
+      readonly byHand: boolean;
+    }
   | {
       readonly type: 'expel' | 'admit';
       readonly owner: NodeId;
@@ -134,7 +140,11 @@ function evaluateClaim(
   }
   const inSync: Record<ResourceId, readonly NodeId[]> = {};
   for (const mirror of Object.keys(present.inSync)) inSync[mirror as ResourceId] = [change.owner];
-  return { type: 'write', record: { ...present, epoch: next, owner: change.owner, inSync } };
+  const byHand = change.owner === present.owner ? present.byHand : undefined;
+  return {
+    type: 'write',
+    record: { ...present, epoch: next, owner: change.owner, inSync, byHand },
+  };
 }
 
 function evaluateTransfer(
@@ -153,7 +163,8 @@ function evaluateTransfer(
       return reject(present, `the copy of "${mirror}" on ${change.to} is not in sync`);
     }
   }
-  return { type: 'write', record: { ...present, epoch: next, owner: change.to } };
+  const byHand = change.to === present.owner ? present.byHand : change.byHand || undefined;
+  return { type: 'write', record: { ...present, epoch: next, owner: change.to, byHand } };
 }
 
 function evaluateCopy(
