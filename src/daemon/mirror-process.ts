@@ -199,6 +199,9 @@ export class MirrorProcess {
         'Cannot serve: this copy was being brought up to date and is incomplete',
       );
     }
+    if (command.expected === true && (worth.state === 'empty' || worth.state === 'foreign')) {
+      throw noCopy(this.#setup.config.path);
+    }
     checkDirectory(this.#directory(), fd);
     await this.#settled();
     await within(TAKEOVER_WAIT_MS, this.#endSecondary());
@@ -371,6 +374,16 @@ function peersOfSecondary(secondary: MirrorSecondary): MirrorStatus['peers'] {
   const detail = secondary.failed ?? (secondary.connected ? 'follows' : 'waits for the primary');
   const connected = secondary.connected ? ('in-sync' as const) : state;
   return [{ node, state: connected, behindBytes: 0, resync: undefined, detail }];
+}
+
+function noCopy(path: string): TakoError {
+  const found =
+    "the note of this node's copy is gone, and with it the proof that it has everything";
+  return new TakoError('copy-stale', `Cannot serve "${path}": ${found}`, {
+    next:
+      'Put back the disk with the directory and with the state directory, or let a node serve that ' +
+      'has a copy; with neither, restore a backup here and give the group a new name',
+  });
 }
 
 function refused(message: string, code: ErrorCode = 'busy'): TakoError {

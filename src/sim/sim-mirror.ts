@@ -127,7 +127,12 @@ export class SimMirror {
     }
   }
 
-  serve(epoch: Epoch, inSync: readonly NodeId[], nodes: readonly NodeId[]): MirrorRefusal {
+  serve(
+    epoch: Epoch,
+    inSync: readonly NodeId[],
+    nodes: readonly NodeId[],
+    expected: boolean,
+  ): MirrorRefusal {
     if (this.role === 'primary') {
       if (this.epoch !== epoch) return refuse(`epoch ${this.epoch} is served`);
       for (const node of inSync) this.admit(node);
@@ -138,6 +143,7 @@ export class SimMirror {
       return refuse(`epoch ${Math.max(this.#lastEpoch, seen)} of another primary was seen`);
     }
     if (this.disk.partial) return refuse('this copy was being brought up to date');
+    if (expected && this.disk.note.state === 'empty') return refuse('there is no copy here');
     this.role = 'primary';
     this.epoch = epoch;
     this.#lastEpoch = epoch;

@@ -416,6 +416,7 @@ export class SimNode {
       heartAnswers: () => this.heartAnswers,
       mirror: (key) => this.#mirrors.get(key),
       counted: (group, mirror) => this.#core?.group(group)?.countedCopies(mirror) ?? [],
+      expected: (group, mirror) => this.#core?.group(group)?.copyExpected(mirror) ?? true,
       fault: (key, action) => this.#faults.of(key, action),
       running: this.#running,
       starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),

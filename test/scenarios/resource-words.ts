@@ -1,9 +1,15 @@
 /**
  * The words of a scenario that concern single resources: their policy (the words of the
  * configuration file), how their agents misbehave, and what the engine shows of them.
+ *
+ *     resource log after=data on-failure=stay     before `cluster`: one more program, or other
+ *                                                 words for one that is there; in every group, or
+ *                                                 in one (`web/log`)
+ *     fault n1 program stop=hangs deep=fails      how its agent misbehaves; `=well` ends it
+ *     resources n1                                what its engine shows
  */
 import { must } from '../../src/base/assert.ts';
-import type { Config, HookConfig, ResourceConfig } from '../../src/protocol/config.ts';
+import type { Config, GroupConfig, HookConfig, ResourceConfig } from '../../src/protocol/config.ts';
 import { parseDuration, parseRestarts } from '../../src/protocol/config-words.ts';
 import { HOOK_POINTS, type HookPoint } from '../../src/protocol/hook.ts';
 import type { GroupId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
@@ -12,15 +18,25 @@ import type { World } from '../../src/sim/world.ts';
 
 type Change = Partial<ResourceConfig> & { readonly id: ResourceId };
 
+interface Told {
+  /** None: every group. */
+  readonly group: string | undefined;
+  readonly change: Change;
+}
+
 export class ResourceWords {
-  readonly #changes: Change[] = [];
+  readonly #told: Told[] = [];
   readonly #hooks: Partial<Record<HookPoint, HookConfig>> = {};
 
   /** `NAME KEY=VALUE ...`; `restarts=2/60s`, `deep-monitor=5s/1s` (each, at most). */
   add([name = '', ...settings]: readonly string[]): void {
     const pairs = settings.map((text) => text.split('=') as [string, string]);
     const changes = pairs.map(([key, value]) => changeOf(key, value));
-    this.#changes.push(Object.assign({ id: name as ResourceId }, ...changes) as Change);
+    const [id = '', group] = name.split('/').toReversed();
+    this.#told.push({
+      group,
+      change: Object.assign({ id: id as ResourceId }, ...changes) as Change,
+    });
   }
 
   /** `POINT`, with two seconds to answer. */
@@ -34,12 +50,13 @@ export class ResourceWords {
   }
 
   applyTo(config: Config): Config {
-    const groups = config.groups.map((group) => ({
-      ...group,
-      hooks: this.#hooks,
-      resources: this.#changes.reduce(withChange, group.resources),
-    }));
-    return { ...config, groups };
+    return { ...config, groups: config.groups.map((group) => this.#changed(group)) };
+  }
+
+  #changed(group: GroupConfig): GroupConfig {
+    const told = this.#told.filter((one) => one.group === undefined || one.group === group.id);
+    const resources = told.map(({ change }) => change).reduce(withChange, group.resources);
+    return { ...group, resources, hooks: this.#hooks };
   }
 }
 
@@ -90,19 +107,20 @@ function ms(text: string): number {
 }
 
 /** `NODE RESOURCE ACTION=FAULT ...`; `ACTION=well` ends it. */
-export function setFaults(world: World, group: GroupId, words: readonly string[]): void {
+export function setFaults(world: World, words: readonly string[]): void {
   const [node = '', resource = '', ...faults] = words;
   for (const text of faults) {
     const [action, how] = text.split('=') as [FaultyAction, string];
     const fault = how === 'well' ? undefined : (how as AgentFault);
-    world.setFault(node as NodeId, `${group}/${resource}`, { action, fault });
+    world.setFault(node as NodeId, resourceNamed(world, resource), { action, fault });
   }
 }
 
 /** `NODE RESOURCE ok|failed [TTL]`: what the program says of itself. */
-export function report(world: World, group: GroupId, words: readonly string[]): void {
-  const [node = '', resource = '', health = '', ttl] = words;
-  world.node(node as NodeId)?.report(group, {
+export function report(world: World, words: readonly string[]): void {
+  const [node = '', name = '', health = '', ttl] = words;
+  const [group = '', resource = ''] = resourceNamed(world, name).split('/');
+  world.node(node as NodeId)?.report(group as GroupId, {
     resource: resource as ResourceId,
     health: health === 'ok' ? 'ok' : 'failed',
     detail: health === 'ok' ? '' : 'its tables are damaged',
@@ -111,12 +129,21 @@ export function report(world: World, group: GroupId, words: readonly string[]): 
 }
 
 /** One line for each resource, as the engine of that node sees it. */
-export function showResources(world: World, group: GroupId, id: NodeId): void {
+export function showResources(world: World, id: NodeId, group: string): void {
   const node = world.node(id);
-  const engine = node?.core?.group(group)?.engine;
+  const engine = node?.core?.group(group === '' ? firstGroup(world) : (group as GroupId))?.engine;
   for (const r of engine?.view(must(node, 'it has an engine').now()) ?? []) {
     const counts = `restarts ${r.restarts}, failures ${r.failures}, unanswered ${r.unknowns}`;
     const detail = r.detail === '' ? '' : `: ${r.detail}`;
     world.note(`** ${id} ${r.id} ${r.state}${r.left ? ', left' : ''} (${counts})${detail}`);
   }
+}
+
+/** `GROUP/RESOURCE`; a name alone is one of the first group. */
+export function resourceNamed(world: World, name: string): string {
+  return name.includes('/') ? name : `${firstGroup(world)}/${name}`;
+}
+
+function firstGroup(world: World): GroupId {
+  return must(world.config.groups[0], 'there is a group').id;
 }

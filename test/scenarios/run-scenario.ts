@@ -2,122 +2,93 @@
  * Runs a scenario: a story in a few words (above the line of dashes) whose full course is committed
  * below it. Commands, one a line; `#` begins a comment:
  *
- *     cluster n1 n2 witness=w1        members; the group `db` has a mirror, a program, an address;
- *                                     failback=5s: it returns to n1 when that has been up so long
+ *     cluster n1 n2 witness=w1        members; the group `db` has a mirror, a program, an address
  *     start n1 n2 w1                  power on
  *     off n1 | freeze n1 | thaw n1    power off, stop in place, go on
- *     cut lan n1                      nothing passes on that link from or to n1; `mend` undoes it
- *     mute lan n1                     the same one way: nobody hears n1 there
  *     kill n1 program                 the program dies by itself
  *     break n1 program                it does not start on n1 any more
- *     move n2 | stop n1 | want n1     what an administrator asks, at the owner
+ *     move n2 | stop n1 | want n1     what an administrator asks: a move at the owner, or, with
+ *                                     `at n3`, there; a stop and a start at the node named
+ *     leave n1                        Tako is told to end on n1
  *     advance 2s
  *     say                             who serves, which copies are in sync
- *
- * About single resources (`resource-words.ts`):
- *
- *     resource log after=data on-failure=stay     before `cluster`: one more program, or other
- *                                                 words for one that is there
- *     fault n1 program stop=hangs deep=fails      how its agent misbehaves; `=well` ends it
- *     resources n1                                what its engine shows
+ *     repeat 3 off n1; advance 1s     that, so many times
  *
  * About hooks and reports:
  *
- *     hook before-start               before `cluster`: the group has that hook
+ *     hook before-start               before `cluster`: the groups have that hook
  *     fault n1 before-start hook=veto how it answers there: veto, hangs, fails, lies, stay, ...
  *     fault n1 program hook=repaired  how the hook answers when the program has failed
  *     report n1 program ok 2s         the program says so, and promises to say so again in 2 s
  *     away n1                         the program asks to be moved away
- *     leave n1                        Tako is stopped there
+ *
+ * What groups there are (`cluster-words.ts`), how links, processes and disks fail (`fault-words.ts`),
+ * and about single resources (`resource-words.ts`), is told there. A group is named last
+ * (`move n2 web`), a resource of it as `web/program`; without a name the first group is meant.
  */
-import { World } from '../../src/sim/world.ts';
 import { parseDuration } from '../../src/protocol/config-words.ts';
-import { simConfig } from '../../src/sim/sim-config.ts';
-import type { GroupId, LinkId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
+import type { GroupId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
 import { must } from '../../src/base/assert.ts';
-import { ResourceWords, report, setFaults, showResources } from './resource-words.ts';
+import type { World } from '../../src/sim/world.ts';
+import { ClusterWords } from './cluster-words.ts';
+import { harm } from './fault-words.ts';
+import { report, resourceNamed, setFaults, showResources } from './resource-words.ts';
+import { say, servingOf } from './say.ts';
 
-const GROUP = 'db' as GroupId;
+const SILENT = ['start', 'say', 'resources'];
 
 export function runScenario(text: string): string {
   const story = text.split(/^-{4,}$/mu)[0] ?? '';
-  let world: World | undefined;
-  const resources = new ResourceWords();
-  for (const raw of story.split('\n')) {
-    const line = raw.replace(/#.*$/u, '').trim();
-    if (line === '') continue;
+  const cluster = new ClusterWords();
+  for (const line of story.split('\n').flatMap(commandsOf)) {
     const [command = '', ...words] = line.split(/\s+/u);
-    if (command === 'cluster') {
-      world = newWorld(words, resources);
-      continue;
-    }
-    if (command === 'hook') {
-      resources.addHook(words[0] ?? '');
-      continue;
-    }
-    if (command === 'resource') {
-      resources.add(words);
-      continue;
-    }
-    const there = must(world, 'a scenario begins with `cluster`');
-    if (!['start', 'say', 'resources'].includes(command)) there.note(`-- ${line}`);
-    perform(there, command, words);
+    if (cluster.told(command, words)) continue;
+    const { world } = cluster;
+    if (!SILENT.includes(command)) world.note(`-- ${line}`);
+    if (!harm(world, command, words)) perform(world, command, words);
   }
-  const done = must(world, 'a scenario begins with `cluster`');
-  done.checkNothingLost();
-  return `${story.trimEnd()}\n----\n${done.transcript.join('\n')}\n`;
+  cluster.world.checkNothingLost();
+  return `${story.trimEnd()}\n----\n${cluster.world.transcript.join('\n')}\n`;
 }
 
-function newWorld(words: readonly string[], resources: ResourceWords): World {
-  const witness = words.find((word) => word.startsWith('witness='))?.slice('witness='.length);
-  const failback = words.find((word) => word.startsWith('failback='))?.slice('failback='.length);
-  const failbackMs = failback === undefined ? undefined : milliseconds(failback);
-  const nodes = words.filter((word) => !word.includes('='));
-  const groups = [{ id: GROUP, nodes, failbackMs }];
-  const config = resources.applyTo(simConfig({ nodes, witness, groups }));
-  return new World({ config, seed: 1, loss: 0, delayMs: { min: 0.2, max: 0.4 }, drift: 0 });
+/** `repeat N A; B` is A and B, N times. */
+function commandsOf(raw: string): readonly string[] {
+  const line = raw.replace(/#.*$/u, '').trim();
+  const [, times, repeated = ''] = /^repeat (\d+) (.*)$/u.exec(line) ?? [];
+  if (times === undefined) return line === '' ? [] : [line];
+  const commands = repeated.split(';').map((command) => command.trim());
+  return Array.from({ length: Number(times) }, () => commands).flat();
 }
 
 function perform(world: World, command: string, words: readonly string[]): void {
   const [first = '', second = ''] = words;
+  const node = first as NodeId;
   switch (command) {
     case 'start':
       for (const word of words) world.powerOn(word as NodeId);
       return;
-    case 'off':
-      return world.powerOff(first as NodeId);
-    case 'freeze':
-      return world.node(first as NodeId)?.freeze();
-    case 'thaw':
-      return world.node(first as NodeId)?.thaw();
-    case 'cut':
-    case 'mend':
-    case 'mute':
-      return changeLink(world, command, first as LinkId, second as NodeId);
     case 'kill':
-      return world.node(first as NodeId)?.kill(GROUP, second as ResourceId);
     case 'break':
-      return world.breakResource(first as NodeId, GROUP, second as ResourceId);
+      return failResource(world, command, node, second);
     case 'fault':
-      return setFaults(world, GROUP, words);
+      return setFaults(world, words);
     case 'report':
-      return report(world, GROUP, words);
-    case 'leave':
-      world.node(first as NodeId)?.ask(GROUP, { type: 'leave' });
-      return;
+      return report(world, words);
     case 'away': {
-      const reason = 'the program asks for it';
-      world.node(first as NodeId)?.ask(GROUP, { type: 'away', reason });
-      return;
+      const group = must(world.config.groups[0], 'a cluster has a group').id;
+      return world.ask(node, group, { type: 'away', reason: 'the program asks for it' });
     }
     case 'resources':
-      return showResources(world, GROUP, first as NodeId);
+      return showResources(world, node, second);
     case 'move':
     case 'want':
     case 'stop':
-      return ask(world, command, first as NodeId);
+      return ask(world, command, words);
+    case 'leave':
+      for (const { id } of world.config.groups) world.ask(node, id, { type: 'leave' });
+      return;
     case 'advance':
-      return world.advance(milliseconds(first));
+      return world.advance(must(parseDuration(first), `a duration, not ${first}`));
     case 'say':
       return say(world);
     default:
@@ -125,38 +96,25 @@ function perform(world: World, command: string, words: readonly string[]): void 
   }
 }
 
-function changeLink(world: World, command: string, link: LinkId, node: NodeId): void {
-  for (const other of world.members()) {
-    if (other === node) continue;
-    if (command === 'mend') world.mend(link, node, other);
-    else world.cut(link, node, other);
-    if (command === 'mend') world.mend(link, other, node);
-    else if (command === 'cut') world.cut(link, other, node);
+function failResource(world: World, command: string, node: NodeId, name: string): void {
+  const [group, resource] = resourceNamed(world, name).split('/') as [GroupId, ResourceId];
+  if (command === 'break') return world.breakResource(node, group, resource);
+  world.node(node)?.kill(group, resource);
+}
+
+/** `move NODE [GROUP] [at NODE]`, `stop NODE [GROUP]`, `want NODE [GROUP]`. */
+function ask(world: World, command: string, words: readonly string[]): void {
+  const at = words.indexOf('at');
+  const [node = '', name] = at === -1 ? words : words.slice(0, at);
+  const { groups } = world.config;
+  const group = must(
+    groups.find(({ id }) => id === (name ?? groups[0]?.id)),
+    `a group, not ${name}`,
+  );
+  const to = node as NodeId;
+  if (command !== 'move') {
+    return world.ask(to, group.id, { type: command === 'want' ? 'start' : 'stop' });
   }
-}
-
-function ask(world: World, command: string, node: NodeId): void {
-  const owner = world.serving(GROUP)[0] ?? node;
-  const reason = 'an administrator asked for it';
-  if (command === 'move') world.node(owner)?.ask(GROUP, { type: 'move', to: node, reason });
-  else world.node(node)?.ask(GROUP, { type: command === 'want' ? 'start' : 'stop' });
-}
-
-function say(world: World): void {
-  const serving = world.serving(GROUP).join(', ') || 'nobody';
-  const views = world.members().flatMap((id) => {
-    const core = world.node(id)?.core?.group(GROUP);
-    return core === undefined ? [] : [`${id} ${core.phase}`];
-  });
-  const owner = world.serving(GROUP)[0];
-  const record = owner === undefined ? undefined : world.node(owner)?.core?.group(GROUP)?.record;
-  const copies = Object.values(record?.inSync ?? {})
-    .flat()
-    .join(', ');
-  const epoch = record === undefined ? '' : ` at epoch ${record.epoch}, in sync: ${copies}`;
-  world.note(`** served by ${serving}${epoch} (${views.join(', ')})`);
-}
-
-function milliseconds(text: string): number {
-  return must(parseDuration(text), `a duration, not ${text}`);
+  const asked = at === -1 ? (servingOf(world, group)[0] ?? to) : (words[at + 1] as NodeId);
+  world.ask(asked, group.id, { type: 'move', to, reason: 'an administrator asked for it' });
 }

@@ -12,6 +12,8 @@ export interface MirrorAgentOptions {
   readonly mirror: MirrorControl;
   /** The copies in sync by the present record; this node among them. */
   readonly inSync: () => readonly NodeId[];
+  /** The record counts on this node's copy: what was acknowledged is in it. */
+  readonly expected: () => boolean;
   readonly path: string;
 }
 
@@ -32,7 +34,8 @@ export class MirrorAgent implements Agent {
     if (status?.role === 'primary' && status.epoch === epoch && status.mounted) {
       return { outcome: 'ok', detail: describe(status) };
     }
-    const answer = await mirror.command({ type: 'serve', epoch, inSync: this.#options.inSync() });
+    const [inSync, expected] = [this.#options.inSync(), this.#options.expected()];
+    const answer = await mirror.command({ type: 'serve', epoch, inSync, expected });
     return outcomeOf(answer, `serving ${path}`);
   }
 
@@ -83,7 +86,10 @@ function notConnected(): ActionOutcome {
 
 function outcomeOf(answer: MirrorAnswer, done: string): ActionOutcome {
   if (answer.ok) return { outcome: 'ok', detail: done };
-  return { outcome: answer.code === 'not-running' ? 'unknown' : 'failed', detail: answer.message };
+  const { code, message: detail } = answer;
+  if (code === 'not-running') return { outcome: 'unknown', detail };
+  // What a copy lacks no restart brings back.
+  return { outcome: 'failed', detail, lasting: code === 'copy-stale' };
 }
 
 function describe(status: MirrorStatus): string {

@@ -56,6 +56,7 @@ export class Candidate {
   #claimDueAt(): Instant {
     const { leaving, phase, record } = this.#context;
     if (phase !== 'waiting' || leaving || this.#ownerLostAt === NEVER) return NEVER;
+    if (!this.#mayRun()) return NEVER;
     if (record === undefined || record.want !== 'online') return NEVER;
     if (staleCopies(record, this.#context.me).length > 0) return NEVER;
     const due = claimAt(this.#context.situation(record), this.#ownerLostAt);
@@ -79,6 +80,7 @@ export class Candidate {
     const context = this.#context;
     const { record } = context;
     if (record === undefined) return this.#waitForFirstRecord(now);
+    if (!this.#mayRun()) return this.#watch(record, now);
     if (record.owner !== context.me) this.#follow(record, now);
     if (context.leaving) return;
     if (!context.ownerIsLost()) {
@@ -127,6 +129,19 @@ export class Candidate {
     const text = `not taking over: ${why}; ${next}`;
     voice.sayOnce(`before-failover ${epoch}`, 'error', 'held-by-hook', text);
     return false;
+  }
+
+  #mayRun(): boolean {
+    const { me, options } = this.#context;
+    return options.group.nodes.includes(me);
+  }
+
+  /** A voter for a group that never runs here. */
+  #watch(record: OwnershipRecord, now: Instant): void {
+    const context = this.#context;
+    if (!context.ownerIsLost()) return this.#checkUnclaimed(record, now);
+    context.reason = `${context.peers.lostReason(record.owner)}, and ${context.me} only votes for it`;
+    this.#readAgain(now);
   }
 
   /** A new epoch was learned while waiting: hand-overs to this node begin here. */
@@ -193,7 +208,6 @@ export class Candidate {
   #follow(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     this.#followed = record.owner;
-    if (!context.options.group.nodes.includes(context.me)) return;
     context.mirrors.follow(record, now >= context.pausedUntil);
   }
 
