@@ -434,9 +434,7 @@ export class SimNode {
 
   /** A program's word on its own health. */
   report(group: GroupId, report: HealthReport): void {
-    if (this.answers && this.#running.has(`${group}/${report.resource}`)) {
-      this.#coreStep({ type: 'reported', group, report });
-    }
+    if (this.answers) this.#coreStep({ type: 'reported', group, report });
   }
 
   write(key: string, value: number): void {
