@@ -7,11 +7,7 @@ export function isToMirror(value: unknown): value is ToMirror {
   if (!Number.isSafeInteger(message['id'])) return false;
   switch (message['type']) {
     case 'serve':
-      return (
-        isEpoch(message['epoch']) &&
-        areNames(message['inSync']) &&
-        (message['expected'] === undefined || typeof message['expected'] === 'boolean')
-      );
+      return isEpoch(message['epoch']) && areNames(message['inSync']);
     case 'follow':
       return isEpoch(message['epoch']) && isName(message['primary']);
     case 'seal':

@@ -199,9 +199,6 @@ export class MirrorProcess {
         'Cannot serve: this copy was being brought up to date and is incomplete',
       );
     }
-    if (command.expected === true && (worth.state === 'empty' || worth.state === 'foreign')) {
-      throw noCopy(this.#setup.config.path);
-    }
     checkDirectory(this.#directory(), fd);
     await this.#settled();
     await within(TAKEOVER_WAIT_MS, this.#endSecondary());
@@ -295,12 +292,20 @@ export class MirrorProcess {
     const secondary = this.#secondary;
     if (secondary === undefined) {
       if (this.#primary !== undefined) throw refused('Cannot seal: this node serves');
+      this.#checkCopy();
       // Nothing is followed, so nothing is acknowledged; but it must stay so.
       this.#lastEpoch = Math.max(this.#lastEpoch, epoch) as Epoch;
       return;
     }
+    this.#checkCopy();
     await secondary.seal(epoch);
     this.#deps.changed();
+  }
+
+  /** A disk that was replaced, or not mounted, must not be taken for the copy that was there. */
+  #checkCopy(): void {
+    const { state } = this.#open().copy.note.read();
+    if (state === 'empty' || state === 'foreign') throw noCopy(this.#setup.config.path);
   }
 
   #unseal(): void {
@@ -379,7 +384,7 @@ function peersOfSecondary(secondary: MirrorSecondary): MirrorStatus['peers'] {
 function noCopy(path: string): TakoError {
   const found =
     "the note of this node's copy is gone, and with it the proof that it has everything";
-  return new TakoError('copy-stale', `Cannot serve "${path}": ${found}`, {
+  return new TakoError('copy-stale', `Cannot take over with "${path}": ${found}`, {
     next:
       'Put back the disk with the directory and with the state directory, or let a node serve that ' +
       'has a copy; with neither, restore a backup here and give the group a new name',

@@ -9,19 +9,16 @@ export type ToMirror = { readonly id: number } &
   /**
    * Be the primary: mount over the directory and serve. `inSync` are the copies that must
    * acknowledge (this node among them); one that is not connected is waited for until control
-   * expels it. `expected`: the others count on what this copy has, so a directory without a copy
-   * is refused. Done when the mount answers.
+   * expels it. Done when the mount answers.
    */
   (
-    | {
-        readonly type: 'serve';
-        readonly epoch: Epoch;
-        readonly inSync: readonly NodeId[];
-        readonly expected?: boolean | undefined;
-      }
+    | { readonly type: 'serve'; readonly epoch: Epoch; readonly inSync: readonly NodeId[] }
     /** Be a secondary of that primary: guard the path, accept its stream. Done when it listens. */
     | { readonly type: 'follow'; readonly epoch: Epoch; readonly primary: NodeId }
-    /** Secondary: acknowledge nothing more of `epoch` or older, apply what came. Done with that. */
+    /**
+     * Secondary: acknowledge nothing more of `epoch` or older, apply what came. Done with that.
+     * Refused (`copy-stale`) where there is no copy: a take-over rests on what it has.
+     */
     | { readonly type: 'seal'; readonly epoch: Epoch }
     /** The takeover came to nothing: accept the stream of the sealed epoch again. */
     | { readonly type: 'unseal' }

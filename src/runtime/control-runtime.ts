@@ -13,6 +13,7 @@ import type {
   MirrorOrder,
   OperatorRequest,
 } from '../core/node/node-io.ts';
+import type { VoteNote } from '../core/node/proposals.ts';
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
 import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { Agent } from '../ports/agent.ts';
@@ -39,9 +40,11 @@ export interface ControlPorts {
     group: GroupId,
     mirror: ResourceId,
     order: MirrorOrder,
-  ) => Promise<{ readonly ok: boolean; readonly message: string }>;
+  ) => Promise<{ readonly ok: boolean; readonly copyGone: boolean; readonly message: string }>;
   readonly hooks: HookCaller;
   readonly publish: (draft: EventDraft) => void;
+  /** Hears of every vote that this node starts, before its messages are sent; none: nobody asks. */
+  readonly onlooker?: ((group: GroupId, note: VoteNote) => void) | undefined;
   /** The storage of votes failed: the process must end, and say so. */
   readonly fail: (error: Error) => void;
 }
@@ -200,6 +203,8 @@ export class ControlRuntime {
         return this.#callHook(effect);
       case 'event':
         return this.#ports.publish(effect.draft);
+      case 'vote':
+        return this.#ports.onlooker?.(effect.group, effect.note);
       case 'reply':
         return this.#reply(effect);
       default:
@@ -281,8 +286,8 @@ export class ControlRuntime {
   }
 
   #order(group: GroupId, mirror: ResourceId, order: MirrorOrder): void {
-    void this.#ports.orderMirror(group, mirror, order).then(({ ok, message }) => {
-      this.dispatch({ type: 'mirrorAnswered', group, mirror, order, ok, message });
+    void this.#ports.orderMirror(group, mirror, order).then((answer) => {
+      this.dispatch({ type: 'mirrorAnswered', group, mirror, order, ...answer });
     });
   }
 

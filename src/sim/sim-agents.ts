@@ -28,8 +28,6 @@ export interface AgentWorld {
   mirror(key: string): SimMirror | undefined;
   /** The copies that a mirror which serves has to wait for. */
   counted(group: GroupId, mirror: ResourceId): readonly NodeId[];
-  /** Whether the record counts on what the copy here has. */
-  expected(group: GroupId, mirror: ResourceId): boolean;
   fault(key: string, action: FaultyAction): AgentFault | undefined;
   running: Set<string>;
   starting(action: EngineAction): void;
@@ -156,8 +154,7 @@ export class SimAgents {
       if (mirror === undefined) {
         return this.#done(action, 'failed', 'the mirror process does not answer');
       }
-      const [counted, expected] = [world.counted(group, resource), world.expected(group, resource)];
-      const { ok, message } = mirror.serve(epoch, counted, config.nodes, expected);
+      const { ok, message } = mirror.serve(epoch, world.counted(group, resource), config.nodes);
       if (!ok) return this.#done(action, 'failed', message);
     } else if (agent === 'virtual-ip') {
       if (!this.#holdAddress(action, key)) return this.#late(action, patienceMs);

@@ -38,6 +38,7 @@ export interface MirrorWorld {
 
 export interface MirrorRefusal {
   readonly ok: boolean;
+  readonly copyGone: boolean;
   readonly message: string;
 }
 
@@ -61,7 +62,7 @@ interface Peer {
   connection: number;
 }
 
-const DONE: MirrorRefusal = { ok: true, message: '' };
+const DONE: MirrorRefusal = { ok: true, copyGone: false, message: '' };
 const RESYNC_MS = 400;
 const CHECK_MS = 50;
 /** A client does not have more writes under way. */
@@ -127,12 +128,7 @@ export class SimMirror {
     }
   }
 
-  serve(
-    epoch: Epoch,
-    inSync: readonly NodeId[],
-    nodes: readonly NodeId[],
-    expected: boolean,
-  ): MirrorRefusal {
+  serve(epoch: Epoch, inSync: readonly NodeId[], nodes: readonly NodeId[]): MirrorRefusal {
     if (this.role === 'primary') {
       if (this.epoch !== epoch) return refuse(`epoch ${this.epoch} is served`);
       for (const node of inSync) this.admit(node);
@@ -143,7 +139,6 @@ export class SimMirror {
       return refuse(`epoch ${Math.max(this.#lastEpoch, seen)} of another primary was seen`);
     }
     if (this.disk.partial) return refuse('this copy was being brought up to date');
-    if (expected && this.disk.note.state === 'empty') return refuse('there is no copy here');
     this.role = 'primary';
     this.epoch = epoch;
     this.#lastEpoch = epoch;
@@ -179,6 +174,8 @@ export class SimMirror {
 
   seal(epoch: Epoch): MirrorRefusal {
     if (this.role === 'primary') return refuse('this node serves');
+    if (this.disk.note.state === 'empty')
+      return { ...refuse('there is no copy here'), copyGone: true };
     if (this.role === 'idle') {
       this.#lastEpoch = Math.max(this.#lastEpoch, epoch) as Epoch;
       return DONE;
@@ -442,7 +439,7 @@ export class SimMirror {
 }
 
 function refuse(message: string): MirrorRefusal {
-  return { ok: false, message };
+  return { ok: false, copyGone: false, message };
 }
 
 function newPeer(): Peer {

@@ -416,7 +416,6 @@ export class SimNode {
       heartAnswers: () => this.heartAnswers,
       mirror: (key) => this.#mirrors.get(key),
       counted: (group, mirror) => this.#core?.group(group)?.countedCopies(mirror) ?? [],
-      expected: (group, mirror) => this.#core?.group(group)?.copyExpected(mirror) ?? true,
       fault: (key, action) => this.#faults.of(key, action),
       running: this.#running,
       starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
@@ -432,7 +431,6 @@ export class SimNode {
     return true;
   }
 
-  /** A program's word on its own health. */
   report(group: GroupId, report: HealthReport): void {
     if (this.answers) this.#coreStep({ type: 'reported', group, report });
   }
@@ -695,6 +693,8 @@ export class SimNode {
       }
       case 'reply':
         return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
+      case 'vote':
+        return undefined;
     }
   }
 
@@ -778,9 +778,10 @@ export class SimNode {
       const mirror = this.#mirrors.get(key);
       if (answered || (mirror === undefined && !last)) return answered;
       answered = true;
-      const gone = { ok: false, message: 'the mirror process does not answer' };
-      const { ok, message } = mirror === undefined ? gone : mirror.order(order);
-      this.#coreStep({ type: 'mirrorAnswered', group, mirror: id, order, ok, message });
+      const message = 'the mirror process does not answer';
+      const gone = { ok: false, copyGone: false, message };
+      const answer = mirror === undefined ? gone : mirror.order(order);
+      this.#coreStep({ type: 'mirrorAnswered', group, mirror: id, order, ...answer });
       return true;
     };
     this.#later(ORDER_MS, () => {

@@ -16,7 +16,19 @@ import { must } from '../../src/base/assert.ts';
 import { makeCgroup } from './cgroup.ts';
 import { ended, run } from './exec.ts';
 
-export type CutHow = 'unplug' | 'mute';
+/**
+ * `unplug`: the carrier goes. The others leave it and drop packets without a trace: `mute` all of
+ * them, `deafen` those that come to the host, `gag` those that it sends.
+ */
+export type CutHow = 'unplug' | 'mute' | 'deafen' | 'gag';
+type Silence = Exclude<CutHow, 'unplug'>;
+
+/** As the fabric's end of the cable sees it: what the host sends comes in there. */
+const HOOKS: Readonly<Record<Silence, readonly string[]>> = {
+  mute: ['ingress', 'egress'],
+  deafen: ['egress'],
+  gag: ['ingress'],
+};
 
 interface Port {
   readonly host: string;
@@ -26,7 +38,7 @@ interface Port {
   /** A direct peer still sees a carrier although this host has no power. */
   silentlyOff: boolean;
   unplugged: boolean;
-  muted: boolean;
+  silence: Silence | undefined;
   /** As the kernel was told last. */
   up: boolean;
 }
@@ -71,7 +83,7 @@ export class Fabric {
       powered: false,
       silentlyOff: false,
       unplugged: false,
-      muted: false,
+      silence: undefined,
       up: false,
     });
   }
@@ -89,7 +101,7 @@ export class Fabric {
       port.powered = true;
       port.silentlyOff = false;
       port.up = false;
-      if (port.muted) await this.#mute(port);
+      if (port.silence !== undefined) await this.#silence(port, port.silence);
     }
     await this.#settle();
   }
@@ -115,9 +127,9 @@ export class Fabric {
 
   async cut(host: string, link: string, how: CutHow): Promise<void> {
     const port = this.#port(host, link);
-    if (how === 'mute') {
-      if (!port.muted && port.powered) await this.#mute(port);
-      port.muted = true;
+    if (how !== 'unplug') {
+      if (port.silence !== how && port.powered) await this.#silence(port, how);
+      port.silence = how;
       return;
     }
     port.unplugged = true;
@@ -126,15 +138,15 @@ export class Fabric {
 
   async mend(host: string, link: string): Promise<void> {
     const port = this.#port(host, link);
-    if (port.muted) await this.#unmute(port);
-    port.muted = false;
+    if (port.silence !== undefined) await this.#unsilence(port);
+    port.silence = undefined;
     port.unplugged = false;
     await this.#settle();
   }
 
   isCut(host: string, link: string): boolean {
     const port = this.#port(host, link);
-    return port.muted || port.unplugged;
+    return port.silence !== undefined || port.unplugged;
   }
 
   /** Sets every port up or down as power and plugs want it, all in one go. */
@@ -157,16 +169,16 @@ export class Fabric {
       .every((other) => (other.powered || other.silentlyOff) && !other.unplugged);
   }
 
-  /** Drops all that comes from the host and all that goes to it, without a trace for either. */
-  async #mute(port: Port): Promise<void> {
+  /** Drops what comes from the host, what goes to it, or both, without a trace for either. */
+  async #silence(port: Port, how: Silence): Promise<void> {
     const device = `${port.host}-${port.link}`;
     const chain = (hook: string): string =>
       `chain ${hook} {\ntype filter hook ${hook} device "${device}" priority 0\npolicy drop\n}\n`;
-    await this.#unmute(port);
-    await this.#nft(`table netdev ${tableOf(port)} {\n${chain('ingress')}${chain('egress')}}\n`);
+    await this.#unsilence(port);
+    await this.#nft(`table netdev ${tableOf(port)} {\n${HOOKS[how].map(chain).join('')}}\n`);
   }
 
-  async #unmute(port: Port): Promise<void> {
+  async #unsilence(port: Port): Promise<void> {
     // Adding first makes the deletion succeed whether or not the table was there.
     await this.#nft(`table netdev ${tableOf(port)}\ndelete table netdev ${tableOf(port)}`);
   }

@@ -22,6 +22,17 @@ s.on('data', (d) => end(String(d) === 'hello' ? 0 : 3));
 `;
 const GREET = `require('net').createServer((s) => s.end('hello')).listen(4000, '::')`;
 
+/** Datagrams: what one side sends needs no answer of the other. */
+const LISTEN = `
+const s = require('dgram').createSocket('udp4');
+s.on('message', (m) => require('fs').appendFileSync('/tmp/heard', m));
+s.bind(4001, () => console.log('listening'));
+`;
+const TELL = `
+const s = require('dgram').createSocket('udp4');
+s.send(process.argv[2], 4001, process.argv[1], () => s.close());
+`;
+
 async function reaches(from: Host, address: string): Promise<boolean> {
   const result = await from.run([NODE, '-e', ASK, address], { allowFailure: true });
   return result.code === 0;
@@ -96,6 +107,36 @@ describe.skipIf(!root)('test hosts (need root)', () => {
     expect(await reaches(n1, n2.address('mirror').ipv4)).toBe(false);
     await n1.mend('mirror');
     expect(await reaches(n2, n1.address('mirror').ipv4)).toBe(true);
+  });
+
+  it('hear and are not heard, or the other way round, on a link cut one way', async () => {
+    for (const host of [n1, n2]) {
+      const [log, heard] = [join(host.folder, 'listener.log'), join(host.folder, 'tmp/heard')];
+      writeFileSync(heard, '');
+      host.spawn([NODE, '-e', LISTEN], { logFile: log });
+      await until('it listens', () => existsSync(log) && readFileSync(log, 'utf8') !== '', {
+        timeoutMs: 5000,
+      });
+    }
+    const tell = async (from: Host, to: Host, word: string): Promise<void> => {
+      const { ipv4, mac } = to.address('mirror');
+      await from.run(['ip', 'neigh', 'replace', ipv4, 'lladdr', mac, 'dev', 'mirror']);
+      await from.run([NODE, '-e', TELL, ipv4, word]);
+    };
+    const heard = (host: Host): string => readFileSync(join(host.folder, 'tmp/heard'), 'utf8');
+    const hears = (host: Host, words: string): Promise<boolean> =>
+      until(`${host.name} hears`, () => heard(host) === words, { timeoutMs: 5000 });
+    await n1.cut('mirror', 'deafen');
+    await tell(n2, n1, 'lost ');
+    await tell(n1, n2, 'one ');
+    await hears(n2, 'one ');
+    await n1.cut('mirror', 'gag');
+    await tell(n1, n2, 'lost ');
+    await tell(n2, n1, 'two ');
+    await hears(n1, 'two ');
+    await n1.mend('mirror');
+    await tell(n1, n2, 'three');
+    await hears(n2, 'one three');
   });
 
   it('stand still while frozen, with whatever groups their programs made', async () => {

@@ -75,8 +75,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'mirror-not-sealed-before-claim',
     breaks: ['N3'],
     file: 'core/node/candidate.ts',
-    find: 'const nothingToSeal = again || context.mirrors.mirrors.length === 0;',
-    replace: 'const nothingToSeal = again || context.mirrors.mirrors.length >= 0;',
+    find: 'const nothingToSeal = context.mirrors.mirrors.length === 0;',
+    replace: 'const nothingToSeal = context.mirrors.mirrors.length >= 0;',
   },
   {
     name: 'copy-expelled-before-the-vote',

@@ -12,8 +12,6 @@ export interface MirrorAgentOptions {
   readonly mirror: MirrorControl;
   /** The copies in sync by the present record; this node among them. */
   readonly inSync: () => readonly NodeId[];
-  /** The record counts on this node's copy: what was acknowledged is in it. */
-  readonly expected: () => boolean;
   readonly path: string;
 }
 
@@ -34,8 +32,7 @@ export class MirrorAgent implements Agent {
     if (status?.role === 'primary' && status.epoch === epoch && status.mounted) {
       return { outcome: 'ok', detail: describe(status) };
     }
-    const [inSync, expected] = [this.#options.inSync(), this.#options.expected()];
-    const answer = await mirror.command({ type: 'serve', epoch, inSync, expected });
+    const answer = await mirror.command({ type: 'serve', epoch, inSync: this.#options.inSync() });
     return outcomeOf(answer, `serving ${path}`);
   }
 

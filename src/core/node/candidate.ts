@@ -16,7 +16,7 @@ import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
-import { candidates, claimAt, staleCopies } from './candidacy.ts';
+import { candidates, claimAt, handOverTarget, staleCopies } from './candidacy.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { MirrorOrder } from './node-io.ts';
 
@@ -238,10 +238,21 @@ export class Candidate {
       context.voice.say('info', 'claiming', `${what}: ${context.reason}`);
     }
     context.phase = 'sealing';
-    const nothingToSeal = again || context.mirrors.mirrors.length === 0;
-    if (nothingToSeal) return this.#claim(record, now);
+    const nothingToSeal = context.mirrors.mirrors.length === 0;
+    if (nothingToSeal || (again && !this.#isCountedOn(record))) return this.#claim(record, now);
     this.#sealingSince = now;
     context.mirrors.seal(record.epoch);
+  }
+
+  /**
+   * Whether somebody rests on what the copies of this node have, which it owned before. Not where
+   * it began to serve perhaps never: what lies there then is what the group begins with.
+   */
+  #isCountedOn(record: OwnershipRecord): boolean {
+    const { me, options } = this.#context;
+    if (Object.values(record.inSync).some((nodes) => nodes.some((node) => node !== me)))
+      return true;
+    return record.voters.some(({ node, seat }) => node === me && seat !== options.seat);
   }
 
   advanceSealing(now: Instant): void {
@@ -286,7 +297,7 @@ export class Candidate {
   mirrorAnswered(
     mirror: ResourceId,
     order: MirrorOrder,
-    answer: { readonly ok: boolean; readonly message: string },
+    answer: { readonly ok: boolean; readonly copyGone: boolean; readonly message: string },
     now: Instant,
   ): void {
     const { mirrors, phase, record, voice } = this.#context;
@@ -298,15 +309,35 @@ export class Candidate {
     if (order.type !== 'seal') return;
     const latest = mirrors.sealAnswered(mirror);
     if (!latest || phase !== 'sealing') return;
-    if (!answer.ok) return this.#sealRefused(mirror, answer.message, now);
+    if (!answer.ok) return this.#sealRefused(mirror, answer, now);
     if (mirrors.sealed(mirror)) this.#claim(must(record, 'sealed for it'), now);
   }
 
   /** Told once, and tried again as long as the owner is lost. */
-  #sealRefused(mirror: ResourceId, why: string, now: Instant): void {
-    const { record, voice } = this.#context;
+  #sealRefused(
+    mirror: ResourceId,
+    { copyGone, message: why }: { readonly copyGone: boolean; readonly message: string },
+    now: Instant,
+  ): void {
+    const { me, peers, record, voice } = this.#context;
+    if (record?.owner === me && copyGone) {
+      // Nothing runs here: who has a copy gets the group, without a claim that would void it.
+      const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+      if (target.node !== undefined) {
+        this.#context.mirrors.unseal();
+        const reason = `"${mirror}" cannot be served on ${me}: ${why}`;
+        return this.#moves.handOver(record, target.node, reason, now);
+      }
+    }
     const next = 'next: repair it; it is tried again every few seconds';
     const text = `not taking over: "${mirror}" cannot be sealed: ${why}; ${next}`;
+    if (record?.owner === me && !copyGone) {
+      // After a power-off it may take a moment until the mirror's process is there.
+      this.#sealRefusedAt = record.epoch;
+      this.#endClaim(RETRY_MS, now);
+      this.#context.reason = text;
+      return;
+    }
     if (this.#sealRefusedAt !== record?.epoch) voice.say('error', 'mirror-refused', text, mirror);
     this.#sealRefusedAt = record?.epoch;
     this.#endClaim(REFUSED_RETRY_MS, now);

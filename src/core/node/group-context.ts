@@ -211,7 +211,9 @@ export class GroupContext {
   #voted(effects: readonly ProposalsEffect<Purpose>[], now: Instant): void {
     for (const effect of effects) {
       if (effect.type === 'send') this.voice.emit({ ...effect, after: undefined });
-      else this.#handlers.settled(effect.proposal, effect.outcome, now);
+      else if (effect.type === 'note') {
+        this.voice.emit({ type: 'vote', group: this.id, note: effect.note });
+      } else this.#handlers.settled(effect.proposal, effect.outcome, now);
     }
   }
 }

@@ -177,7 +177,7 @@ class Bench {
       const { mirror, order } = effect;
       this.orders.push(order);
       const ok = !this.failing.has(order.type);
-      const answered = { group: GROUP, mirror, order, ok, message: 'it says no' };
+      const answered = { group: GROUP, mirror, order, ok, copyGone: false, message: 'it says no' };
       this.#later(order.type, () => this.step({ type: 'mirrorAnswered', ...answered }));
     } else if (effect.type === 'action' && effect.action !== 'monitor') {
       const { id, resource, action } = effect;

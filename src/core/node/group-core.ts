@@ -42,8 +42,6 @@ import { Owner } from './owner.ts';
 import { Probing } from './probing.ts';
 import { Requests } from './requests.ts';
 
-const FIRST_EPOCH = 1;
-
 const FAILURE_ENDINGS = {
   restart: 'restarting it here',
   gaveUp: 'no restarts are left',
@@ -112,13 +110,6 @@ export class GroupCore {
   /** Whom the mirror has to wait for when it begins to serve now. */
   countedCopies(mirror: ResourceId): readonly NodeId[] {
     return this.#owner.countedCopies(mirror);
-  }
-
-  /** Others rest on what this node's copy has; only the very first owner brings its own data. */
-  copyExpected(mirror: ResourceId): boolean {
-    const { me, record } = this.#context;
-    if (record === undefined || record.epoch <= FIRST_EPOCH) return false;
-    return record.inSync[mirror]?.includes(me) ?? false;
   }
 
   get epochOwned(): Epoch | undefined {

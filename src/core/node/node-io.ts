@@ -23,6 +23,7 @@ import type {
   Observation,
 } from '../group/engine.ts';
 import type { AcceptorEntry } from '../registry/acceptor.ts';
+import type { VoteNote } from './proposals.ts';
 
 /** Decided facts that members tell one another; hints, always checked against the registry. */
 export interface Decided {
@@ -118,6 +119,8 @@ export type CoreEvent = { readonly now: Instant } & (
     }
   | {
       readonly type: 'mirrorAnswered';
+      /** That there is no copy to seal. */
+      readonly copyGone: boolean;
       readonly group: GroupId;
       readonly mirror: ResourceId;
       readonly order: MirrorOrder;
@@ -180,6 +183,8 @@ export type Effect =
       readonly call: HookCall;
     }
   | { readonly type: 'event'; readonly draft: EventDraft }
+  /** For onlookers; to be noted, if somebody wants it, before later effects are carried out. */
+  | { readonly type: 'vote'; readonly group: GroupId; readonly note: VoteNote }
   | {
       readonly type: 'reply';
       readonly id: number;

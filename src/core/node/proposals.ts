@@ -1,10 +1,13 @@
 /**
  * The votes that this node starts for one group: one at a time, in the order in which they were
  * asked for. Each carries a purpose, so that the outcome finds its way back.
+ *
+ * What becomes of each vote is noted for onlookers, always before the messages that rest on it: so
+ * a history of notes lacks nothing that can have had an effect, whenever it breaks off.
  */
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import type { Ballot, RegistryMessage } from '../../protocol/record.ts';
+import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import {
   type ProposalOutcome,
   Proposer,
@@ -19,13 +22,24 @@ export interface Proposal<Purpose> {
   readonly timeoutMs: number;
 }
 
+/** How a vote goes, for onlookers; `vote` counts the votes of this process for the group. */
+export type VoteNote = { readonly vote: number } & (
+  | { readonly type: 'began'; readonly change: RecordChange }
+  /** Votes are asked for this record: from now on it may come to be chosen, whatever is told later. */
+  | { readonly type: 'tried'; readonly ballot: Ballot; readonly record: OwnershipRecord }
+  | { readonly type: 'ended'; readonly outcome: ProposalOutcome }
+);
+
 export type ProposalsEffect<Purpose> =
+  | { readonly type: 'note'; readonly note: VoteNote }
   | { readonly type: 'send'; readonly to: NodeId; readonly message: RegistryMessage }
   | {
       readonly type: 'settled';
       readonly proposal: Proposal<Purpose>;
       readonly outcome: ProposalOutcome;
     };
+
+type WithoutVote<T> = T extends { readonly vote: number } ? Omit<T, 'vote'> : never;
 
 /** More than this many waiting votes means that something asks without need. */
 const QUEUE_MAX = 64;
@@ -35,6 +49,9 @@ export class Proposals<Purpose> {
   readonly #highest: () => Ballot | undefined;
   #queue: Proposal<Purpose>[] = [];
   #active: { readonly proposal: Proposal<Purpose>; readonly proposer: Proposer } | undefined;
+  #begun = 0;
+  /** The counter of the last ballot that the active vote was noted to have tried. */
+  #tried: number | undefined;
 
   /** `highest` tells the highest ballot that this node's own acceptor has promised. */
   constructor(options: ProposerOptions, highest: () => Ballot | undefined) {
@@ -89,20 +106,38 @@ export class Proposals<Purpose> {
     const start = { now, timeoutMs, highest: this.#highest() };
     const proposer = new Proposer(this.#options, change, start);
     this.#active = { proposal, proposer };
-    return this.#convert(proposer.tick(now), now);
+    this.#begun += 1;
+    this.#tried = undefined;
+    const began = this.#note({ type: 'began', change });
+    return [began, ...this.#convert(proposer.tick(now), now)];
   }
 
   #convert(effects: readonly ProposerEffect[], now: Instant): readonly ProposalsEffect<Purpose>[] {
     const converted: ProposalsEffect<Purpose>[] = [];
     for (const effect of effects) {
-      if (effect.type === 'send') converted.push(effect);
-      else if (this.#active !== undefined) {
+      if (effect.type === 'send') {
+        converted.push(...this.#newTry(effect.message), effect);
+      } else if (this.#active !== undefined) {
         const { proposal } = this.#active;
+        const { outcome } = effect;
         this.#active = undefined;
-        converted.push({ type: 'settled', proposal, outcome: effect.outcome });
+        converted.push(this.#note({ type: 'ended', outcome }));
+        converted.push({ type: 'settled', proposal, outcome });
         converted.push(...this.#next(now));
       }
     }
     return converted;
+  }
+
+  /** A note when this is the first that others are asked to accept a ballot's record. */
+  #newTry(message: RegistryMessage): readonly ProposalsEffect<Purpose>[] {
+    if (message.type !== 'accept' || message.ballot.counter === this.#tried) return [];
+    const { ballot, record } = message;
+    this.#tried = ballot.counter;
+    return [this.#note({ type: 'tried', ballot, record })];
+  }
+
+  #note(what: WithoutVote<VoteNote>): ProposalsEffect<Purpose> {
+    return { type: 'note', note: { vote: this.#begun, ...what } };
   }
 }

@@ -49,7 +49,6 @@ function buildAgent(
       return new MirrorAgent({
         mirror: must(parts.mirrors.get(mirrorId(group, resource.id)), 'every mirror has a client'),
         inSync: () => parts.core.group(group)?.countedCopies(resource.id) ?? [parts.setup.node],
-        expected: () => parts.core.group(group)?.copyExpected(resource.id) ?? true,
         path: resource.path,
       });
     case 'virtual-ip': {

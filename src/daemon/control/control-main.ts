@@ -12,6 +12,7 @@ import { MirrorClient } from '../../adapters/mirror-client.ts';
 import { openRecordLog } from '../../adapters/record-log.ts';
 import { systemClock } from '../../adapters/clock.ts';
 import { systemTimer } from '../../adapters/timer.ts';
+import { VOTE_HISTORY, openVoteHistory } from '../../adapters/vote-history.ts';
 import { readSetup } from '../../adapters/config/setup-files.ts';
 import { type ControlRpc, createControlRpc } from '../../adapters/control-rpc/control-rpc.ts';
 import { createApi } from '../../api/create-api.ts';
@@ -68,7 +69,10 @@ export async function main(): Promise<void> {
   const events = openEventLog({ path: join(stateDir, 'events.ndjson'), node, clock, log });
   const mirrors = connectMirrors(setup, log);
   const hooks = buildHooks(setup, log);
-  const { runtime, steering, heart, rpc } = wire({ setup, log, store, events, mirrors, hooks });
+  const { runtime, steering, heart, rpc } = wire({
+    ...{ setup, log, store, events, mirrors, hooks },
+    onlooker: openVoteHistory({ path: process.env[VOTE_HISTORY], node, clock, log }),
+  });
   listenToMirrors(setup, mirrors, runtime);
   const telling = setInterval(() => steering.tellPeers(), TELL_MS);
   runtime.start();
@@ -102,6 +106,7 @@ interface Parts {
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
   readonly hooks: HookCaller;
+  readonly onlooker: ReturnType<typeof openVoteHistory>;
 }
 
 interface Wired {
@@ -112,7 +117,8 @@ interface Wired {
 }
 
 /** The parts that know one another. */
-function wire({ setup, log, store, events, mirrors, hooks }: Parts): Wired {
+function wire(parts: Parts): Wired {
+  const { setup, log, store, events, hooks, mirrors } = parts;
   const { node, config, runDir } = setup;
   const seat = store.id as SeatId;
   const core = new NodeCore({ me: node, config, seat, restored: store.entries().values() });
@@ -137,6 +143,7 @@ function wire({ setup, log, store, events, mirrors, hooks }: Parts): Wired {
       log.info(draft.text, { kind: draft.kind, group: draft.group, event: event.id });
       steering.tellPeers();
     },
+    onlooker: parts.onlooker,
     fail: (error) => {
       log.error('votes cannot be stored, so this process ends', { error: messageOf(error) });
       process.exit(EXIT_FAILED);
@@ -207,12 +214,14 @@ async function orderMirror(
   mirrors: ReadonlyMap<MirrorId, MirrorControl>,
   id: MirrorId,
   order: MirrorOrder,
-): Promise<{ readonly ok: boolean; readonly message: string }> {
+): Promise<{ readonly ok: boolean; readonly copyGone: boolean; readonly message: string }> {
   const mirror = mirrors.get(id);
-  if (mirror === undefined) return { ok: false, message: `this node has no mirror "${id}"` };
+  const none = `this node has no mirror "${id}"`;
+  if (mirror === undefined) return { ok: false, copyGone: false, message: none };
   await mirror.whenConnected(MIRROR_MS);
   const answer = await mirror.command(order);
-  return { ok: answer.ok, message: answer.ok ? '' : answer.message };
+  if (answer.ok) return { ok: true, copyGone: false, message: '' };
+  return { ok: false, copyGone: answer.code === 'copy-stale', message: answer.message };
 }
 
 function heard(message: FromHeart, runtime: ControlRuntime): void {

@@ -1,0 +1,105 @@
+/** What onlookers are told of votes: everything that can have an effect, before it can have it. */
+import { expect, test } from 'vitest';
+import { instant } from '../../base/time.ts';
+import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
+import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import { Acceptor } from '../registry/acceptor.ts';
+import type { RecordChange } from '../registry/record-change.ts';
+import { type Proposal, Proposals, type ProposalsEffect } from './proposals.ts';
+
+const [N1, N2] = ['n1', 'n2'] as [NodeId, NodeId];
+const G = 'g' as GroupId;
+const CREATE: RecordChange = { type: 'create', owner: N1, mirrors: [] };
+const STOP: RecordChange = { type: 'want', want: 'offline' };
+
+/** One member alone, whose acceptor answers at once; says in short what comes out, in order. */
+class Member {
+  readonly said: string[] = [];
+  readonly #acceptor = new Acceptor('seat' as SeatId, []);
+  readonly #proposals: Proposals<string>;
+  #refuseNext: boolean;
+
+  constructor(refusesAccept = false) {
+    this.#refuseNext = refusesAccept;
+    const options = { me: N1, seat: 's' as SeatId, group: G, members: [N1], rank: 0 };
+    this.#proposals = new Proposals(options, () => this.#acceptor.entry(G)?.promised);
+  }
+
+  propose(change: RecordChange, now: number): void {
+    const proposal: Proposal<string> = { change, purpose: change.type, timeoutMs: 1000 };
+    this.#carryOut(this.#proposals.propose(proposal, instant(now)), now);
+  }
+
+  tick(now: number): void {
+    this.#carryOut(this.#proposals.tick(instant(now)), now);
+  }
+
+  #carryOut(effects: readonly ProposalsEffect<string>[], now: number): void {
+    for (const effect of effects) {
+      this.said.push(short(effect));
+      if (effect.type === 'send') this.#ask(effect.message, now);
+    }
+  }
+
+  #ask(message: RegistryMessage, now: number): void {
+    if (message.type !== 'prepare' && message.type !== 'accept') return;
+    if (message.type === 'accept' && this.#refuseNext) {
+      this.#refuseNext = false;
+      const { ballot } = message;
+      const rival = { ...message, type: 'prepare', ballot: { ...ballot, node: N2 } } as const;
+      this.#acceptor.step(N2, rival);
+    }
+    for (const effect of this.#acceptor.step(N1, message)) {
+      if (effect.type !== 'answer') continue;
+      this.#carryOut(this.#proposals.message(N1, effect.message, instant(now)), now);
+    }
+  }
+}
+
+function short(effect: ProposalsEffect<string>): string {
+  if (effect.type === 'send') return `send ${effect.message.type}`;
+  if (effect.type === 'settled') return `settled ${effect.proposal.purpose}`;
+  const { note } = effect;
+  if (note.type === 'began') return `${note.vote} began ${note.change.type}`;
+  if (note.type === 'ended') return `${note.vote} ended ${note.outcome.type}`;
+  return `${note.vote} tried ${show(note.record)} with ${note.ballot.counter}`;
+}
+
+function show({ owner, epoch, want }: OwnershipRecord): string {
+  return `${owner}@${epoch} ${want}`;
+}
+
+test('a vote begins, is tried before it is asked for, and ends before anybody acts on it', () => {
+  const member = new Member();
+  member.propose(CREATE, 0);
+  member.propose(STOP, 10);
+  expect(member.said).toEqual([
+    '1 began create',
+    'send prepare',
+    '1 tried n1@1 online with 1',
+    'send accept',
+    '1 ended chosen',
+    'settled create',
+    '2 began want',
+    'send prepare',
+    '2 tried n1@1 offline with 2',
+    'send accept',
+    '2 ended chosen',
+    'settled want',
+  ]);
+});
+
+test('each ballot that asks for votes is a try of its own, a repeated question is none', () => {
+  const member = new Member(true);
+  member.propose(CREATE, 0);
+  member.tick(500);
+  const tries = member.said.filter((said) => said.includes('tried'));
+  expect(tries).toEqual(['1 tried n1@1 online with 1', '1 tried n1@1 online with 2']);
+  expect(member.said.slice(-2)).toEqual(['1 ended chosen', 'settled create']);
+});
+
+test('a change that is rejected was never tried', () => {
+  const member = new Member();
+  member.propose(STOP, 0);
+  expect(member.said).toEqual(['1 began want', 'send prepare', '1 ended rejected', 'settled want']);
+});

@@ -1,0 +1,81 @@
+/**
+ * Reads what controls wrote about their votes (src/adapters/vote-history.ts), and puts the lines of
+ * each vote together. A vote whose process was killed has no outcome. Anything that does not fit is
+ * an error: a history with holes would be judged wrongly.
+ */
+import { assert, must } from '../../src/base/assert.ts';
+import type { VoteNote } from '../../src/core/node/proposals.ts';
+import type { ProposalOutcome } from '../../src/core/registry/proposer.ts';
+import type { RecordChange } from '../../src/core/registry/record-change.ts';
+import type { OwnershipRecord } from '../../src/protocol/record.ts';
+
+/** The accept phase of one ballot: from `at` on its record may come to be chosen. */
+export interface Try {
+  readonly at: number;
+  readonly record: OwnershipRecord;
+}
+
+export interface Vote {
+  readonly name: string;
+  readonly group: string;
+  readonly began: number;
+  readonly change: RecordChange;
+  readonly tries: readonly Try[];
+  /** Undefined: the process ended before the vote did, or the history was read before. */
+  readonly end: { readonly at: number; readonly outcome: ProposalOutcome } | undefined;
+}
+
+type Line = VoteNote & {
+  readonly at: number;
+  readonly node: string;
+  readonly run: string;
+  readonly group: string;
+};
+
+interface OpenVote extends Vote {
+  readonly tries: Try[];
+  end: Vote['end'];
+}
+
+/** The votes of one file, in the order of their beginnings. */
+export function readVotes(text: string): readonly Vote[] {
+  const votes = new Map<string, OpenVote>();
+  const lines = text.split('\n');
+  assert(lines.pop() === '', 'a history of votes ends with a whole line');
+  for (const [at, line] of lines.entries()) {
+    try {
+      take(JSON.parse(line) as Line, votes);
+    } catch (error) {
+      throw new Error(`Cannot read line ${at + 1} of a history of votes: ${line}`, {
+        cause: error,
+      });
+    }
+  }
+  return [...votes.values()];
+}
+
+function take(line: Line, votes: Map<string, OpenVote>): void {
+  const { at, group, node, run, vote } = line;
+  const key = JSON.stringify([run, group, vote]);
+  if (line.type === 'began') {
+    assert(!votes.has(key), 'a vote begins once');
+    const name = `${node} vote ${vote}`;
+    votes.set(key, {
+      name,
+      group,
+      began: at,
+      change: line.change,
+      tries: [],
+      end: undefined,
+    });
+    return;
+  }
+  const open = must(votes.get(key), 'a vote begins before anything else');
+  assert(open.end === undefined, 'a vote ends once, and after its end nothing more is tried');
+  if (line.type === 'tried') {
+    open.tries.push({ at, record: line.record });
+    return;
+  }
+  assert(line.type === 'ended', 'a line tells of a beginning, a try or an end');
+  open.end = { at, outcome: line.outcome };
+}
