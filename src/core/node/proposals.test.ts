@@ -21,7 +21,7 @@ class Member {
 
   constructor(refusesAccept = false) {
     this.#refuseNext = refusesAccept;
-    const options = { me: N1, seat: 's' as SeatId, group: G, members: [N1], rank: 0 };
+    const options = { me: N1, seat: 'seat' as SeatId, group: G, members: [N1], rank: 0 };
     this.#proposals = new Proposals(options, () => this.#acceptor.entry(G)?.promised);
   }
 
