@@ -11,13 +11,15 @@ const SHOWN_BYTES_MAX = 80;
 
 export class LineReader {
   readonly #onValue: (value: unknown) => void;
+  readonly #bytesMax: number;
   readonly #decoder = new TextDecoder('utf-8', { fatal: true });
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #stopped = false;
 
-  constructor(onValue: (value: unknown) => void) {
+  constructor(onValue: (value: unknown) => void, bytesMax = LINE_BYTES_MAX) {
     this.#onValue = onValue;
+    this.#bytesMax = bytesMax;
   }
 
   /** Nothing more is handed out, not even lines that arrived already. */
@@ -35,9 +37,9 @@ export class LineReader {
       const end = chunk.indexOf(NEWLINE, from);
       const piece = chunk.subarray(from, end < 0 ? chunk.length : end);
       this.#pendingBytes += piece.length;
-      if (this.#pendingBytes > LINE_BYTES_MAX) {
+      if (this.#pendingBytes > this.#bytesMax) {
         this.stop();
-        return `a line is longer than ${LINE_BYTES_MAX} bytes`;
+        return `a line is longer than ${this.#bytesMax} bytes`;
       }
       if (piece.length > 0) this.#pending.push(piece);
       if (end < 0) return undefined;

@@ -19,6 +19,8 @@ export const ERROR_CODES = {
   'peer-refused': 'The other node refused the connection',
   'system-call': 'The kernel refused a system call',
   'agent-failed': 'An agent action failed',
+  'hook-vetoed': 'A hook of the administrator said no',
+  'no-node': 'No other node can take the group over',
   'timed-out': 'An operation did not end in time; its outcome is unknown',
   'bad-request': 'A request to the API or to another node is malformed',
   internal: 'Tako met something that it did not expect; its log has the details',

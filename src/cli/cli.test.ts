@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createApiClient } from '../adapters/api-client/api-client.ts';
 import { createClusterKey } from '../adapters/config/cluster-key.ts';
 import { checkConfigFile } from '../adapters/config/load-config.ts';
+import { type ReportSocket, listenForReports } from '../adapters/report-socket.ts';
 import { readClusterKey } from '../adapters/tls-psk.ts';
 import { askWitness } from '../adapters/witness-client.ts';
 import { type Api, createApi } from '../api/create-api.ts';
@@ -15,7 +16,9 @@ import type { Steering } from '../ports/steering.ts';
 import type { ClusterStatus } from '../protocol/api.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { Epoch, GroupId, LinkId, NodeId, SeatId } from '../protocol/ids.ts';
+import { type ReportMessage, reportSocketPath } from '../protocol/report.ts';
 import type { WitnessClusterStatus } from '../protocol/witness.ts';
+import { createRealWorld } from './real-world.ts';
 import { runCli } from './run-cli.ts';
 import type { CliWorld, LaunchRequest } from './world.ts';
 
@@ -210,6 +213,8 @@ function makeWorld(over: Partial<CliWorld> = {}): {
     interrupted: new AbortController().signal,
     pause: () => Promise.resolve(),
     client: async (socketPath) => createApiClient(socketPath),
+    reportHealth: createRealWorld(new AbortController().signal).reportHealth,
+    askAway: createRealWorld(new AbortController().signal).askAway,
     checkConfigFile: async (file) => checkConfigFile(file),
     createKey: async (file) => createClusterKey(file),
     launch: () => Promise.resolve(0),
@@ -323,6 +328,55 @@ describe('tako move, group, why, config reload', () => {
         2026-11-22 14:03:11.123  n2    failover          ledger: Taking over from n1: silent for 1.0 s
       "
     `);
+  });
+});
+
+describe('tako report', () => {
+  let heard: ReportMessage[] = [];
+  let socket: ReportSocket;
+
+  beforeEach(async () => {
+    heard = [];
+    const refused = { ok: false, code: 'no-node', text: 'Cannot move "db" away: n2 is lost' };
+    socket = await listenForReports({
+      path: reportSocketPath(folder, 'db', 'app'),
+      user: undefined,
+      log,
+      onMessage: (message) => {
+        heard.push(message);
+        return Promise.resolve(message.type === 'away' ? refused : { ok: true, text: 'heard' });
+      },
+    });
+  });
+  afterEach(() => socket.close());
+
+  test('tells the health, with a promise and a detail', async () => {
+    expect(await tako('report db/app ok --ttl 10s')).toMatchObject({ code: 0, out: 'heard\n' });
+    expect((await tako('report db/app failed --detail damaged')).code).toBe(0);
+    expect(heard).toEqual([
+      { type: 'health', id: undefined, health: 'ok', detail: '', ttlMs: 10_000 },
+      { type: 'health', id: undefined, health: 'failed', detail: 'damaged', ttlMs: undefined },
+    ]);
+  });
+
+  test('asks for a move, and tells why there is none', async () => {
+    const { code, err } = await tako('report db/app away --detail slow');
+    expect([code, err]).toEqual([
+      1,
+      'tako: Cannot move "db" away: n2 is lost\nNext: See "tako why db"\n',
+    ]);
+    expect(heard).toEqual([{ type: 'away', id: undefined, reason: 'slow' }]);
+  });
+
+  test.each([
+    ['report db ok', 2],
+    ['report db/app well', 2],
+    ['report db/app ok --ttl soon', 2],
+    ['report db/app ok --ttl 2h', 2],
+    ['report db/other ok', 3],
+  ])('%s ends with exit code %i', async (words, code) => {
+    expect((await tako(words)).code).toBe(code);
+    expect(heard).toEqual([]);
   });
 });
 

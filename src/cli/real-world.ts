@@ -5,6 +5,8 @@
 import { extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { TakoError, messageOf } from '../base/tako-error.ts';
+import { type Answer, askAway, reportHealth } from '../client/report-client.ts';
 import type { CliWorld, LaunchRequest, WitnessRequest } from './world.ts';
 
 interface LauncherModule {
@@ -26,6 +28,8 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
     environment: env,
     interrupted,
     pause: (ms) => delay(ms, undefined, { signal: interrupted }).catch(() => undefined),
+    reportHealth: (socket, health) => told(socket, () => reportHealth(health, { socket })),
+    askAway: (socket, reason) => told(socket, () => askAway(reason, { socket })),
     client: async (socketPath) => {
       const { createApiClient } = await import('../adapters/api-client/api-client.ts');
       return createApiClient(socketPath);
@@ -51,6 +55,17 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
       return askWitness(runDir, question, last);
     },
   };
+}
+
+async function told(socket: string, tell: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await tell();
+  } catch (cause) {
+    throw new TakoError('not-running', messageOf(cause), {
+      cause,
+      next: `Check the names and that Tako runs; only root and the resource's user reach ${socket}`,
+    });
+  }
 }
 
 /** A program of its own, to which the command line hands over: found by name, not imported. */

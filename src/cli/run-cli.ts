@@ -11,6 +11,7 @@ import { addEventsCommand } from './commands/events.ts';
 import { addGroupCommands } from './commands/group.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addMoveCommand } from './commands/move.ts';
+import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addVersionCommand } from './commands/version.ts';
@@ -37,6 +38,7 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
     addEventsCommand,
     addMoveCommand,
     addGroupCommands,
+    addReportCommand,
     addConfigCommands,
     addKeyCommands,
     addRunCommand,

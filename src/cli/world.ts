@@ -1,5 +1,6 @@
 /** What the commands need of the world. The real one is in `real-world.ts`. */
 import type { CancelSignal } from '../base/cancel-signal.ts';
+import type { Answer, Health } from '../client/report-client.ts';
 import type { ApiClient } from '../ports/api-client.ts';
 import type { ConfigReport } from '../protocol/config-problem.ts';
 import type { FromWitness, ToWitness } from '../protocol/witness.ts';
@@ -28,6 +29,9 @@ export interface CliWorld {
   /** Aborted by Ctrl-C, for commands that go on until then. */
   readonly interrupted: CancelSignal;
   pause(ms: number): Promise<void>;
+  /** The word of a program on its own health. Rejects with a TakoError when Tako is not there. */
+  reportHealth(socketPath: string, health: Health): Promise<Answer>;
+  askAway(socketPath: string, reason: string): Promise<Answer>;
   client(socketPath: string): Promise<ApiClient>;
   checkConfigFile(file: string): Promise<ConfigReport>;
   createKey(file: string): Promise<void>;

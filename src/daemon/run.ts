@@ -14,7 +14,13 @@ import { saveRunSetup, saveSetup, setupPath } from '../adapters/config/setup-fil
 import { tryLockFile } from '../adapters/flock.ts';
 import { messageOf, TakoError } from '../base/tako-error.ts';
 import type { NodeSetup } from '../protocol/config.ts';
-import { checkMachine, findSelf, preparePrivateDirectory, requireRoot } from './launcher/checks.ts';
+import {
+  checkMachine,
+  findSelf,
+  preparePrivateDirectory,
+  runDirectoryMode,
+  requireRoot,
+} from './launcher/checks.ts';
 import { ENGINE_FLAGS } from './heart/engine.ts';
 import { chooseConfig } from './launcher/choose-config.ts';
 import { Keeper } from './launcher/keeper.ts';
@@ -41,7 +47,7 @@ export async function launch(options: LaunchOptions): Promise<number> {
   const { config, fresh } = chooseConfig(configFile, stateDir, say);
   const self = findSelf(config, options.node);
   checkMachine(config, self, say);
-  preparePrivateDirectory(runDir);
+  preparePrivateDirectory(runDir, runDirectoryMode(config));
   preparePrivateDirectory(stateDir);
   const lock = tryLockFile(join(runDir, 'launcher.lock'));
   if (lock === undefined) {

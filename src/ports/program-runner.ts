@@ -12,6 +12,8 @@ export interface ProgramSpec {
   readonly user: string | undefined;
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** What it reads on standard input; nothing unless given. */
+  readonly input?: string | undefined;
 }
 
 export type ProgramState =
@@ -57,6 +59,8 @@ export interface Program {
   forget(): void;
   /** The last lines that it wrote since its launch. */
   lastOutput(): string;
+  /** The end of what it wrote since its launch, as it wrote it, at most so many bytes. */
+  outputEnd(bytesMax: number): string;
   /** Called at the end of the main process, in whichever way it ended. */
   onEnd(listener: (how: string) => void): void;
 }

@@ -22,6 +22,8 @@ const HTTP_STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   busy: 409,
   'not-owner': 409,
   'copy-stale': 409,
+  'hook-vetoed': 409,
+  'no-node': 409,
   'config-invalid': 422,
   'config-unreadable': 422,
   'key-unusable': 422,

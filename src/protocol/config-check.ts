@@ -12,6 +12,8 @@ import { normalizeConfig } from './config-normalize.ts';
 import {
   configSchema,
   groupSchema,
+  hookSchema,
+  hooksSchema,
   linkSchema,
   resourceSchema,
   timingSchema,
@@ -126,6 +128,8 @@ function keysAt(path: ConfigPath, file: unknown): readonly string[] {
   if (section === 'timing') return Object.keys(timingSchema.shape);
   if (section === 'links') return Object.keys(linkSchema.shape);
   if (path.length === 2) return Object.keys(groupSchema.shape);
+  if (inner === 'hooks') return Object.keys((path.length === 3 ? hooksSchema : hookSchema).shape);
+  if (path.at(-1) === 'failure-hook') return Object.keys(hookSchema.shape);
   if (inner !== 'resources' || path.length !== 4) return [];
   const agent = valueAt(file, [...path, 'agent']);
   const option = resourceSchema.options.find(({ shape }) => shape.agent.value === agent);

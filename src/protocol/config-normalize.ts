@@ -7,17 +7,19 @@ import {
   type Config,
   type FailbackConfig,
   type GroupConfig,
+  type HookConfig,
   type NodeConfig,
   type ResourceConfig,
   type Timing,
 } from './config.ts';
-import type { ConfigFile, ResourceFile } from './config-schema.ts';
+import type { ConfigFile, HookFile, ResourceFile } from './config-schema.ts';
 import {
   parseAddress,
   parseAddressWithPrefix,
   parseDuration,
   parseRestarts,
 } from './config-words.ts';
+import { HOOK_POINTS, type HookPoint } from './hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
 
 export const BASE_PORT_DEFAULT = 8256;
@@ -29,6 +31,8 @@ const RESTARTS_DEFAULT = '3 within 1m';
 export const MONITOR_DEFAULT = '1s';
 export const DEEP_MONITOR_DEFAULT = { every: '30s', timeout: '20s' } as const;
 const UNKNOWN_LIMIT_DEFAULT = 3;
+/** Somebody waits for the answer of a hook that is asked; nobody for one that is told. */
+const HOOK_TIMEOUT_DEFAULT = { asked: '2s', told: '30s' } as const;
 const TIMEOUTS = {
   mirror: { start: '1m', stop: '30s', monitor: '10s' },
   process: { start: '30s', stop: '10s', monitor: '10s' },
@@ -86,7 +90,28 @@ function normalizeGroup(id: string, group: GroupFile, mirrors: { next: number })
     return resource;
   });
   const failback = failbackOf(group);
-  return { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources };
+  const hooks = hooksOf(group.hooks);
+  return { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources, hooks };
+}
+
+function hooksOf(file: GroupFile['hooks']): GroupConfig['hooks'] {
+  if (file === undefined) return undefined;
+  const hooks: Partial<Record<HookPoint, HookConfig>> = {};
+  for (const point of HOOK_POINTS) {
+    const hook = file[point];
+    if (hook !== undefined) hooks[point] = hookOf(hook, point);
+  }
+  return hooks;
+}
+
+function hookOf(file: HookFile, point: HookPoint): HookConfig {
+  const preset = point.startsWith('after-') ? 'told' : 'asked';
+  const timeoutMs = ms(file.timeout ?? HOOK_TIMEOUT_DEFAULT[preset]);
+  if (file.url !== undefined) {
+    return { timeoutMs, call: { type: 'http', url: file.url, tokenFile: file['token-file'] } };
+  }
+  const command = must(file.command, 'the schema checked it');
+  return { timeoutMs, call: { type: 'command', command, user: file.user } };
 }
 
 function failbackOf(group: GroupFile): FailbackConfig {
@@ -113,6 +138,8 @@ function normalizeResource(
     stopTimeoutMs: ms(file['stop-timeout'] ?? timeouts.stop),
     restarts: must(parseRestarts(file.restarts ?? RESTARTS_DEFAULT), 'the schema checked it'),
     onFailure: file['on-failure'] ?? 'failover',
+    failureHook: failureHookOf(file),
+    reportSilence: file['report-silence'] ?? 'unknown',
   };
   if (file.agent === 'mirror') {
     const index = mirrors.next;
@@ -145,6 +172,11 @@ function normalizeResource(
     readyPort: file['ready-port'],
     checkCommand: file['check-command'],
   };
+}
+
+function failureHookOf(file: ResourceFile): HookConfig | undefined {
+  const hook = file['failure-hook'];
+  return hook === undefined ? undefined : hookOf(hook, 'on-failure');
 }
 
 function unknownLimitOf(file: ResourceFile): number | undefined {

@@ -10,6 +10,8 @@ import { z } from 'zod';
 import {
   DURATION_PATTERN,
   DURATION_WANTED,
+  isHookUrl,
+  isWithinHookTimeout,
   isPlainAbsolutePath,
   isUsableAddress,
   NAME_PATTERN,
@@ -115,6 +117,85 @@ const addresses = z
   .record(name, address)
   .describe("The node's address on each link that it is on.");
 
+const URL_WANTED = 'an address such as https://ops.example/tako, without user and password in it';
+const HOOK_TIMEOUT_WANTED = 'a duration from 200ms to 1m';
+
+/** One hook: a program or a web server. */
+export const hookSchema = z
+  .strictObject({
+    command: z
+      .array(text('a program or an argument: text of 1 to 4000 characters'))
+      .min(1, 'the program and its arguments, such as [/etc/tako/hooks/before-start]')
+      .max(256, 'at most 256 words')
+      .optional()
+      .describe(
+        'Program and arguments, started without a shell: told by TAKO_* variables and JSON on stdin, answers by its exit code.',
+      ),
+    user: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_.-]{0,31}\$?$/u, 'the name of a local user')
+      .optional()
+      .describe('Local user that runs the command. Default root.'),
+    url: z
+      .string()
+      .max(2000, URL_WANTED)
+      .refine(isHookUrl, URL_WANTED)
+      .optional()
+      .describe('Where the JSON is sent by POST, http or https; redirects are not followed.'),
+    'token-file': path
+      .optional()
+      .describe(
+        'File with a secret that is sent to the url as "Authorization: Bearer". Read at each call.',
+      ),
+    timeout: duration
+      .refine((value) => isWithinHookTimeout(value), HOOK_TIMEOUT_WANTED)
+      .optional()
+      .describe(
+        'Without an answer by then Tako goes on without the hook; 200ms to 1m. Default 2s before something and on a failure, 30s after something.',
+      ),
+  })
+  .refine(
+    (hook) => (hook.command === undefined) !== (hook.url === undefined),
+    'either "command" or "url"',
+  )
+  .refine(
+    (hook) => hook.user === undefined || hook.command !== undefined,
+    '"user" only beside "command"',
+  )
+  .refine(
+    (hook) => hook['token-file'] === undefined || hook.url !== undefined,
+    '"token-file" only beside "url"',
+  )
+  .describe('A program or a web server that is asked or told.');
+
+const hooks = z
+  .strictObject({
+    'before-failover': hookSchema
+      .optional()
+      .describe('Asked by the node that would take over from a lost one; may veto.'),
+    'before-start': hookSchema
+      .optional()
+      .describe('Asked before the first resource starts on a node; may veto an automatic start.'),
+    'after-start': hookSchema.optional().describe('Told when all has started.'),
+    'after-failover': hookSchema.optional().describe('Told when all has started after a failover.'),
+    'on-failure': hookSchema
+      .optional()
+      .describe(
+        'Asked when a resource has failed: built-in recovery, wait, stay, failover, or repaired. For resources without a failure-hook.',
+      ),
+    'before-failback': hookSchema
+      .optional()
+      .describe('Asked before a planned move to the preferred node; may veto.'),
+    'before-stop': hookSchema
+      .optional()
+      .describe('Asked before all stops in order; may veto a planned move or stop.'),
+    'after-stop': hookSchema.optional().describe('Told when all has stopped, by force too.'),
+    'after-failback': hookSchema
+      .optional()
+      .describe('Told when all has started after a planned move to the preferred node.'),
+  })
+  .describe("What is asked or told at the turns of the group's life. Default: nothing.");
+
 const common = {
   after: z
     .array(name)
@@ -161,6 +242,15 @@ const common = {
     .optional()
     .describe(
       'What follows when restarts did not help. failover: the group moves to another node (default). stop: the group stops here, in order, until somebody starts it. stay: the resource is left failed and the rest of the group goes on.',
+    ),
+  'failure-hook': hookSchema
+    .optional()
+    .describe("Asked when this resource has failed, in place of the group's on-failure hook."),
+  'report-silence': z
+    .enum(['unknown', 'failed'], 'one of: unknown, failed')
+    .optional()
+    .describe(
+      'What it counts as when a program that promised to report its health does not. unknown: as a check without an answer (default).',
     ),
 };
 
@@ -276,11 +366,13 @@ export const groupSchema = z
         `at most ${RESOURCES_MAX} resources`,
       )
       .describe('What runs together, in the order in which it is started.'),
+    hooks: hooks.optional(),
   })
   .describe('Resources that run on one node together and move together.');
 
 export const timingSchema = timing;
 export const linkSchema = link;
+export const hooksSchema = hooks;
 export const addressesSchema = addresses;
 
 const basePort = 'a port from 1024 to 65000';
@@ -328,3 +420,4 @@ export const configSchema = z
 /** The file as it was written, after the schema and before the defaults. */
 export type ConfigFile = z.infer<typeof configSchema>;
 export type ResourceFile = z.infer<typeof resourceSchema>;
+export type HookFile = z.infer<typeof hookSchema>;

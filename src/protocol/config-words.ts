@@ -155,3 +155,16 @@ export function isPlainAbsolutePath(path: string): boolean {
 export function isWithin(inner: string, outer: string): boolean {
   return inner === outer || inner.startsWith(outer === '/' ? '/' : `${outer}/`);
 }
+
+/** Plain HTTP or HTTPS; a password in it would show wherever the address is shown. */
+export function isHookUrl(text: string): boolean {
+  return /^https?:\/\/[a-z0-9.:[\]-]+(?:[/?][^\s#]*)?$/iu.test(text);
+}
+
+const HOOK_TIMEOUT_MS = { min: 200, max: 60_000 } as const;
+
+/** Shorter is no time to answer, longer no time to wait. */
+export function isWithinHookTimeout(text: string): boolean {
+  const ms = parseDuration(text);
+  return ms !== undefined && ms >= HOOK_TIMEOUT_MS.min && ms <= HOOK_TIMEOUT_MS.max;
+}

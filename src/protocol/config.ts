@@ -3,6 +3,7 @@
  * milliseconds, lists instead of maps. `config-schema.ts` makes it from the administrator's YAML.
  * It is plain JSON, so that the heart and the mirrors can read it without the schema.
  */
+import type { HookPoint } from './hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
 
 export interface Config {
@@ -57,6 +58,26 @@ export interface GroupConfig {
   /** Whether the group returns to the first of them by itself. */
   readonly failback: FailbackConfig;
   readonly resources: readonly ResourceConfig[];
+  /** What is asked or told at the turns of the group's life. */
+  readonly hooks?: Readonly<Partial<Record<HookPoint, HookConfig>>> | undefined;
+}
+
+/** A program or a web server of the administrator that is asked or told; see `hook.ts`. */
+export interface HookConfig {
+  /** Without an answer by then Tako goes on without it. */
+  readonly timeoutMs: number;
+  readonly call:
+    | {
+        readonly type: 'command';
+        readonly command: readonly string[];
+        readonly user: string | undefined;
+      }
+    | {
+        readonly type: 'http';
+        readonly url: string;
+        /** File with a secret that is sent as `Authorization: Bearer`. */
+        readonly tokenFile: string | undefined;
+      };
 }
 
 export type FailbackConfig =
@@ -87,6 +108,10 @@ interface ResourceCommon {
   readonly restarts: { readonly limit: number; readonly windowMs: number };
   /** What a failure means that restarts did not cure: the group moves, stops, or goes on without. */
   readonly onFailure: FailurePolicy;
+  /** Asked when it has failed; the group's `on-failure` hook where it has none of its own. */
+  readonly failureHook?: HookConfig | undefined;
+  /** What it counts as when a program that reports its own health falls silent; `unknown`. */
+  readonly reportSilence?: 'unknown' | 'failed' | undefined;
 }
 
 export interface MirrorConfig extends ResourceCommon {

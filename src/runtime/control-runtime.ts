@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../base/assert.ts';
 import { TakoError } from '../base/tako-error.ts';
-import type { EngineAction } from '../core/group/engine.ts';
+import type { EngineAction, HealthReport } from '../core/group/engine.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
 import type {
   CoreEvent,
@@ -17,6 +17,7 @@ import type { VoteNote } from '../core/node/proposals.ts';
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
 import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { Agent } from '../ports/agent.ts';
+import type { HookCaller } from '../ports/hook-caller.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { StateStore } from '../ports/state-store.ts';
@@ -40,6 +41,7 @@ export interface ControlPorts {
     mirror: ResourceId,
     order: MirrorOrder,
   ) => Promise<{ readonly ok: boolean; readonly copyGone: boolean; readonly message: string }>;
+  readonly hooks: HookCaller;
   readonly publish: (draft: EventDraft) => void;
   /** Hears of every vote that this node starts, before its messages are sent; none: nobody asks. */
   readonly onlooker?: ((group: GroupId, note: VoteNote) => void) | undefined;
@@ -109,6 +111,14 @@ export class ControlRuntime {
       pending.reject(new TakoError('not-running', 'Tako is being stopped on this node'));
     }
     this.#requests.clear();
+  }
+
+  /** A program's word on its own health; false when it is not heeded: the resource is not online. */
+  report(group: GroupId, report: HealthReport): boolean {
+    const views = this.#core.group(group)?.engine.view(this.#ports.clock.now()) ?? [];
+    const online = views.some(({ id, state }) => id === report.resource && state === 'online');
+    if (online) this.dispatch({ type: 'reported', group, report });
+    return online;
   }
 
   dispatch(event: UntimedEvent): void {
@@ -189,6 +199,8 @@ export class ControlRuntime {
         return this.#probe(effect.group);
       case 'mirrorOrder':
         return this.#order(effect.group, effect.mirror, effect.order);
+      case 'hook':
+        return this.#callHook(effect);
       case 'event':
         return this.#ports.publish(effect.draft);
       case 'vote':
@@ -276,6 +288,12 @@ export class ControlRuntime {
   #order(group: GroupId, mirror: ResourceId, order: MirrorOrder): void {
     void this.#ports.orderMirror(group, mirror, order).then((answer) => {
       this.dispatch({ type: 'mirrorAnswered', group, mirror, order, ...answer });
+    });
+  }
+
+  #callHook({ id, group, call }: Extract<Effect, { type: 'hook' }>): void {
+    void this.#ports.hooks.call(call).then((answer) => {
+      this.dispatch({ type: 'hookAnswered', id, group, answer });
     });
   }
 

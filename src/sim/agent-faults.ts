@@ -3,18 +3,35 @@
  * that overlapping ones end one by one.
  */
 
-/** `deep`: its deep check. `found`: what the probe finds when the control process starts. */
-export type FaultyAction = 'start' | 'stop' | 'monitor' | 'deep' | 'found';
+import type { HookWord } from '../protocol/hook.ts';
+
+/**
+ * `deep`: its deep check. `found`: what the probe finds when the control process starts. `hook`: the
+ * hook that is asked when it has failed; for the other hooks the resource is their point.
+ */
+export type FaultyAction = 'start' | 'stop' | 'monitor' | 'deep' | 'found' | 'hook';
 
 /**
  * `fails`, `lasting`: says that it failed, and that no restart helps. `hangs`: never ends. `lies`: a
- * monitor tells the opposite of what is so. As something found: `online`, `fails` or `hangs` (nobody
+ * monitor tells the opposite of what is so. A hook hangs, fails, lies, or gives the answer
+ * that is named. As something found: `online`, `fails` or `hangs` (nobody
  * knows).
  */
-export type AgentFault = 'fails' | 'lasting' | 'hangs' | 'lies' | 'online';
+export type AgentFault = 'fails' | 'lasting' | 'hangs' | 'lies' | 'online' | HookWord;
 
 /** When several are on, the first of these shows. */
-const ORDER: readonly AgentFault[] = ['hangs', 'lasting', 'fails', 'lies', 'online'];
+const ORDER: readonly AgentFault[] = [
+  'hangs',
+  'lasting',
+  'fails',
+  'lies',
+  'online',
+  'veto',
+  'stay',
+  'failover',
+  'repaired',
+  'wait',
+];
 
 export class AgentFaults {
   /** `GROUP/RESOURCE action fault`: how many of that kind are on. */

@@ -7,6 +7,7 @@ import { unreachable } from '../base/assert.ts';
 import type { Prng } from '../base/prng.ts';
 import type { OperatorRequest } from '../core/node/node-io.ts';
 import type { Config } from '../protocol/config.ts';
+import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
 import { dispensable } from './policy.ts';
@@ -41,9 +42,26 @@ export type FaultKind =
   /** Power off, and on again with the votes lost: another seat. */
   | 'memory'
   | 'agent'
+  /** A hook of a group hangs, fails, lies, or gives one answer. */
+  | 'hook'
   | 'kill'
   | 'operator'
   | 'leave';
+
+/** What a hook does; not `stay`, which only a person ends. */
+const HOOK_SHAPES = [
+  'hangs',
+  'hangs',
+  'fails',
+  'lies',
+  'veto',
+  'veto',
+  'failover',
+  'repaired',
+  'wait',
+] as const satisfies AgentFault[];
+/** For each fault of other kinds. */
+const HOOK_SHARE = 0.7;
 
 type AgentShape = `${FaultyAction}-${AgentFault}`;
 
@@ -114,6 +132,25 @@ export function drawFaults(swarm: Swarm, config: Config, prng: Prng): readonly F
     });
   }
   return faults.map(whole).sort((a, b) => a.atMs - b.atMs);
+}
+
+/** As many more where the groups have hooks, at any time of the storm. */
+export function drawHookFaults(swarm: Swarm, config: Config, prng: Prng): readonly Fault[] {
+  if (swarm.hookTimeoutMs === undefined) return [];
+  const count = Math.ceil(swarm.faults * HOOK_SHARE);
+  return Array.from({ length: count }, (): Fault => {
+    const [node, other] = [prng.pick(config.nodes).id, prng.pick(config.nodes).id];
+    const common = { kind: 'hook', node, other, link: '', shape: prng.pick(HOOK_SHAPES) } as const;
+    const atMs = prng.below(swarm.stormMs);
+    const forMs = 1000 + prng.below(8000);
+    return whole({
+      ...common,
+      atMs,
+      forMs,
+      group: prng.pick(config.groups).id,
+      amount: prng.float(),
+    });
+  });
 }
 
 function whole(fault: Fault): Fault {
@@ -208,6 +245,8 @@ export function inflict(world: World, fault: Fault): void {
       return harmDisk(world, fault);
     case 'agent':
       return harmAgent(world, fault);
+    case 'hook':
+      return harmHook(world, fault);
     case 'kill':
       return world.node(node)?.kill(fault.group as GroupId, 'program' as ResourceId);
     case 'operator':
@@ -343,6 +382,15 @@ function harmAgent(world: World, { node, group, shape, amount, forMs }: Fault): 
   const [faults, key] = [world.faults(node as NodeId), `${group}/${resource}`];
   faults.begin(key, action, fault);
   after(world, forMs, () => faults.end(key, action, fault));
+}
+
+/** At one of the points; on a failure, that of the program. */
+function harmHook(world: World, { node, group, shape, amount, forMs }: Fault): void {
+  const point = HOOK_POINTS[Math.floor(amount * HOOK_POINTS.length)] ?? 'before-start';
+  const [faults, fault] = [world.faults(node as NodeId), shape as AgentFault];
+  const key = `${group}/${point === 'on-failure' ? 'program' : point}`;
+  faults.begin(key, 'hook', fault);
+  after(world, forMs, () => faults.end(key, 'hook', fault));
 }
 
 function ask(world: World, { shape, node, group, other, amount }: Fault): void {

@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts';
 import { Prng } from '../base/prng.ts';
 import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
-import { drawFaults, type Fault, inflict } from './faults.ts';
+import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { KnownDefect } from './known-defects.ts';
 import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
@@ -50,8 +50,10 @@ const STEADY_MS = 2000;
 
 export function planLife(seed: number): LifePlan {
   const swarm = drawSwarm(seed);
-  const faults = drawFaults(swarm, swarmConfig(swarm), new Prng(seed ^ 0x2545f491));
-  return { seed, swarm, faults };
+  const config = swarmConfig(swarm);
+  const faults = drawFaults(swarm, config, new Prng(seed ^ 0x2545f491));
+  const ofHooks = drawHookFaults(swarm, config, new Prng(seed ^ 0x27d4eb2f));
+  return { seed, swarm, faults: [...faults, ...ofHooks].sort((a, b) => a.atMs - b.atMs) };
 }
 
 /**

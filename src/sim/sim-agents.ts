@@ -9,6 +9,7 @@ import type { ActionResult, EngineAction, Observation } from '../core/group/engi
 import type { HeartEvent } from '../core/heart/heart-types.ts';
 import type { CoreEvent } from '../core/node/node-io.ts';
 import type { Config, GroupConfig } from '../protocol/config.ts';
+import { type HookAnswer, type HookCall, noAnswer } from '../protocol/hook.ts';
 import type { WantedAddress } from '../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
@@ -38,6 +39,7 @@ export interface AgentWorld {
 
 const ACTION_MS = 5;
 const MONITOR_MS = 1;
+const HOOK_MS = 20;
 const DRAIN_AGAIN_MS = 10;
 const HEART_AGAIN_MS = 50;
 
@@ -84,6 +86,16 @@ export class SimAgents {
     const online = this.#runs(key);
     const detail = online ? 'it runs' : 'nothing runs';
     return { resource, state: online ? 'online' : 'stopped', detail };
+  }
+
+  /** A hook that hangs never answers: its end is the core's own matter. */
+  hook(id: number, call: HookCall): void {
+    const { group } = call;
+    const fault = this.#world.fault(`${group}/${call.resource ?? call.event}`, 'hook');
+    if (fault === 'hangs') return;
+    const answer = hookAnswer(fault, id);
+    const ms = fault === 'fails' ? call.timeoutMs : HOOK_MS;
+    this.#world.later(ms, () => this.#world.core({ type: 'hookAnswered', id, group, answer }));
   }
 
   act(action: EngineAction): void {
@@ -235,6 +247,15 @@ export class SimAgents {
   #group(id: GroupId): GroupConfig | undefined {
     return this.#world.config.groups.find((group) => group.id === id);
   }
+}
+
+/** `lies`: by turns each answer but `stay`, also those that are not heeded. */
+function hookAnswer(fault: AgentFault | undefined, id: number): HookAnswer {
+  if (fault === 'fails') return noAnswer('it ended with exit code 1');
+  const words = ['stay', 'veto', 'failover', 'repaired', 'wait', 'go'] as const;
+  const lie = fault === 'lies' ? words[1 + (id % (words.length - 1))] : undefined;
+  const word = lie ?? words.find((known) => known === fault) ?? 'go';
+  return { word, reason: word === 'go' ? '' : 'it says so', waitMs: 700, output: '' };
 }
 
 /** What a monitor says of something that runs or not; what is not there hangs nobody. */

@@ -7,6 +7,7 @@ import type {
   ResourceConfig,
   Timing,
 } from '../protocol/config.ts';
+import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 
 export const DEFAULT_TIMING: Timing = {
@@ -34,13 +35,16 @@ export function simConfig(options: {
   readonly groups: readonly SimGroup[];
   readonly timing?: Timing | undefined;
   readonly actionTimeoutMs?: number | undefined;
+  /** Every group has a hook at every point, with so much time. */
+  readonly hookTimeoutMs?: number | undefined;
 }): Config {
   const member = (name: string, index: number, links: readonly string[]): NodeConfig => ({
     id: name as NodeId,
     addresses: Object.fromEntries(links.map((link, k) => [link, `10.${k}.0.${index + 1}`])),
   });
   const nodes = options.nodes.map((name, index) => member(name, index, ['mirror', 'lan']));
-  const { witness } = options;
+  const { hookTimeoutMs, witness } = options;
+  const hooks = hookTimeoutMs === undefined ? undefined : hooksEverywhere(hookTimeoutMs);
   return {
     cluster: 'sim',
     keyFile: '',
@@ -52,10 +56,16 @@ export function simConfig(options: {
     ],
     nodes,
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
-    groups: options.groups.map((group, index) =>
-      simGroup(group, index, options.actionTimeoutMs ?? ACTION_TIMEOUT_MS),
-    ),
+    groups: options.groups.map((group, index) => ({
+      ...simGroup(group, index, options.actionTimeoutMs ?? ACTION_TIMEOUT_MS),
+      hooks,
+    })),
   };
+}
+
+function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {
+  const call = { type: 'command', command: ['hook'], user: undefined } as const;
+  return Object.fromEntries(HOOK_POINTS.map((point) => [point, { timeoutMs, call }]));
 }
 
 function simGroup(

@@ -5,6 +5,7 @@
  */
 import { must, unreachable } from '../base/assert.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
+import type { HealthReport } from '../core/group/engine.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
 import { NodeCore } from '../core/node/node-core.ts';
@@ -423,6 +424,10 @@ export class SimNode {
     return true;
   }
 
+  report(group: GroupId, report: HealthReport): void {
+    if (this.answers) this.#coreStep({ type: 'reported', group, report });
+  }
+
   write(key: string, value: number): void {
     if (this.answers) this.#mirrors.get(key)?.write(value);
   }
@@ -673,6 +678,8 @@ export class SimNode {
         return this.#agents.probe(effect.group);
       case 'mirrorOrder':
         return this.#order(effect.group, effect.mirror, effect.order);
+      case 'hook':
+        return this.#agents.hook(effect.id, effect.call);
       case 'event': {
         const { group = '', kind, text } = effect.draft;
         return this.#world.said(this.id, group, kind, text);

@@ -31,6 +31,8 @@ export interface Swarm {
   readonly duels: number;
   /** The kinds of faults of this life, with their weights. */
   readonly kinds: readonly { readonly kind: FaultKind; readonly weight: number }[];
+  /** Groups have hooks, with so much time to answer. */
+  readonly hookTimeoutMs?: number | undefined;
 }
 
 /** How often a kind is among those of a life, and how heavy it is then at most. */
@@ -53,10 +55,15 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
   fullDisk: { chance: 0.2, weight: 1 },
   memory: { chance: 0.3, weight: 1.5 },
   agent: { chance: 0.45, weight: 3 },
+  // Apart from the others, and only where there are hooks: see `drawHookFaults`.
+  hook: { chance: 0, weight: 0 },
   kill: { chance: 0.3, weight: 1.5 },
   operator: { chance: 0.5, weight: 4 },
   leave: { chance: 0.2, weight: 1 },
 };
+
+/** Of how many lives the groups have hooks. */
+const HOOKS = 0.3;
 
 const SHAPES: readonly { readonly nodes: number; readonly witness: boolean; weight: number }[] = [
   { nodes: 2, witness: true, weight: 11 },
@@ -103,7 +110,14 @@ export function drawSwarm(seed: number): Swarm {
     faults: Math.ceil((stormMs / 1000) * (0.4 + prng.float() * 2)),
     duels: prng.chance(0.35) ? 0.1 + 0.3 * prng.float() : 0,
     kinds: drawKinds(prng),
+    hookTimeoutMs: drawHooks(seed),
   };
+}
+
+/** By dice of their own: the lives without hooks are what they would be if there were none. */
+function drawHooks(seed: number): number | undefined {
+  const prng = new Prng(seed ^ 0x1b873593);
+  return prng.chance(HOOKS) ? prng.pick([300, 1000, 2000]) : undefined;
 }
 
 /** By dice of its own. */
@@ -129,6 +143,7 @@ function drawTiming(prng: Prng): Timing {
 function drawKinds(prng: Prng): Swarm['kinds'] {
   const kinds = (Object.keys(KINDS) as FaultKind[]).flatMap((kind) => {
     const { chance, weight } = KINDS[kind];
+    if (weight === 0) return [];
     const [present, share] = [prng.chance(chance), prng.float()];
     return present ? [{ kind, weight: weight * (0.2 + share) }] : [];
   });
@@ -148,8 +163,8 @@ export function weighted<T extends { readonly weight: number }>(
 }
 
 export function swarmConfig(swarm: Swarm): Config {
-  const { nodes, witness, groups, timing, actionTimeoutMs } = swarm;
-  return simConfig({ nodes, witness, groups, timing, actionTimeoutMs });
+  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs } = swarm;
+  return simConfig({ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs });
 }
 
 export function worldOptions(

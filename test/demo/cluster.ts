@@ -41,6 +41,7 @@ export interface ClusterOptions extends LabOptions {
   readonly app: App;
   readonly timing?: ConfigChoices['timing'];
   readonly restarts?: ConfigChoices['restarts'];
+  readonly hooks?: ConfigChoices['hooks'];
   /** For `App.connect`. */
   readonly answerMs?: number | undefined;
 }

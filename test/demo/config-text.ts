@@ -8,6 +8,8 @@ export interface ConfigChoices {
   /** Lines below `timing:`; the defaults unless given. */
   readonly timing?: readonly string[] | undefined;
   readonly restarts?: string | undefined;
+  /** Lines below `hooks:` of the group. */
+  readonly hooks?: ((lab: Lab) => readonly string[]) | undefined;
 }
 
 export function configText(lab: Lab, app: App, choices: ConfigChoices): string {
@@ -32,6 +34,7 @@ export function configText(lab: Lab, app: App, choices: ConfigChoices): string {
     'groups:',
     `  ${app.name}:`,
     `    nodes: [${first.name}, ${second.name}]`,
+    ...(choices.hooks === undefined ? [] : ['    hooks:', ...indent(choices.hooks(lab), 6)]),
     '    resources:',
     `      data: { agent: mirror, path: /srv/${app.name} }`,
     `      address: { agent: virtual-ip, address: ${lab.virtualAddress(0)}/24, link: lan }`,

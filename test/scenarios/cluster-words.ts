@@ -6,6 +6,7 @@
  *     group db mirrors=data,logs             several mirrors; the first one is always `data`
  *     group db failback=5s                   it returns to its first node when that is up so long
  *     resource ...                           see `resource-words.ts`
+ *     hook before-start                      every group has that hook
  *     cluster n1 n2 witness=w1 clocks=any    `any`: clocks need not keep the bound that is configured
  */
 import { must } from '../../src/base/assert.ts';
@@ -45,6 +46,9 @@ export class ClusterWords {
         return true;
       case 'resource':
         this.#resources.add(words);
+        return true;
+      case 'hook':
+        this.#resources.addHook(words[0] ?? '');
         return true;
       case 'cluster':
         this.#world = this.#newWorld(words);

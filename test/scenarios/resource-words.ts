@@ -9,8 +9,9 @@
  *     resources n1                                what its engine shows
  */
 import { must } from '../../src/base/assert.ts';
-import type { Config, GroupConfig, ResourceConfig } from '../../src/protocol/config.ts';
+import type { Config, GroupConfig, HookConfig, ResourceConfig } from '../../src/protocol/config.ts';
 import { parseDuration, parseRestarts } from '../../src/protocol/config-words.ts';
+import { HOOK_POINTS, type HookPoint } from '../../src/protocol/hook.ts';
 import type { GroupId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
 import type { AgentFault, FaultyAction } from '../../src/sim/agent-faults.ts';
 import type { World } from '../../src/sim/world.ts';
@@ -25,6 +26,7 @@ interface Told {
 
 export class ResourceWords {
   readonly #told: Told[] = [];
+  readonly #hooks: Partial<Record<HookPoint, HookConfig>> = {};
 
   /** `NAME KEY=VALUE ...`; `restarts=2/60s`, `deep-monitor=5s/1s` (each, at most). */
   add([name = '', ...settings]: readonly string[]): void {
@@ -37,6 +39,16 @@ export class ResourceWords {
     });
   }
 
+  /** `POINT`, with two seconds to answer. */
+  addHook(point: string): void {
+    const known = must(
+      HOOK_POINTS.find((p) => p === point),
+      `a hook point, not ${point}`,
+    );
+    const call = { type: 'command', command: ['hook'], user: undefined } as const;
+    this.#hooks[known] = { timeoutMs: 2000, call };
+  }
+
   applyTo(config: Config): Config {
     return { ...config, groups: config.groups.map((group) => this.#changed(group)) };
   }
@@ -44,7 +56,7 @@ export class ResourceWords {
   #changed(group: GroupConfig): GroupConfig {
     const told = this.#told.filter((one) => one.group === undefined || one.group === group.id);
     const resources = told.map(({ change }) => change).reduce(withChange, group.resources);
-    return { ...group, resources };
+    return { ...group, resources, hooks: this.#hooks };
   }
 }
 
@@ -71,6 +83,8 @@ function changeOf(key: string, value: string): Partial<ResourceConfig> {
       return { restarts: must(parseRestarts(value.replace('/', ' within ')), value) };
     case 'unknown-limit':
       return { unknownLimit: value === 'never' ? undefined : Number(value) };
+    case 'report-silence':
+      return { reportSilence: value as ResourceConfig['reportSilence'] };
     case 'deep-monitor': {
       const [every = '', timeout = ''] = value.split('/');
       return { deepMonitor: { everyMs: ms(every), timeoutMs: ms(timeout) } };
@@ -100,6 +114,18 @@ export function setFaults(world: World, words: readonly string[]): void {
     const fault = how === 'well' ? undefined : (how as AgentFault);
     world.setFault(node as NodeId, resourceNamed(world, resource), { action, fault });
   }
+}
+
+/** `NODE RESOURCE ok|failed [TTL]`: what the program says of itself. */
+export function report(world: World, words: readonly string[]): void {
+  const [node = '', name = '', health = '', ttl] = words;
+  const [group = '', resource = ''] = resourceNamed(world, name).split('/');
+  world.node(node as NodeId)?.report(group as GroupId, {
+    resource: resource as ResourceId,
+    health: health === 'ok' ? 'ok' : 'failed',
+    detail: health === 'ok' ? '' : 'its tables are damaged',
+    ttlMs: ttl === undefined ? undefined : ms(ttl),
+  });
 }
 
 /** One line for each resource, as the engine of that node sees it. */

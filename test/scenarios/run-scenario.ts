@@ -14,6 +14,14 @@
  *     say                             who serves, which copies are in sync
  *     repeat 3 off n1; advance 1s     that, so many times
  *
+ * About hooks and reports:
+ *
+ *     hook before-start               before `cluster`: the groups have that hook
+ *     fault n1 before-start hook=veto how it answers there: veto, hangs, fails, lies, stay, ...
+ *     fault n1 program hook=repaired  how the hook answers when the program has failed
+ *     report n1 program ok 2s         the program says so, and promises to say so again in 2 s
+ *     away n1                         the program asks to be moved away
+ *
  * What groups there are (`cluster-words.ts`), how links, processes and disks fail (`fault-words.ts`),
  * and about single resources (`resource-words.ts`), is told there. A group is named last
  * (`move n2 web`), a resource of it as `web/program`; without a name the first group is meant.
@@ -24,7 +32,7 @@ import { must } from '../../src/base/assert.ts';
 import type { World } from '../../src/sim/world.ts';
 import { ClusterWords } from './cluster-words.ts';
 import { harm } from './fault-words.ts';
-import { resourceNamed, setFaults, showResources } from './resource-words.ts';
+import { report, resourceNamed, setFaults, showResources } from './resource-words.ts';
 import { say, servingOf } from './say.ts';
 
 const SILENT = ['start', 'say', 'resources'];
@@ -64,6 +72,12 @@ function perform(world: World, command: string, words: readonly string[]): void 
       return failResource(world, command, node, second);
     case 'fault':
       return setFaults(world, words);
+    case 'report':
+      return report(world, words);
+    case 'away': {
+      const group = must(world.config.groups[0], 'a cluster has a group').id;
+      return world.ask(node, group, { type: 'away', reason: 'the program asks for it' });
+    }
     case 'resources':
       return showResources(world, node, second);
     case 'move':

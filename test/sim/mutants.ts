@@ -49,6 +49,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "      { type: 'answer', to: from, message: answer, after: undefined },\n    ];",
   },
   {
+    name: 'hook-waited-for-without-end',
+    breaks: ['liveness'],
+    file: 'core/node/hooks.ts',
+    find: '      if (now < endsAt) continue;',
+    replace: '      if (now < endsAt + 3_600_000) continue;',
+  },
+  {
     name: 'stop-timeout-taken-as-stopped',
     breaks: ['N2', 'N7', 'P1', 'P3'],
     file: 'core/group/engine.ts',

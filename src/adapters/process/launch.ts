@@ -28,7 +28,7 @@ if [ -n "$1" ]; then echo 0 >"$1/cgroup.procs" || exit 125; fi
 { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null
 umask 022
 read -r word || exit 0
-exec </dev/null
+[ "$word" = input ] || exec </dev/null
 cd -- "$2" || exit 125
 shift 2
 exec "$@"
@@ -63,7 +63,7 @@ export async function prepareProcess(options: LaunchOptions): Promise<ChildProce
       child.once('spawn', resolve);
       child.once('error', reject);
     });
-    // Of a process that died while it waited, its end tells.
+    // Of a process that died while it waited, or did not read its input, its end tells.
     child.stdin?.on('error', () => undefined);
     child.unref();
     return child;
@@ -73,8 +73,9 @@ export async function prepareProcess(options: LaunchOptions): Promise<ChildProce
   }
 }
 
-export function giveWord(child: ChildProcess): void {
-  child.stdin?.end('go\n');
+/** What it reads on standard input follows the word, through the same pipe. */
+export function giveWord(child: ChildProcess, input: string | undefined): void {
+  child.stdin?.end(input === undefined ? 'go\n' : `input\n${input}`);
 }
 
 /** False while the process with this pid still prepares. */

@@ -35,15 +35,20 @@ export function outputSize(path: string): number {
   return withFile(path, 'r', (fd) => fstatSync(fd).size) ?? 0;
 }
 
-/** The last lines behind `from`, on one line. */
-export function lastLines(path: string, from: number): string {
+/** The end of what is behind `from`, at most so many bytes. */
+export function endOfOutput(path: string, from: number, bytesMax: number): string {
   const bytes = withFile(path, 'r', (fd) => {
     const { size } = fstatSync(fd);
     // The file was cut short since: all of it is new.
     const start = size < from ? 0 : from;
-    return readRange(fd, Math.max(start, size - SHOWN_BYTES), size);
+    return readRange(fd, Math.max(start, size - bytesMax), size);
   });
-  const lines = (bytes ?? Buffer.alloc(0)).toString('utf8').split('\n');
+  return (bytes ?? Buffer.alloc(0)).toString('utf8');
+}
+
+/** The last lines behind `from`, on one line. */
+export function lastLines(path: string, from: number): string {
+  const lines = endOfOutput(path, from, SHOWN_BYTES).split('\n');
   const shown = lines.map((line) => line.trim()).filter((line) => line !== '');
   return shown.slice(-SHOWN_LINES).join(' | ');
 }

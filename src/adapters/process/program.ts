@@ -27,7 +27,7 @@ import {
 } from './cgroup.ts';
 import { type Containment, cgroupContainment, scanContainment } from './containment.ts';
 import { executesProgram, giveWord, prepareProcess } from './launch.ts';
-import { lastLines, openOutput, outputSize, tryBoundOutput } from './output.ts';
+import { endOfOutput, lastLines, openOutput, outputSize, tryBoundOutput } from './output.ts';
 import { signalNumber, signalProcess } from './pidfd.ts';
 import { type ProcessId, findAlive, isAlive, readProcess } from './proc.ts';
 import {
@@ -126,7 +126,7 @@ export class SupervisedProgram implements Program {
     this.#running = { record, containment, main: undefined, child: true, how: 'it never ran' };
     try {
       writeProgramRecord(recordPath, record);
-      giveWord(child);
+      giveWord(child, spec.input);
       this.#take(record, child);
     } catch (cause) {
       await this.#undoLaunch();
@@ -250,6 +250,11 @@ export class SupervisedProgram implements Program {
 
   lastOutput(): string {
     return lastLines(this.#options.outputPath, this.#running?.record.outputFrom ?? 0);
+  }
+
+  outputEnd(bytesMax: number): string {
+    const { outputPath } = this.#options;
+    return endOfOutput(outputPath, this.#running?.record.outputFrom ?? 0, bytesMax);
   }
 
   onEnd(listener: (how: string) => void): void {

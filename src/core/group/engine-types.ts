@@ -2,10 +2,12 @@
  * What goes into and comes out of a `GroupEngine`. Duties of whoever carries the actions out:
  *   1. Each action is answered exactly once: a start or stop by `actionFinished`, a monitor by
  *      `observed` with its id. What did not end in `timeoutMs` is `unknown`.
- *   2. A start or stop for a resource cancels the action under way there and waits for it to come
+ *   2. Each `ask` is answered at most once, by `advised`, and soon: the resource waits for it.
+ *   3. A start or stop for a resource cancels the action under way there and waits for it to come
  *      to rest; the answer to what was cancelled is ignored.
  */
 import type { MonitorDepth } from '../../protocol/config.ts';
+import type { HookAnswer } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, ResourceId } from '../../protocol/ids.ts';
 
 export type ResourceState = 'stopped' | 'starting' | 'online' | 'stopping' | 'failed' | 'unknown';
@@ -29,9 +31,22 @@ export interface EngineAction {
  * What follows a failure. While restarts are left: `restart`, here. After that, with
  * `on-failure: failover`, `gaveUp`, or `lasting` when no restart could help: `givenUp()` tells of
  * it until the next `start`. With `stop`: the engine stops the whole group in order and keeps it
- * down (`heldDown`). With `stay`: it is left failed and the rest goes on.
+ * down (`heldDown`). With `stay`: it is left failed and the rest goes on. A hook may have said
+ * otherwise: `moved` (`givenUp()`, whatever the policy), `left` (like `stay`), `recheck`.
  */
-export type FailureEnding = 'restart' | 'gaveUp' | 'lasting' | 'stop' | 'stay';
+export type FailureEnding =
+  'restart' | 'gaveUp' | 'lasting' | 'stop' | 'stay' | 'moved' | 'left' | 'recheck';
+
+/** What a hook says of a failure; `go`, or no answer at all: as if there were no hook. */
+export type Advice = Pick<HookAnswer, 'word' | 'waitMs'>;
+
+/** A resource has failed, and its hook is asked what to do. */
+export interface EngineQuestion {
+  readonly type: 'ask';
+  readonly id: number;
+  readonly resource: ResourceId;
+  readonly reason: string;
+}
 
 export type EngineNotice =
   | { readonly type: 'online' }
@@ -49,7 +64,7 @@ export type EngineNotice =
   | { readonly type: 'heldDown'; readonly resource: ResourceId; readonly reason: string };
 
 export type EngineEffect =
-  EngineAction | { readonly type: 'notice'; readonly notice: EngineNotice };
+  EngineAction | EngineQuestion | { readonly type: 'notice'; readonly notice: EngineNotice };
 
 export interface ActionResult {
   readonly id: number;
@@ -66,6 +81,15 @@ export interface Observation {
   readonly detail: string;
   /** With `failed`: starting it again here cannot help. */
   readonly lasting?: boolean | undefined;
+}
+
+/** What a program says of its own health. */
+export interface HealthReport {
+  readonly resource: ResourceId;
+  readonly health: 'ok' | 'failed';
+  readonly detail: string;
+  /** It promises a further report within this time. */
+  readonly ttlMs: number | undefined;
 }
 
 export interface GivenUp {

@@ -14,6 +14,7 @@ import {
   type ActionResult,
   type EngineAction,
   type EngineEffect,
+  type EngineQuestion,
   GroupEngine,
   type Observation,
 } from './engine.ts';
@@ -35,6 +36,7 @@ function randomResources(prng: Prng): readonly ResourceConfig[] {
       startTimeoutMs: 5000,
       stopTimeoutMs: 5000,
       restarts: { limit: prng.below(4), windowMs: 1000 + prng.below(20_000) },
+      reportSilence: prng.pick(['unknown', 'failed'] as const),
       onFailure: prng.pick(['failover', 'failover', 'stop', 'stay'] as FailurePolicy[]),
     };
     if (prng.chance(0.2)) {
@@ -59,6 +61,11 @@ function randomResources(prng: Prng): readonly ResourceConfig[] {
   });
 }
 
+interface Asked {
+  readonly question: EngineQuestion;
+  readonly at: Instant;
+}
+
 type Truth = 'runs' | 'gone' | 'perhaps';
 
 /** What really runs, and what is under way; the engine only hears of it. */
@@ -74,6 +81,7 @@ class Machine {
   wanted: 'online' | 'stopped' = 'stopped';
   abandoned = false;
   #open: { readonly action: EngineAction; readonly at: Instant }[] = [];
+  #asked: readonly Asked[] = [];
   /** Overtaken, and not answered yet. */
   #late: EngineAction[] = [];
 
@@ -81,11 +89,14 @@ class Machine {
     this.prng = new Prng(seed);
     this.resources = randomResources(this.prng);
     const nodes = ['n' as NodeId];
+    const call = { type: 'command', command: ['hook'], user: undefined } as const;
+    const hooks = this.prng.chance(0.5) ? { 'on-failure': { timeoutMs: 2000, call } } : undefined;
     const group: GroupConfig = {
       id: 'g' as GroupId,
       nodes,
       failback: { policy: 'never' },
       resources: this.resources,
+      hooks,
     };
     this.engine = new GroupEngine(group, () => this.mayStart);
     for (const { id } of this.resources) this.truth.set(id, 'gone');
@@ -121,6 +132,13 @@ class Machine {
         this.#noticed(effect.notice.type);
         continue;
       }
+      if (effect.type === 'ask') {
+        this.#asked = [
+          ...this.#asked,
+          { question: effect, at: plus(this.now, this.prng.below(2000)) },
+        ];
+        continue;
+      }
       this.#check(effect);
       const { action, resource } = effect;
       if (action !== 'monitor') {
@@ -140,8 +158,12 @@ class Machine {
     const late = this.prng.chance(0.5) ? this.#late.shift() : undefined;
     if (late !== undefined) return this.#answerLate(late);
     const answers = [...this.#open].toSorted((a, b) => a.at - b.at);
-    const wakeAt = this.engine.nextWakeAt();
     const first = answers[0];
+    const asked = this.#asked.toSorted((a, b) => a.at - b.at)[0];
+    const wakeAt = this.engine.nextWakeAt();
+    if (asked !== undefined && asked.at <= Math.min(wakeAt, first?.at ?? wakeAt)) {
+      return this.#advise(asked);
+    }
     if (first !== undefined && first.at <= wakeAt) {
       this.now = instant(Math.max(this.now, first.at));
       this.#open = this.#open.filter((open) => open !== first);
@@ -154,8 +176,20 @@ class Machine {
     assert(again > this.now, `E8: after a tick at ${this.now} the next wake is at ${again}`);
   }
 
+  /** A hook says anything; that it says something is seen to by whoever asks it. */
+  #advise(asked: Asked): void {
+    this.now = instant(Math.max(this.now, asked.at));
+    this.#asked = this.#asked.filter((other) => other !== asked);
+    const word = this.prng.pick(['go', 'go', 'wait', 'stay', 'failover', 'repaired'] as const);
+    const before = this.engine.view(this.now);
+    this.take(this.engine.advised(asked.question, { word, waitMs: 700 }, this.now));
+    const again = this.engine.advised(asked.question, { word, waitMs: 700 }, this.now);
+    assert(again.length === 0, `E12: a second answer about ${asked.question.resource} has a say`);
+    if (this.wanted === 'stopped') expect(this.engine.view(this.now)).toEqual(before);
+  }
+
   disturb(): void {
-    switch (this.prng.below(12)) {
+    switch (this.prng.below(13)) {
       case 0:
       case 1:
         return this.start();
@@ -175,6 +209,13 @@ class Machine {
         const seen = { resource: id, state: 'failed' as const, detail: 'died', lasting };
         if (this.truth.get(id) === 'runs') this.truth.set(id, 'perhaps');
         return this.take(this.engine.observed(seen, this.now));
+      }
+      case 12: {
+        const { id: resource } = this.prng.pick(this.resources);
+        const health = this.prng.pick(['ok', 'ok', 'failed'] as const);
+        const ttlMs = this.prng.chance(0.7) ? 100 + this.prng.below(2000) : undefined;
+        const report = { resource, health, detail: 'reported', ttlMs };
+        return this.take(this.engine.reported(report, this.now));
       }
       case 8:
         this.now = plus(this.now, this.prng.below(50));

@@ -3,8 +3,14 @@ import { must } from '../../base/assert.ts';
 import { type Instant, instant } from '../../base/time.ts';
 import type { GroupConfig, ResourceConfig } from '../../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
-import { type EngineAction, type EngineEffect, GroupEngine, type Observation } from './engine.ts';
-import type { ResourceView } from './engine-types.ts';
+import {
+  type EngineAction,
+  type EngineEffect,
+  type EngineQuestion,
+  GroupEngine,
+  type Observation,
+} from './engine.ts';
+import type { Advice, ResourceView } from './engine-types.ts';
 
 const EPOCH = 3 as Epoch;
 
@@ -55,6 +61,7 @@ class Driver {
   readonly engine: GroupEngine;
   readonly told: string[] = [];
   open: EngineAction[] = [];
+  asked: EngineQuestion[] = [];
   now: Instant = instant(0);
   mayStart = true;
 
@@ -71,6 +78,7 @@ class Driver {
   take(effects: readonly EngineEffect[]): void {
     for (const effect of effects) {
       if (effect.type === 'action') this.open.push(effect);
+      else if (effect.type === 'ask') this.asked.push(effect);
       else {
         const { notice } = effect;
         const name = 'resource' in notice ? ` ${notice.resource}` : '';
@@ -660,6 +668,178 @@ describe('what a probe found', () => {
     driver.take(driver.engine.stop('abandon', driver.now));
     expect(driver.wanted()).toEqual(['stop program']);
     driver.finish('stop program');
+    expect(driver.told).toEqual(['stopped']);
+  });
+});
+
+const FAILURE_HOOK = {
+  timeoutMs: 2000,
+  call: { type: 'command', command: ['hook'], user: undefined },
+} as const;
+
+/** A program with a hook, and another that stands on it. */
+function hooked(over: Partial<Omit<ResourceConfig, 'agent'>> = {}): Driver {
+  const app = resource('app', [], 'process', { failureHook: FAILURE_HOOK, ...over });
+  return new Driver([app, resource('top', ['app'])]).online();
+}
+
+describe('a hook on failure', () => {
+  const say = (driver: Driver, word: Advice['word'], waitMs = 0): void => {
+    const question = must(driver.asked.shift(), 'it was asked');
+    driver.take(driver.engine.advised(question, { word, waitMs }, driver.now));
+  };
+
+  test('is asked first; until it answers nothing is stopped, checked, or online', () => {
+    const driver = hooked();
+    driver.fail('app');
+    driver.wait(10_000);
+    driver.fail('app');
+    expect(driver.asked).toHaveLength(1);
+    expect(driver.wanted().filter((what) => what !== 'monitor top')).toEqual([]);
+    expect([driver.view('app').state, driver.engine.isOnline()]).toEqual(['failed', false]);
+    say(driver, 'go');
+    expect(driver.wanted()).toContain('stop top');
+    expect(driver.told).toEqual(['resourceFailed app restart']);
+  });
+
+  test('may say that it is repaired: checked again, nothing is restarted, and it counts', () => {
+    const driver = hooked();
+    driver.fail('app');
+    say(driver, 'repaired');
+    expect(driver.wanted()).toEqual(['monitor app']);
+    driver.answer('app', 'online');
+    expect(driver.engine.isOnline()).toBe(true);
+    expect([driver.view('app').restarts, driver.view('app').failures]).toEqual([1, 1]);
+  });
+
+  test('is believed as often as there are restarts', () => {
+    const driver = hooked({ restarts: { limit: 2, windowMs: 10_000 } });
+    for (let n = 0; n < 3; n += 1) {
+      driver.fail('app');
+      say(driver, 'repaired');
+    }
+    expect(driver.told.at(-1)).toBe('resourceFailed app gaveUp');
+    expect(driver.engine.hasGivenUp()).toBe(true);
+  });
+
+  test.each([
+    ['failover', 'stop', 'moved', true],
+    ['stay', 'failover', 'left', false],
+  ] as const)('may say %s, whatever the policy (%s)', (word, onFailure, then, moves) => {
+    const driver = hooked({ onFailure });
+    driver.fail('app');
+    say(driver, word);
+    expect(driver.told).toEqual([`resourceFailed app ${then}`]);
+    expect(driver.engine.hasGivenUp()).toBe(moves);
+    expect(driver.engine.leftFailed()).toHaveLength(moves ? 0 : 1);
+  });
+
+  test('may ask to wait; then the built-in recovery follows', () => {
+    const driver = hooked();
+    driver.fail('app');
+    say(driver, 'wait', 3000);
+    driver.wait(2999);
+    expect(driver.engine.nextWakeAt()).toBe(3000);
+    expect(driver.told).toEqual([]);
+    driver.wait(1);
+    expect(driver.told).toEqual(['resourceFailed app restart']);
+  });
+
+  test('is asked when it did not start, and that is cleared away meanwhile', () => {
+    const driver = hooked();
+    driver.fail('app');
+    say(driver, 'go');
+    driver.finish('stop top');
+    driver.finish('stop app');
+    driver.finish('start app', 'failed');
+    expect(driver.wanted()).toEqual(['stop app']);
+    driver.finish('stop app');
+    driver.wait(60_000);
+    expect(driver.wanted()).toEqual([]);
+    say(driver, 'repaired');
+    expect(driver.wanted()).toEqual(['start app']);
+  });
+
+  test('keeps nobody from stopping, and has no say then', () => {
+    const driver = hooked();
+    driver.fail('app');
+    driver.take(driver.engine.stop('abandon', driver.now));
+    expect(driver.wanted().toSorted()).toEqual(['stop app', 'stop top']);
+    say(driver, 'repaired');
+    driver.finish('stop app');
+    driver.finish('stop top');
+    expect(driver.told).toEqual(['stopped']);
+  });
+
+  test('is not asked without authority', () => {
+    const driver = hooked();
+    driver.mayStart = false;
+    driver.fail('app');
+    expect(driver.asked).toEqual([]);
+    expect(driver.told).toEqual(['resourceFailed app restart']);
+  });
+});
+
+describe('a program that reports', () => {
+  const say = (driver: Driver, health: 'ok' | 'failed', ttlMs?: number): void => {
+    const report = { resource: 'app' as ResourceId, health, detail: 'damaged', ttlMs };
+    driver.take(driver.engine.reported(report, driver.now));
+  };
+  const single = (over: Partial<Omit<ResourceConfig, 'agent'>> = {}): Driver =>
+    new Driver([resource('app', [], 'process', { monitorMs: 1e9, ...over })]).online();
+
+  test('that it is not well has failed', () => {
+    const driver = single();
+    say(driver, 'failed');
+    expect(driver.told).toEqual(['resourceFailed app restart']);
+    expect(driver.view('app').detail).toBe('it reports that it is not well: damaged');
+  });
+
+  test('is not believed without authority, and its silence is no failure then', () => {
+    const driver = single({ reportSilence: 'failed' });
+    say(driver, 'ok', 500);
+    driver.mayStart = false;
+    say(driver, 'failed', 500);
+    driver.wait(60_000);
+    expect(driver.told).toEqual([]);
+    driver.mayStart = true;
+    driver.wait(499);
+    expect(driver.told).toEqual([]);
+    driver.wait(1);
+    expect(driver.told).toEqual(['resourceFailed app restart']);
+  });
+
+  test('and falls silent counts as a check without an answer, so many in a row', () => {
+    const driver = single({ unknownLimit: 3 });
+    say(driver, 'ok', 500);
+    driver.wait(1000);
+    driver.wait(499);
+    say(driver, 'ok', 500);
+    for (let n = 0; n < 2; n += 1) driver.wait(500);
+    expect(driver.told).toEqual([]);
+    driver.wait(500);
+    expect(driver.told).toEqual(['resourceFailed app restart']);
+    expect(driver.wanted()).toEqual(['stop app']);
+  });
+
+  test('may take its promise back, and a restart takes it back', () => {
+    const driver = single({ reportSilence: 'failed' });
+    say(driver, 'ok', 500);
+    say(driver, 'ok');
+    driver.wait(10_000);
+    say(driver, 'ok', 500);
+    driver.fail('app');
+    driver.finish('stop app');
+    driver.finish('start app');
+    driver.wait(10_000);
+    expect(driver.told.filter((what) => what.startsWith('resourceFailed'))).toHaveLength(1);
+  });
+
+  test('is not heard while it does not run', () => {
+    const driver = single();
+    driver.take(driver.engine.stop('orderly', driver.now));
+    say(driver, 'failed');
+    driver.finish('stop app');
     expect(driver.told).toEqual(['stopped']);
   });
 });

@@ -16,26 +16,30 @@
  * depends on it is stopped. A virtual IP keeps its address while a program below it restarts.
  * Nothing is started while there is no authority (`mayStart`), be it anew or after a failure; what
  * runs goes on, and a check without an answer proves nothing. Who changes the authority calls
- * `tick`. `abandon` stops everything at once and by force: no order is worth waiting for.
+ * `tick`. `abandon` stops everything at once and by force: no order is worth waiting for. What
+ * failed while online and has a hook stays as it is until the hook has answered.
  */
-import { assert, unreachable } from '../../base/assert.ts';
+import { assert, must, unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { GroupConfig, MonitorDepth } from '../../protocol/config.ts';
 import type { Epoch } from '../../protocol/ids.ts';
 import type {
   ActionName,
   ActionResult,
+  Advice,
   EngineAction,
   EngineEffect,
   EngineNotice,
+  EngineQuestion,
   FailureEnding,
   GivenUp,
+  HealthReport,
   Observation,
   ResourceView,
   StopMode,
 } from './engine-types.ts';
 import { type Failure, FailureHistory } from './failure-history.ts';
-import { type Resource, ResourceGraph, isLeft } from './resource-graph.ts';
+import { type Resource, ResourceGraph, type Setback, isLeft } from './resource-graph.ts';
 
 export type {
   ActionName,
@@ -43,18 +47,14 @@ export type {
   EngineAction,
   EngineEffect,
   EngineNotice,
+  EngineQuestion,
+  HealthReport,
   Observation,
 } from './engine-types.ts';
 
+const GO: Advice = { word: 'go', waitMs: 0 };
 /** Before each further try of a stop that did not succeed; the last one before all further. */
 const STOP_RETRY_MS: readonly number[] = [2000, 4000, 8000, 15_000, 30_000];
-
-interface Setback {
-  readonly reason: string;
-  readonly lasting?: boolean | undefined;
-  /** Not known to have failed, so not known to have ended either. */
-  readonly unknown?: boolean | undefined;
-}
 
 export class GroupEngine {
   readonly #group: GroupConfig;
@@ -85,7 +85,9 @@ export class GroupEngine {
 
   /** Everything runs, but for what was left failed and what cannot run without it. */
   isOnline(): boolean {
-    return this.#resources.all.every((r) => r.state === 'online' || this.#resources.isExcused(r));
+    return this.#resources.all.every(
+      (r) => (r.state === 'online' && r.asking === undefined) || this.#resources.isExcused(r),
+    );
   }
 
   /** A resource that gave up keeps the group from coming online here. */
@@ -116,11 +118,11 @@ export class GroupEngine {
 
   view(now: Instant): readonly ResourceView[] {
     return this.#resources.all.map((r) => {
-      const failed = r.gaveUp && r.state === 'stopped';
+      const failed = (r.gaveUp && r.state === 'stopped') || r.asking?.standing === true;
       return {
         id: r.config.id,
         state: failed ? 'failed' : r.state,
-        detail: failed ? r.failure : detailOf(r),
+        detail: failed ? (r.asking?.setback.reason ?? r.failure) : detailOf(r),
         restarts: r.restarts.count(now),
         failures: r.failures.count(now),
         unknowns: r.checks.unknowns,
@@ -158,6 +160,7 @@ export class GroupEngine {
       r.gaveUp = false;
       r.startAt = NEVER;
       r.stopFailure = undefined;
+      if (r.asking?.standing === false) r.asking = undefined;
     }
     return this.#advance(now);
   }
@@ -200,7 +203,7 @@ export class GroupEngine {
     const r = this.#resources.get(seen.resource);
     const check = monitorId === undefined ? undefined : r.checks.answered(monitorId, now);
     if (monitorId !== undefined && check === undefined) return [];
-    if (r.state !== 'online') return [];
+    if (r.state !== 'online' || r.asking !== undefined) return [];
     const depth = check?.depth ?? 'light';
     switch (seen.state) {
       case 'online':
@@ -221,13 +224,39 @@ export class GroupEngine {
     }
   }
 
+  /** What a program says of itself counts while it is online, `failed` only with authority. */
+  reported(report: HealthReport, now: Instant): readonly EngineEffect[] {
+    const r = this.#resources.get(report.resource);
+    if (r.state !== 'online' || r.asking !== undefined) return [];
+    r.promise.reported(report.ttlMs, now);
+    if (report.health === 'ok' || !this.#mayStart()) return [];
+    const detail = report.detail === '' ? '' : `: ${report.detail}`;
+    return this.#failed(r, { reason: `it reports that it is not well${detail}` }, now);
+  }
+
+  /** The answer to a question; anything but an answer to the latest one is ignored. */
+  advised(
+    question: Pick<EngineQuestion, 'id' | 'resource'>,
+    advice: Advice,
+    now: Instant,
+  ): readonly EngineEffect[] {
+    const r = this.#resources.get(question.resource);
+    const { asking } = r;
+    if (asking?.id !== question.id || asking.until !== NEVER) return [];
+    if (advice.word !== 'wait') return [...this.#conclude(r, advice, now), ...this.#advance(now)];
+    r.asking = { ...asking, until: plus(now, advice.waitMs) };
+    return this.#advance(now);
+  }
+
   // Outcomes.
 
   #started(r: Resource, result: ActionResult, now: Instant): EngineEffect[] {
     if (result.outcome !== 'ok') {
       const reason = `did not start: ${result.detail}`;
       const unknown = result.outcome === 'unknown';
-      return [...this.#setBack(r, { reason, lasting: result.lasting, unknown }, now)];
+      const setback = { reason, lasting: result.lasting, unknown };
+      this.#markFailed(r, setback, now);
+      return [...(this.#ask(r, setback) ?? this.#recover(r, setback, GO, now))];
     }
     r.state = 'online';
     r.checks.begin(now, 'started');
@@ -273,33 +302,102 @@ export class GroupEngine {
   }
 
   #failed(r: Resource, setback: Setback, now: Instant): readonly EngineEffect[] {
-    return [...this.#setBack(r, setback, now), ...this.#advance(now)];
+    return [...this.#fails(r, setback, now), ...this.#advance(now)];
   }
 
-  /** What a failed start and a failure while online have in common. */
-  #setBack(r: Resource, setback: Setback, now: Instant): readonly EngineEffect[] {
-    const { reason, lasting = false, unknown = false } = setback;
-    r.state = unknown ? 'unknown' : 'failed';
+  /** A failure while online. With a hook it stays as it is until the answer. */
+  #fails(r: Resource, setback: Setback, now: Instant): readonly EngineEffect[] {
+    const question = this.#ask(r, setback);
+    if (question === undefined) {
+      this.#markFailed(r, setback, now);
+      return this.#recover(r, setback, GO, now);
+    }
+    r.checks.end();
+    r.promise.end();
+    return question;
+  }
+
+  #markFailed(r: Resource, { reason, unknown }: Setback, now: Instant): void {
+    r.state = unknown === true ? 'unknown' : 'failed';
     r.detail = reason;
     r.failure = reason;
     r.retryAt = now;
     r.checks.end();
+    r.promise.end();
+  }
+
+  /** Without authority nothing can be recovered, so nobody is asked how. */
+  #ask(r: Resource, setback: Setback): readonly [EngineQuestion] | undefined {
+    const hook = r.config.failureHook ?? this.#group.hooks?.['on-failure'];
+    if (hook === undefined || !this.#isWantedUp() || !this.#mayStart()) return undefined;
+    const id = this.#nextId;
+    this.#nextId += 1;
+    r.asking = { id, setback, standing: r.state === 'online', until: NEVER };
+    r.gaveUp = false;
+    r.startAt = NEVER;
+    return [{ type: 'ask', id, resource: r.config.id, reason: setback.reason }];
+  }
+
+  /** A hook has answered, or the time that it asked to wait is over. */
+  #conclude(r: Resource, advice: Advice, now: Instant): readonly EngineEffect[] {
+    const { setback, standing } = must(r.asking, 'it was asked about');
+    r.asking = undefined;
+    if (standing && advice.word === 'repaired') {
+      const pauseMs = r.restarts.tryRestart(now);
+      if (pauseMs !== undefined) return this.#recheck(r, setback, plus(now, pauseMs), now);
+    }
+    if (standing) this.#markFailed(r, setback, now);
+    return this.#recover(r, setback, advice, now);
+  }
+
+  /** It counts as repaired until the check says otherwise. */
+  #recheck(r: Resource, { reason }: Setback, at: Instant, now: Instant): readonly EngineEffect[] {
+    r.failures.failed(now);
+    r.failures.healthy(now);
+    r.checks.begin(at, 'found');
+    return [this.#tell(r, reason, 'recheck', now)];
+  }
+
+  /** What a failed start and a failure while online have in common. */
+  #recover(r: Resource, setback: Setback, { word }: Advice, now: Instant): readonly EngineEffect[] {
     if (!this.#isWantedUp()) {
       r.failures.unhealthy(now);
       return [];
     }
+    const ends = word === 'failover' || word === 'stay';
     r.failures.failed(now);
-    r.lasting = lasting;
-    const pauseMs = lasting ? undefined : r.restarts.tryRestart(now);
+    r.lasting = setback.lasting === true && !ends;
+    r.policy = ends ? word : r.config.onFailure;
+    const pauseMs = r.lasting || ends ? undefined : r.restarts.tryRestart(now);
     r.gaveUp = pauseMs === undefined;
-    r.startAt = pauseMs === undefined ? NEVER : plus(now, pauseMs);
-    const then = r.gaveUp ? afterRestarts(r) : 'restart';
+    r.startAt = pauseMs === undefined ? NEVER : plus(now, word === 'repaired' ? 0 : pauseMs);
+    const then = r.gaveUp ? afterRestarts(r, word) : 'restart';
     if (then === 'stop') {
       this.#held = givenUpOf(r);
       this.#reported = undefined;
     }
+    return [this.#tell(r, setback.reason, then, now)];
+  }
+
+  #tell(r: Resource, reason: string, then: FailureEnding, now: Instant): EngineEffect {
     this.#history.add({ at: now, resource: r.config.id, reason, then });
-    return [notice({ type: 'resourceFailed', resource: r.config.id, reason, then })];
+    return notice({ type: 'resourceFailed', resource: r.config.id, reason, then });
+  }
+
+  /** What became due for a resource by time alone, other than actions. */
+  #due(r: Resource, now: Instant): readonly EngineEffect[] {
+    if (!this.#isWantedUp()) r.asking = undefined;
+    if (r.asking !== undefined) return now >= r.asking.until ? this.#conclude(r, GO, now) : [];
+    if (r.state !== 'online') return [];
+    if (!this.#mayStart()) r.promise.excused(now);
+    const { everyMs } = r.promise;
+    const inRow = r.promise.silent(now);
+    const unknown = r.config.reportSilence !== 'failed';
+    const limit = unknown ? r.config.unknownLimit : 1;
+    if (inRow === 0 || limit === undefined || inRow < limit) return [];
+    const times = inRow === 1 ? '' : `, ${inRow} times in a row`;
+    const reason = `it promised to report its health every ${everyMs} ms and did not${times}`;
+    return this.#fails(r, { reason, unknown }, now);
   }
 
   // What to do next.
@@ -310,7 +408,7 @@ export class GroupEngine {
 
   /** Issues whatever the present states allow, and reports when the target is reached. */
   #advance(now: Instant): readonly EngineEffect[] {
-    const effects: EngineEffect[] = [];
+    const effects = this.#resources.all.flatMap((r) => this.#due(r, now));
     const mayStart = this.#mayStart();
     for (const r of this.#resources.all) {
       if (!mayStart) r.checks.disturbed();
@@ -337,7 +435,8 @@ export class GroupEngine {
   #towardsOnline(r: Resource, now: Instant): EngineAction | undefined {
     switch (r.state) {
       case 'stopped':
-        if (r.gaveUp || this.#pauses(r, now) || !this.#resources.mayRun(r)) return undefined;
+        if (r.gaveUp || r.asking !== undefined || this.#pauses(r, now)) return undefined;
+        if (!this.#resources.mayRun(r)) return undefined;
         // What stood on it before its last end is not known to be gone, and must not meet it anew.
         if (this.#resources.isNeeded(r)) return undefined;
         return this.#mayStart() ? this.#begin(r, 'start', now) : undefined;
@@ -378,6 +477,11 @@ export class GroupEngine {
   }
 
   #wakeAt(r: Resource): Instant {
+    const asked = r.asking?.until ?? NEVER;
+    return earliest([this.#actsAt(r), asked, r.state === 'online' ? r.promise.dueAt : NEVER]);
+  }
+
+  #actsAt(r: Resource): Instant {
     const up = this.#isWantedUp();
     switch (r.state) {
       case 'stopped':
@@ -404,7 +508,9 @@ export class GroupEngine {
     const effect = this.#action(r, { action, depth: 'light', timeoutMs });
     r.actionId = effect.id;
     r.stopMode = effect.mode;
+    if (r.asking?.standing === true) r.asking = undefined;
     r.checks.end();
+    r.promise.end();
     r.failures.unhealthy(now);
     return effect;
   }
@@ -435,12 +541,14 @@ export class GroupEngine {
   }
 }
 
-function movesGroup({ config }: Resource): boolean {
-  return config.onFailure !== 'stop' && config.onFailure !== 'stay';
+function movesGroup({ policy }: Resource): boolean {
+  return policy !== 'stop' && policy !== 'stay';
 }
 
-function afterRestarts({ config, lasting }: Resource): FailureEnding {
-  if (config.onFailure === 'stop' || config.onFailure === 'stay') return config.onFailure;
+function afterRestarts({ policy, lasting }: Resource, word: Advice['word']): FailureEnding {
+  if (word === 'failover') return 'moved';
+  if (word === 'stay') return 'left';
+  if (policy === 'stop' || policy === 'stay') return policy;
   return lasting ? 'lasting' : 'gaveUp';
 }
 

@@ -7,18 +7,38 @@
  */
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER } from '../../base/time.ts';
-import type { ResourceConfig } from '../../protocol/config.ts';
+import type { FailurePolicy, ResourceConfig } from '../../protocol/config.ts';
 import type { ResourceId } from '../../protocol/ids.ts';
 import { CheckSchedule } from './check-schedule.ts';
 import type { ResourceState, StopMode } from './engine-types.ts';
 import { FailureCounter } from './failure-counter.ts';
+import { HealthPromise } from './health-promise.ts';
 import { RestartPolicy } from './restart-policy.ts';
+
+/** A failure, before it is decided what follows from it. */
+export interface Setback {
+  readonly reason: string;
+  readonly lasting?: boolean | undefined;
+  /** Not known to have failed, so not known to have ended either. */
+  readonly unknown?: boolean | undefined;
+}
+
+/** A failure about which a hook was asked. */
+export interface Asking {
+  readonly id: number;
+  readonly setback: Setback;
+  /** It failed while it was online, and stays as it is until the answer. */
+  readonly standing: boolean;
+  /** The end of the time that the hook asked to wait; never before its answer. */
+  readonly until: Instant;
+}
 
 export interface Resource {
   readonly config: ResourceConfig;
   readonly restarts: RestartPolicy;
   readonly failures: FailureCounter;
   readonly checks: CheckSchedule;
+  readonly promise: HealthPromise;
   state: ResourceState;
   detail: string;
   /** The start or stop under way. */
@@ -38,6 +58,9 @@ export interface Resource {
   failure: string;
   /** A restart here could not help. */
   lasting: boolean;
+  /** What follows when it gave up: the configured policy, unless its hook said otherwise. */
+  policy: FailurePolicy;
+  asking: Asking | undefined;
   /** What the last check said that found no answer. */
   doubt: string;
 }
@@ -117,7 +140,7 @@ export function isAddress(r: Resource): boolean {
 }
 
 export function isLeft(r: Resource): boolean {
-  return r.gaveUp && r.config.onFailure === 'stay';
+  return r.gaveUp && r.policy === 'stay';
 }
 
 function newResource(config: ResourceConfig): Resource {
@@ -126,6 +149,7 @@ function newResource(config: ResourceConfig): Resource {
     restarts: new RestartPolicy(config.restarts),
     failures: new FailureCounter(config.restarts.windowMs),
     checks: new CheckSchedule(config),
+    promise: new HealthPromise(),
     state: 'stopped',
     detail: '',
     actionId: undefined,
@@ -137,6 +161,8 @@ function newResource(config: ResourceConfig): Resource {
     gaveUp: false,
     failure: '',
     lasting: false,
+    policy: config.onFailure,
+    asking: undefined,
     doubt: '',
   };
 }

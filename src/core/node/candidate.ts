@@ -26,6 +26,8 @@ const UNCLAIMED_MS = 600;
 const SEAL_PATIENCE_MS = 5000;
 /** A mirror that refuses to be sealed is asked again after a while. */
 const REFUSED_RETRY_MS = 3000;
+/** A hook that said no is asked again. */
+const VETO_RETRY_MS = 10_000;
 const LEAVING = 'the node is being stopped';
 
 export class Candidate {
@@ -37,6 +39,11 @@ export class Candidate {
   #claimPausedUntil = 0 as Instant;
   #sealingSince: Instant = NEVER;
   #claimedFrom: NodeId | undefined;
+  /** The owner that was followed last. */
+  #followed: NodeId | undefined;
+  #vetoedUntil = 0 as Instant;
+  /** A hook is asked whether to take over; its answer wakes this node. */
+  #asking = false;
   /** A mirror here refused to be sealed for the claim that follows this epoch. */
   #sealRefusedAt: Epoch | undefined;
 
@@ -53,7 +60,8 @@ export class Candidate {
     if (record === undefined || record.want !== 'online') return NEVER;
     if (staleCopies(record, this.#context.me).length > 0) return NEVER;
     const due = claimAt(this.#context.situation(record), this.#ownerLostAt);
-    return due > this.#claimPausedUntil ? due : this.#claimPausedUntil;
+    const vetoedUntil = this.#context.overruled ? due : this.#vetoedUntil;
+    return Math.max(due, this.#claimPausedUntil, vetoedUntil) as Instant;
   }
 
   // Waiting.
@@ -63,6 +71,7 @@ export class Candidate {
     this.#context.phase = 'waiting';
     this.#ownerLostAt = NEVER;
     this.#ownerSilentSince = NEVER;
+    this.#context.arrival = undefined;
     if (leaving) voice.done(`"${id}" does not run here`);
     this.advanceWaiting(now);
   }
@@ -76,6 +85,7 @@ export class Candidate {
     if (context.leaving) return;
     if (!context.ownerIsLost()) {
       this.#ownerLostAt = NEVER;
+      this.#ownerIsBack();
       return this.#checkUnclaimed(record, now);
     }
     if (this.#ownerLostAt === NEVER) this.#ownerLostAt = now;
@@ -89,8 +99,36 @@ export class Candidate {
       if (now - this.#ownerLostAt >= UNCLAIMED_MS) this.#sayStale(record, stale);
       return;
     }
-    if (now < this.#claimDueAt()) return;
+    if (now < this.#claimDueAt() || !this.#mayTakeOver(record, now)) return;
     this.#beginClaim(record, now);
+  }
+
+  #ownerIsBack(): void {
+    this.#asking = false;
+    this.#vetoedUntil = 0 as Instant;
+    this.#context.overruled = false;
+    this.#context.hooks.forget('before-failover');
+  }
+
+  /** Asks the hook, once for as long as the owner is lost; after a veto again and again. */
+  #mayTakeOver({ epoch, owner }: OwnershipRecord, now: Instant): boolean {
+    const { hooks, id, me, overruled, peers, voice } = this.#context;
+    if (owner === me) return true;
+    const reason = peers.lostReason(owner);
+    const facts = { cause: 'failover', from: owner, to: me, reason } as const;
+    const about = `epoch ${epoch}${overruled ? ', a person asked' : ''}`;
+    const matter = { ...facts, about, epoch, mayVeto: !overruled };
+    const verdict = hooks.gate('before-failover', matter, now);
+    this.#asking = verdict === undefined;
+    if (verdict?.type !== 'veto') return verdict !== undefined;
+    hooks.forget('before-failover');
+    this.#vetoedUntil = plus(now, VETO_RETRY_MS);
+    const why = `${reason}, but the hook before-failover on ${me} says no: ${verdict.reason}`;
+    this.#context.reason = why;
+    const next = `next: "tako group start ${id}" overrules it; it is asked again and again`;
+    const text = `not taking over: ${why}; ${next}`;
+    voice.sayOnce(`before-failover ${epoch}`, 'error', 'held-by-hook', text);
+    return false;
   }
 
   #mayRun(): boolean {
@@ -116,7 +154,14 @@ export class Candidate {
       return;
     }
     context.voice.say('info', 'taking-over', `${context.me} is the new owner: ${reason}`);
+    context.arrival = { cause: this.#causeOfMove(now), from: this.#followed };
     this.#moves.own(record, reason, now);
+  }
+
+  #causeOfMove(now: Instant): 'failover' | 'failback' | 'move' {
+    const { me, options, peers } = this.#context;
+    if (this.#followed !== undefined && peers.avoided(now).has(this.#followed)) return 'failover';
+    return options.group.nodes[0] === me ? 'failback' : 'move';
   }
 
   #waitForFirstRecord(now: Instant): void {
@@ -162,6 +207,7 @@ export class Candidate {
 
   #follow(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
+    this.#followed = record.owner;
     context.mirrors.follow(record, now >= context.pausedUntil);
   }
 
@@ -227,7 +273,7 @@ export class Candidate {
 
   /** When a seal without an answer is worth a word; it is waited for all the same. */
   nextWakeAt(now: Instant): Instant {
-    if (this.#context.phase !== 'sealing') return this.#claimDueAt();
+    if (this.#context.phase !== 'sealing') return this.#asking ? NEVER : this.#claimDueAt();
     return now < this.#sealDueAt() ? this.#sealDueAt() : NEVER;
   }
 
@@ -330,6 +376,11 @@ export class Candidate {
       const { epoch } = outcome.record;
       const text = `${context.me} owns the group at epoch ${epoch}: ${context.reason}`;
       context.voice.say('info', kind, text);
+      const cause = purpose === 'create' ? 'first-start' : again;
+      context.arrival = {
+        cause: cause === 'restarted' ? 'restart' : cause,
+        from: this.#claimedFrom,
+      };
       return this.#moves.own(outcome.record, context.reason, now);
     }
     if (outcome.type === 'noQuorum') {
@@ -354,6 +405,8 @@ export class Candidate {
     }
     if (record === undefined) return this.wait(now);
     if (record.owner === context.me && record.epoch !== before?.epoch) {
+      const cause = this.#claimedFrom === context.me ? 'restart' : 'failover';
+      context.arrival = { cause, from: this.#claimedFrom };
       return this.#moves.own(record, context.reason, now);
     }
     // A reading at the old epoch was chosen: by that, an earlier vote that was not is void.

@@ -10,6 +10,7 @@
  */
 import { must } from '../../base/assert.ts';
 import type { Instant } from '../../base/time.ts';
+import type { HookFacts } from '../../protocol/hook.ts';
 import type { NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import { majorityOf } from '../registry/electorate.ts';
@@ -21,6 +22,8 @@ export class Departure {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   #handTo: NodeId | undefined;
+  /** Of what is under way: why, and whether anything ran before. */
+  #leaving: { readonly cause: HookFacts['cause']; readonly to: NodeId | undefined } | undefined;
   #byHand = false;
 
   constructor(context: GroupContext, moves: Moves) {
@@ -29,25 +32,31 @@ export class Departure {
   }
 
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
-    const { engine, voice } = this.#context;
-    const runs = this.#context.phase === 'owning' && !engine.hasGivenUp();
+    const { engine, options, voice } = this.#context;
+    const planned = options.group.nodes[0] === to ? 'failback' : 'move';
+    const cause = engine.hasGivenUp() ? 'failure' : planned;
+    this.#begins(voice.request?.type === 'leave' ? 'leave' : cause, to);
     this.#context.phase = 'handing';
     this.#handTo = to;
     this.#context.reason = reason;
-    this.#byHand = voice.request?.type === 'move';
-    const unasked = runs ? 'failback' : 'failover';
+    // Nor does it return by itself to where its own program did not want to be.
+    this.#byHand = voice.request?.type === 'move' || voice.request?.type === 'away';
+    const unasked = engine.isOnline() ? 'failback' : 'failover';
     const kind = voice.request === undefined ? unasked : 'switchover';
     voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);
     this.#context.engineDid(engine.stop('orderly', now), now);
   }
 
   startAnew(record: OwnershipRecord, now: Instant): void {
-    this.#handTo = this.#context.me;
+    const { me } = this.#context;
+    this.#handTo = me;
+    this.#context.arrival = { cause: 'start', from: me };
     this.#transfer(record, now);
   }
 
   stop(now: Instant): void {
     const context = this.#context;
+    this.#begins(context.leaving ? 'leave' : 'stop', undefined);
     context.phase = 'stopping';
     context.voice.say('info', 'stopping', `stopping on ${context.me}: ${context.reason}`);
     context.engineDid(context.engine.stop('orderly', now), now);
@@ -55,6 +64,7 @@ export class Departure {
 
   yield(reason: string, now: Instant): void {
     const context = this.#context;
+    this.#begins('authority-lost', undefined);
     context.phase = 'yielding';
     context.reason = reason;
     context.leaseHeld = false;
@@ -63,10 +73,27 @@ export class Departure {
     context.engineDid(context.engine.stop('abandon', now), now);
   }
 
+  /** From here on nobody is asked; what was asked is void. */
+  #begins(cause: HookFacts['cause'], to: NodeId | undefined): void {
+    const { engine, hooks } = this.#context;
+    hooks.forget('before-start');
+    hooks.forgetLeaving();
+    if (this.#leaving !== undefined || !engine.isStopped()) this.#leaving = { cause, to };
+  }
+
+  #tellStopped(now: Instant): void {
+    const { hooks, me: from, reason, record } = this.#context;
+    const left = this.#leaving;
+    this.#leaving = undefined;
+    if (left === undefined || record === undefined) return;
+    hooks.tell('after-stop', { ...left, from, reason, epoch: record.epoch }, now);
+  }
+
   /** The engine has nothing running any more. */
   engineStopped(now: Instant): void {
     const context = this.#context;
     const { id, me, voice } = context;
+    this.#tellStopped(now);
     switch (context.phase) {
       case 'handing':
         return this.#transfer(must(context.record, 'an owner has a record'), now);
@@ -102,6 +129,7 @@ export class Departure {
       const text = `"${resource}" ${reason}; the group stays on ${me}`;
       voice.say('error', 'stop-failed', text, resource);
       voice.failed('agent-failed', `Cannot move "${id}": "${resource}" ${reason}`);
+      this.#leaving = undefined;
       context.phase = 'owning';
       context.reason = `it could not be stopped: "${resource}" ${reason}`;
       return context.engineDid(engine.start(record.epoch, now), now);

@@ -8,12 +8,14 @@
  */
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { GroupConfig, Timing } from '../../protocol/config.ts';
+import type { HookFacts } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import type { Situation } from './candidacy.ts';
+import { Hooks, type HooksOptions } from './hooks.ts';
 import { MirrorOrders } from './mirror-orders.ts';
 import { PeerView } from './peer-view.ts';
 import { type Proposal, Proposals, type ProposalsEffect } from './proposals.ts';
@@ -65,6 +67,9 @@ export interface Moves {
   yield(reason: string, now: Instant): void;
 }
 
+/** How this node came to own the group, for its hooks. */
+export type Arrival = Pick<HookFacts, 'cause' | 'from'>;
+
 export interface GroupHandlers {
   settled(proposal: Proposal<Purpose>, outcome: ProposalOutcome, now: Instant): void;
   noticed(notice: EngineNotice, now: Instant): void;
@@ -85,6 +90,7 @@ export class GroupContext {
   readonly peers: PeerView;
   readonly engine: GroupEngine;
   readonly voters: VoterKeeper;
+  readonly hooks: Hooks;
   readonly #votes: Proposals<Purpose>;
   readonly #handlers: GroupHandlers;
   phase: GroupPhase = 'probing';
@@ -105,6 +111,11 @@ export class GroupContext {
   /** When what failed or found no answer is tried again; what it is depends on the phase. */
   retryAt: Instant = NEVER;
 
+  /** Until the group is online here for the first time since. */
+  arrival: Arrival | undefined;
+  /** A person wants the group to start: until it is online no hook may veto that. */
+  overruled = false;
+
   constructor(options: GroupCoreOptions, handlers: GroupHandlers) {
     this.options = options;
     this.#handlers = handlers;
@@ -119,6 +130,10 @@ export class GroupContext {
     });
     this.peers = new PeerView(group.id, members);
     this.engine = new GroupEngine(group, () => this.leaseHeld);
+    const { voice } = this;
+    const advise: HooksOptions['advise'] = (question, advice, now) =>
+      this.engineDid(this.engine.advised(question, advice, now), now);
+    this.hooks = new Hooks({ me, group, voice, advise });
     const rank = members.indexOf(me);
     this.#votes = new Proposals({ me, seat, group: group.id, members, rank }, options.promised);
     const leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
@@ -184,8 +199,13 @@ export class GroupContext {
   engineDid(effects: readonly EngineEffect[], now: Instant): void {
     for (const effect of effects) {
       if (effect.type === 'action') this.voice.emit(effect);
+      else if (effect.type === 'ask') this.hooks.askFailure(effect, this.#epochKnown(), now);
       else this.#handlers.noticed(effect.notice, now);
     }
+  }
+
+  #epochKnown(): Epoch {
+    return this.record?.epoch ?? (0 as Epoch);
   }
 
   #voted(effects: readonly ProposalsEffect<Purpose>[], now: Instant): void {

@@ -48,6 +48,9 @@ const FAILURE_ENDINGS = {
   lasting: 'a restart here cannot help',
   stop: 'the group stops here until somebody starts it',
   stay: 'it is left failed, and the rest of the group goes on',
+  moved: 'its hook wants the group elsewhere',
+  left: 'its hook wants it left failed, and the rest of the group goes on',
+  recheck: 'its hook says that it is repaired, checking it again',
 } as const;
 
 export class GroupCore {
@@ -121,6 +124,7 @@ export class GroupCore {
       this.#context.retryAt,
       this.#context.voice.requestEndsAt,
       this.#candidate.nextWakeAt(now),
+      this.#context.hooks.nextWakeAt(),
     ]);
   }
 
@@ -142,6 +146,7 @@ export class GroupCore {
     switch (event.type) {
       case 'timePassed':
         context.tickVotes(now);
+        context.hooks.tick(now);
         return context.engineDid(engine.tick(now), now);
       case 'heartConnected':
         return this.#owner.heartConnected(now);
@@ -165,6 +170,10 @@ export class GroupCore {
         return context.engineDid(engine.actionFinished(event.result, now), now);
       case 'observed':
         return this.#owner.observed(event, now);
+      case 'hookAnswered':
+        return context.hooks.answered(event.id, event.answer, now);
+      case 'reported':
+        return context.engineDid(engine.reported(event.report, now), now);
       case 'mirrorNews':
         return this.#owner.mirrorNews(event.mirror, event.news, now);
       case 'mirrorAnswered':
@@ -218,6 +227,7 @@ export class GroupCore {
       default:
         unreachable(context.phase);
     }
+    this.#requests.advance(now);
     if (now >= context.retryAt) context.retryAt = NEVER;
   }
 
@@ -235,6 +245,7 @@ export class GroupCore {
       case 'online':
         voice.allWell();
         voice.say('info', 'online', `online on ${me}: ${reason}`);
+        this.#owner.cameOnline(now);
         if (voice.request?.type === 'start') voice.done(`"${id}" is online`);
         return;
       case 'stopped':

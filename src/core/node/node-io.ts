@@ -5,15 +5,23 @@
  *   1. `persist` before every effect that names it in `after`; effects keep their order otherwise.
  *   2. A `send` to this node itself comes back as a `registryMessage`.
  *   3. Each `action`, `mirrorCommand` and `revoke` is answered by exactly one event; a new action
- *      for a resource cancels the one under way (whose answer is then ignored).
+ *      for a resource cancels the one under way (whose answer is then ignored). A `hook` is answered
+ *      by one event at most: what takes too long is given up here.
  *   4. Time is given with every event and never goes backwards.
  */
 import type { Instant } from '../../base/time.ts';
 import type { EventDraft } from '../../protocol/event.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
+import type { HookAnswer, HookCall } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
-import type { ActionName, ActionResult, EngineAction, Observation } from '../group/engine.ts';
+import type {
+  ActionName,
+  ActionResult,
+  EngineAction,
+  HealthReport,
+  Observation,
+} from '../group/engine.ts';
 import type { AcceptorEntry } from '../registry/acceptor.ts';
 import type { VoteNote } from './proposals.ts';
 
@@ -50,6 +58,8 @@ export type MirrorOrder =
 
 export type OperatorRequest =
   | { readonly type: 'move'; readonly to: NodeId; readonly reason: string }
+  /** A program asks for it: to whichever node can take the group over. */
+  | { readonly type: 'away'; readonly reason: string }
   | { readonly type: 'start' }
   | { readonly type: 'stop' }
   /** This node is about to end: hand over what can be handed over, stop the rest. */
@@ -117,6 +127,14 @@ export type CoreEvent = { readonly now: Instant } & (
       readonly ok: boolean;
       readonly message: string;
     }
+  | {
+      readonly type: 'hookAnswered';
+      readonly id: number;
+      readonly group: GroupId;
+      readonly answer: HookAnswer;
+    }
+  /** A program reports its own health. */
+  | { readonly type: 'reported'; readonly group: GroupId; readonly report: HealthReport }
   /** The mirror's process is (again) connected and has forgotten what it was told. */
   | { readonly type: 'mirrorConnected'; readonly group: GroupId; readonly mirror: ResourceId }
   | {
@@ -158,6 +176,12 @@ export type Effect =
       readonly mirror: ResourceId;
       readonly order: MirrorOrder;
     }
+  | {
+      readonly type: 'hook';
+      readonly id: number;
+      readonly group: GroupId;
+      readonly call: HookCall;
+    }
   | { readonly type: 'event'; readonly draft: EventDraft }
   /** For onlookers; to be noted, if somebody wants it, before later effects are carried out. */
   | { readonly type: 'vote'; readonly group: GroupId; readonly note: VoteNote }
@@ -171,6 +195,8 @@ export type Effect =
         | 'no-quorum'
         | 'not-owner'
         | 'agent-failed'
+        | 'hook-vetoed'
+        | 'no-node'
         | 'timed-out'
         | undefined;
       readonly text: string;

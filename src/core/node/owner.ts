@@ -11,6 +11,7 @@
  */
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
+import type { HookFacts } from '../../protocol/hook.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
 import type { Observation } from '../group/engine.ts';
@@ -27,6 +28,10 @@ const LASTING_RETRY_MS = 2000;
 const OFFLINE_READ_MS = 5000;
 /** What failed too often is tried here all the same where nobody else can take over. */
 const NOBODY_ELSE_RETRY_MS = 10_000;
+/** A hook that said no to a failback is asked again. */
+const FAILBACK_VETO_RETRY_MS = 60_000;
+/** A hook that said no to a start is asked again where nobody else can take over. */
+const VETO_RETRY_MS = 10_000;
 
 export class Owner {
   readonly #context: GroupContext;
@@ -37,6 +42,13 @@ export class Owner {
   #gaveUpAt: Instant = NEVER;
   #refreshedAt = 0 as Instant;
   #heldDownVoteAt = 0 as Instant;
+  /** The hook has still to say whether the resources may start here. */
+  #startPending = false;
+  /** It said no, and is asked again then. */
+  #startAskedAgainAt: Instant = NEVER;
+  /** A hook is asked about a failback; its answer wakes this node. */
+  #failbackAsking = false;
+  #failbackNotBefore = 0 as Instant;
   /** What the heart last said of the support for a claim. */
   #support: { readonly epoch: Epoch; readonly by: Electorate } | undefined;
 
@@ -55,10 +67,11 @@ export class Owner {
       phase === 'suspended' ? graceEndsAt : NEVER,
       phase === 'owning' && leaseHeld ? voters.nextWakeAt(record, now) : NEVER,
       phase === 'owning' ? this.#gaveUpAt : NEVER,
+      phase === 'owning' && this.#startPending ? this.#startAskedAgainAt : NEVER,
       phase === 'owning' && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
-      phase === 'owning' ? this.#failbackDueAt(now) : NEVER,
+      phase === 'owning' && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
 
@@ -80,8 +93,24 @@ export class Owner {
     if (this.#support?.epoch === record.epoch) context.voters.supported(this.#support.by, now);
     this.#claim(now);
     context.announce(record, now);
-    context.engineDid(context.engine.start(record.epoch, now), now);
+    const { engine, hooks } = context;
+    hooks.forget('before-start');
+    this.#startAskedAgainAt = NEVER;
+    this.#startPending = hooks.has('before-start') && engine.isStopped();
+    if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
+  }
+
+  /** All that was to start runs: whoever is told of that is told. */
+  cameOnline(now: Instant): void {
+    const { arrival, hooks, me, reason, record } = this.#context;
+    this.#context.arrival = undefined;
+    this.#context.overruled = false;
+    if (arrival === undefined || record === undefined) return;
+    const matter = { ...arrival, to: me, reason, epoch: record.epoch };
+    hooks.tell('after-start', matter, now);
+    if (arrival.cause === 'failover') hooks.tell('after-failover', matter, now);
+    if (arrival.cause === 'failback') hooks.tell('after-failback', matter, now);
   }
 
   advanceOwning(now: Instant): void {
@@ -95,19 +124,72 @@ export class Owner {
       const why = heartConnected ? 'no majority of voters answers' : 'the heart does not answer';
       return this.#suspend(why, now);
     }
-    if (record.want === 'offline') return this.#unwanted(now);
+    if (record.want === 'offline') return this.#unwanted(record, now);
+    if (this.#startPending) return this.#advanceStart(record, now);
     if (context.engine.heldDown() !== undefined) this.#recordHeldDown(now);
     if (context.engine.hasGivenUp()) return this.#advanceGivenUp(record, now);
     this.#gaveUpAt = NEVER;
     if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
+    else this.#failbackAsking = false;
   }
 
   /** Recorded by somebody else, or while the lease was out, or because a failure keeps it down. */
-  #unwanted(now: Instant): void {
+  #unwanted(record: OwnershipRecord, now: Instant): void {
     const held = this.#context.engine.heldDown();
-    this.#context.reason =
+    const reason =
       held === undefined ? 'an administrator stopped it' : `"${held.id}" failed: ${held.reason}`;
+    // What a failure keeps down is stopping already.
+    const asked = held === undefined && !this.#startPending;
+    if (asked && !this.#toldBeforeStop(record, { cause: 'stop', to: undefined, reason }, now))
+      return;
+    this.#context.reason = reason;
     this.#moves.stop(now);
+  }
+
+  /** A hook may do its part before it stops, in its time; it has no say in it. */
+  #toldBeforeStop(
+    { epoch, owner: from }: OwnershipRecord,
+    facts: Pick<HookFacts, 'cause' | 'to' | 'reason'>,
+    now: Instant,
+  ): boolean {
+    const about = `${facts.cause} at epoch ${epoch}`;
+    const matter = { ...facts, from, about, epoch, mayVeto: false };
+    return this.#context.hooks.gate('before-stop', matter, now) !== undefined;
+  }
+
+  /** The resources start when the hook has answered, or its time is over. */
+  #advanceStart(record: OwnershipRecord, now: Instant): void {
+    const context = this.#context;
+    const { arrival, engine, hooks, me, overruled, reason, voice } = context;
+    if (this.#startAskedAgainAt !== NEVER && now < this.#startAskedAgainAt && !overruled) return;
+    const { epoch } = record;
+    const mayVeto = !overruled && voice.request?.type !== 'start';
+    const facts = { cause: arrival?.cause ?? 'start', from: arrival?.from, to: me, reason };
+    const matter = { ...facts, about: `epoch ${epoch}, ${mayVeto}`, epoch, mayVeto };
+    const verdict = hooks.gate('before-start', matter, now);
+    this.#startAskedAgainAt = NEVER;
+    if (verdict === undefined && engine.target !== 'online') return;
+    hooks.forget('before-start');
+    if (verdict?.type === 'veto') return this.#startVetoed(record, verdict.reason, now);
+    this.#startPending = false;
+    context.engineDid(engine.start(epoch, now), now);
+  }
+
+  /** It goes to another node, as after a failure; where there is none, the hook is asked again. */
+  #startVetoed(record: OwnershipRecord, why: string, now: Instant): void {
+    const context = this.#context;
+    const { me, peers } = context;
+    const reason = `the hook before-start on ${me} says no: ${why}`;
+    const target = handOverTarget(context.situation(record), peers.avoided(now));
+    if (target.node !== undefined) {
+      this.#startPending = false;
+      peers.failedOn(me, now);
+      return this.#moves.handOver(record, target.node, reason, now);
+    }
+    context.reason = `${reason}; nobody else can take over: ${target.why}`;
+    const next = `next: "tako group start ${context.id}" overrules it; it is asked again and again`;
+    context.voice.sayOnce('before-start', 'error', 'held-by-hook', `${context.reason}; ${next}`);
+    this.#startAskedAgainAt = plus(now, VETO_RETRY_MS);
   }
 
   /** A failure for which the group is stopped here until a person starts it again. */
@@ -358,8 +440,11 @@ export class Owner {
     const failure = `"${failed.id}" failed: ${failed.reason}`;
     const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
     if (target.node !== undefined) {
+      const reason = `it failed on ${me}: ${failure}`;
+      const facts = { cause: 'failure', to: target.node, reason } as const;
+      if (!this.#toldBeforeStop(record, facts, now)) return;
       peers.failedOn(me, now);
-      return this.#moves.handOver(record, target.node, `it failed on ${me}: ${failure}`, now);
+      return this.#moves.handOver(record, target.node, reason, now);
     }
     if (this.#gaveUpAt === NEVER) {
       this.#gaveUpAt = plus(now, failed.lasting ? LASTING_RETRY_MS : NOBODY_ELSE_RETRY_MS);
@@ -387,12 +472,21 @@ export class Owner {
     if (upSince === undefined) return NEVER;
     const situation = this.#context.situation(record);
     if (obstacle(situation, first, peers.avoided(now)) !== undefined) return NEVER;
-    return plus(upSince, failback.healthyForMs);
+    return Math.max(plus(upSince, failback.healthyForMs), this.#failbackNotBefore) as Instant;
   }
 
   #failBack(record: OwnershipRecord, now: Instant): void {
     const first = must(this.#context.options.group.nodes[0], 'a group has nodes');
     const reason = `${first} comes first and is fit again`;
-    this.#moves.handOver(record, first, reason, now);
+    const { epoch, owner: from } = record;
+    const facts = { cause: 'failback', from, to: first, reason } as const;
+    const matter = { ...facts, about: `failback at epoch ${epoch}`, epoch, mayVeto: true };
+    const { hooks } = this.#context;
+    const verdict = hooks.gateLeaving(matter, now);
+    this.#failbackAsking = verdict === undefined;
+    if (verdict === undefined) return;
+    if (verdict.type === 'go') return this.#moves.handOver(record, first, reason, now);
+    hooks.forgetLeaving();
+    this.#failbackNotBefore = plus(now, FAILBACK_VETO_RETRY_MS);
   }
 }

@@ -1,25 +1,37 @@
 /**
  * What people ask of a group at this node: move, start, stop, and the end of the node itself.
  *
+ * A hook may be asked before a group moves or stops (`advance`); meanwhile it runs as before.
+ *
  * Invariant: every request is answered once, at once or when what it asked for is done or failed;
  * one at a time is under way, and only `leave` takes the place of another.
  */
 import { must } from '../../base/assert.ts';
 import type { Instant } from '../../base/time.ts';
+import type { NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { handOverTarget, obstacle, staleCopies } from './candidacy.ts';
 import type { GroupContext, Moves } from './group-context.ts';
+import type { LeavingVerdict } from './hooks.ts';
 import type { OperatorRequest } from './node-io.ts';
 
 const LEAVING = 'the node is being stopped';
+
+/** Until its hook has answered. */
+interface Waiting {
+  readonly request: OperatorRequest;
+  /** Undefined for a stop, and for an end of the node that nobody can take over from. */
+  readonly to: NodeId | undefined;
+}
 
 type MoveRequest = Extract<OperatorRequest, { type: 'move' }>;
 
 export class Requests {
   readonly #context: GroupContext;
   readonly #moves: Moves;
+  #waiting: Waiting | undefined;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -33,13 +45,76 @@ export class Requests {
       return voice.reply(id, 'busy', 'another request for this group is under way');
     }
     if (request.type === 'move') return this.#move(id, request, now);
+    if (request.type === 'away') return this.#away(id, request.reason, now);
     const want = request.type === 'start' ? 'online' : 'offline';
     if (request.type === 'start' && phase === 'owning') {
       this.#context.engineDid(engine.start(must(record, 'owned').epoch, now), now);
       if (engine.isOnline()) return voice.reply(id, undefined, 'the group is online already');
     }
     voice.begin(id, request, now);
+    if (request.type === 'stop' && phase === 'owning') return this.#wait(undefined, now);
     this.#context.propose('want', { type: 'want', want }, now);
+  }
+
+  /** What waits for a hook goes on when that has answered. */
+  advance(now: Instant): void {
+    const { phase, reason, record, voice } = this.#context;
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    if (voice.request !== waiting.request) return this.#waitEnds();
+    if (phase !== 'owning' || record === undefined) {
+      this.#waitEnds();
+      if (waiting.request.type === 'leave') return this.#depart(undefined, now);
+      return voice.failed('not-owner', `It is not carried out: ${reason}`);
+    }
+    const verdict = this.#ask(waiting, record, now);
+    if (verdict === undefined) return;
+    if (verdict.type === 'veto') {
+      this.#waitEnds();
+      const text = `The hook ${verdict.point} says no: ${verdict.reason}`;
+      return voice.failed('hook-vetoed', text);
+    }
+    this.#waitEnds();
+    this.#carryOut(waiting, record, now);
+  }
+
+  #wait(to: NodeId | undefined, now: Instant): void {
+    this.#waiting = { request: must(this.#context.voice.request, 'it was taken up'), to };
+    this.advance(now);
+  }
+
+  #waitEnds(): void {
+    this.#waiting = undefined;
+    this.#context.hooks.forgetLeaving();
+  }
+
+  #ask(
+    { request, to }: Waiting,
+    { epoch, owner: from }: OwnershipRecord,
+    now: Instant,
+  ): LeavingVerdict | undefined {
+    const { hooks, options } = this.#context;
+    const planned = to === options.group.nodes[0] ? 'failback' : 'move';
+    const cause = request.type === 'leave' || request.type === 'stop' ? request.type : planned;
+    const mayVeto = request.type !== 'leave';
+    const reason = reasonOf(request);
+    const about = `${request.type} to ${to ?? 'nobody'} at epoch ${epoch}`;
+    return hooks.gateLeaving({ cause, from, to, reason, about, epoch, mayVeto }, now);
+  }
+
+  #carryOut({ request, to }: Waiting, record: OwnershipRecord, now: Instant): void {
+    const { id, voice } = this.#context;
+    if (request.type === 'leave') return this.#depart(to, now);
+    if (request.type === 'stop') {
+      return this.#context.propose('want', { type: 'want', want: 'offline' }, now);
+    }
+    const next = must(to, 'a move has a target');
+    // It may have changed while the hook was asked.
+    const why = obstacle(this.#context.situation(record), next, new Set());
+    if (why !== undefined)
+      return voice.failed('not-owner', `Cannot move "${id}" to ${next}: it ${why}`);
+    if (request.type === 'away') this.#context.peers.failedOn(this.#context.me, now);
+    this.#moves.handOver(record, next, reasonOf(request), now);
   }
 
   wantSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
@@ -56,6 +131,7 @@ export class Requests {
     if (!isFor(voice.request, change)) return;
     const start = voice.request?.type === 'start';
     context.reason = `an administrator ${start ? 'started' : 'stopped'} it`;
+    if (start) context.overruled = true;
     if (!start && (phase === 'owning' || phase === 'suspended')) return this.#moves.stop(now);
     if (start && phase === 'offline') return this.#moves.startAnew(outcome.record, now);
     if (start && phase === 'owning' && context.engine.isOnline()) {
@@ -97,12 +173,27 @@ export class Requests {
       return voice.reply(requestId, code, `Cannot move "${id}" to ${to}: it ${why}`);
     }
     voice.begin(requestId, request, now);
-    this.#moves.handOver(record, to, request.reason, now);
+    this.#wait(to, now);
+  }
+
+  /** For a program that is not well here; so the group does not come back for a while. */
+  #away(requestId: number, reason: string, now: Instant): void {
+    const { id, me, peers, phase, record, voice } = this.#context;
+    if (record === undefined || phase !== 'owning') {
+      const why = `${me} does not run "${id}" at the moment: ${this.#context.reason}`;
+      return voice.reply(requestId, 'not-owner', why);
+    }
+    const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+    if (target.node === undefined) {
+      return voice.reply(requestId, 'no-node', `Cannot move "${id}" away: ${target.why}`);
+    }
+    voice.begin(requestId, { type: 'away', reason }, now);
+    this.#wait(target.node, now);
   }
 
   #leave(requestId: number, now: Instant): void {
     const context = this.#context;
-    const { id, me, peers, phase, record, voice } = context;
+    const { id, peers, phase, record, voice } = context;
     context.leaving = true;
     voice.failed('busy', LEAVING);
     if (phase === 'waiting' || phase === 'offline') {
@@ -110,15 +201,37 @@ export class Requests {
     }
     voice.begin(requestId, { type: 'leave' }, now);
     if (phase === 'sealing' || phase === 'claiming') return this.#moves.standDown(now);
-    // What these phases do ends in an answer by itself.
+    if (phase !== 'owning') return this.#depart(undefined, now);
+    const owned = must(record, 'an owner has a record');
+    this.#wait(handOverTarget(context.situation(owned), peers.avoided(now)).node, now);
+  }
+
+  /** The node ends: what its phase does ends in an answer by itself, or is begun here. */
+  #depart(to: NodeId | undefined, now: Instant): void {
+    const context = this.#context;
+    const { me, phase, record } = context;
     if (phase === 'probing' || phase === 'handing' || phase === 'yielding') return;
     context.reason = `${me} is being stopped`;
     if (phase === 'stopping') return;
     if (phase === 'suspended') return this.#moves.yield(context.reason, now);
+    if (phase !== 'owning') return;
     const owned = must(record, 'an owner has a record');
-    const target = handOverTarget(context.situation(owned), peers.avoided(now));
-    if (target.node === undefined) return this.#moves.stop(now);
-    this.#moves.handOver(owned, target.node, context.reason, now);
+    const fit = to !== undefined && obstacle(context.situation(owned), to, new Set()) === undefined;
+    if (!fit) return this.#moves.stop(now);
+    this.#moves.handOver(owned, to, context.reason, now);
+  }
+}
+
+function reasonOf(request: OperatorRequest): string {
+  switch (request.type) {
+    case 'move':
+    case 'away':
+      return request.reason;
+    case 'stop':
+      return 'an administrator asked for it';
+    case 'start':
+    case 'leave':
+      return LEAVING;
   }
 }
 

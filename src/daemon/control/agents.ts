@@ -14,6 +14,7 @@ import type { MirrorControl } from '../../ports/mirror-control.ts';
 import type { ProgramRunner } from '../../ports/program-runner.ts';
 import type { NodeSetup, ResourceConfig } from '../../protocol/config.ts';
 import { type GroupId, type MirrorId, mirrorId } from '../../protocol/ids.ts';
+import { REPORT_VARIABLE, reportSocketPath } from '../../protocol/report.ts';
 import { agentKey } from '../../runtime/control-runtime.ts';
 
 export interface AgentParts {
@@ -54,7 +55,10 @@ function buildAgent(
       const deps = { keeper: parts.heart, clock: systemClock, timer: systemTimer };
       return createVirtualIpAgent(group, resource, deps);
     }
-    case 'process':
-      return createProcessAgent(group, resource, { runner });
+    case 'process': {
+      const path = reportSocketPath(parts.setup.runDir, group, resource.id);
+      const environment = { [REPORT_VARIABLE]: path, ...resource.environment };
+      return createProcessAgent(group, { ...resource, environment }, { runner });
+    }
   }
 }

@@ -24,6 +24,7 @@ import type { AcceptorEntry } from '../../core/registry/acceptor.ts';
 import { decodeAcceptorEntry } from '../../core/registry/acceptor-entry.ts';
 import { decodeMemberMessage } from '../../core/registry/registry-message.ts';
 import type { EventStore } from '../../ports/event-store.ts';
+import type { HookCaller } from '../../ports/hook-caller.ts';
 import type { Log } from '../../ports/log.ts';
 import type { MirrorControl } from '../../ports/mirror-control.ts';
 import type { StateStore } from '../../ports/state-store.ts';
@@ -40,7 +41,9 @@ import type { FromMirror } from '../../protocol/mirror-ipc.ts';
 import { ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
 import { buildAgents } from './agents.ts';
+import { buildHooks } from './hooks.ts';
 import { reloadConfig } from './reload.ts';
+import { listenToPrograms } from './reports.ts';
 
 /** How often the other controls hear how this node's groups are, beside every event. */
 const TELL_MS = 500;
@@ -65,14 +68,16 @@ export async function main(): Promise<void> {
   const clock = systemClock;
   const events = openEventLog({ path: join(stateDir, 'events.ndjson'), node, clock, log });
   const mirrors = connectMirrors(setup, log);
+  const hooks = buildHooks(setup, log);
   const { runtime, steering, heart, rpc } = wire({
-    ...{ setup, log, store, events, mirrors },
+    ...{ setup, log, store, events, mirrors, hooks },
     onlooker: openVoteHistory({ path: process.env[VOTE_HISTORY], node, clock, log }),
   });
   listenToMirrors(setup, mirrors, runtime);
   const telling = setInterval(() => steering.tellPeers(), TELL_MS);
   runtime.start();
   await rpc.started();
+  const reports = await listenToPrograms(setup, runtime, log);
   const api = createApi(steering, log);
   await api.listen(join(runDir, 'api.sock'));
   writeFileSync(join(runDir, 'control.ready'), `${process.pid}\n`);
@@ -82,6 +87,8 @@ export async function main(): Promise<void> {
     log.info('control is asked to end: handing over or stopping what runs here');
     await leaveGroups(setup, runtime, log);
     clearInterval(telling);
+    await reports.close();
+    await hooks.close();
     runtime.end();
     await api.close();
     await rpc.close();
@@ -98,6 +105,7 @@ interface Parts {
   readonly store: StateStore<AcceptorEntry>;
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
+  readonly hooks: HookCaller;
   readonly onlooker: ReturnType<typeof openVoteHistory>;
 }
 
@@ -110,7 +118,7 @@ interface Wired {
 
 /** The parts that know one another. */
 function wire(parts: Parts): Wired {
-  const { setup, log, store, events, mirrors } = parts;
+  const { setup, log, store, events, hooks, mirrors } = parts;
   const { node, config, runDir } = setup;
   const seat = store.id as SeatId;
   const core = new NodeCore({ me: node, config, seat, restored: store.entries().values() });
@@ -129,6 +137,7 @@ function wire(parts: Parts): Wired {
     heart,
     agents: buildAgents({ setup, log, heart, mirrors, core }),
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
+    hooks,
     publish: (draft) => {
       const event = events.append(draft);
       log.info(draft.text, { kind: draft.kind, group: draft.group, event: event.id });

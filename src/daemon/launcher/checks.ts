@@ -9,6 +9,8 @@ import { parseAddress } from '../../protocol/config-words.ts';
 import type { Say } from './say.ts';
 
 const PRIVATE_MODE = 0o700;
+/** Others may pass, and see nothing: each file in it is closed by a mode of its own. */
+const PASSAGE_MODE = 0o711;
 
 export function requireRoot(): void {
   if (process.geteuid?.() === 0) return;
@@ -39,13 +41,20 @@ export function findSelf(config: Config, name: string | undefined): NodeConfig {
   });
 }
 
+/** Programs of other users pass through the run directory to the sockets on which they report. */
+export function runDirectoryMode({ groups }: Config): number {
+  const resources = groups.flatMap((group) => group.resources);
+  const others = resources.some((r) => r.agent === 'process' && r.user !== undefined);
+  return others ? PASSAGE_MODE : PRIVATE_MODE;
+}
+
 /** Makes the directory and closes it to others. */
-export function preparePrivateDirectory(path: string): void {
+export function preparePrivateDirectory(path: string, mode = PRIVATE_MODE): void {
   try {
     mkdirSync(path, { recursive: true, mode: PRIVATE_MODE });
     const { uid } = statSync(path);
     if (uid !== process.geteuid?.()) throw new Error(`it belongs to the user with id ${uid}`);
-    chmodSync(path, PRIVATE_MODE);
+    chmodSync(path, mode);
   } catch (error) {
     throw new TakoError('system-call', `Cannot use the directory "${path}": ${messageOf(error)}`, {
       next: 'Choose another one with --run-dir or --state-dir, or give it to root',
