@@ -32,6 +32,9 @@ const USAGE_EXIT = 2;
 
 interface Bench {
   measure(situation: Situation): Promise<number | undefined>;
+  /** Its client asks for nothing while another contender is measured. */
+  rest(): Promise<void>;
+  wake(): Promise<void>;
   destroy(): void;
 }
 
@@ -103,10 +106,13 @@ async function measureAll(choices: Choices, withKeepalived: boolean): Promise<Co
     name,
     gaps: {} as Partial<Record<Situation, number[]>>,
   }));
+  for (const [, bench] of benches) await bench.rest();
   for (let run = 1; run <= choices.runs; run += 1) {
     for (const situation of choices.situations) {
       for (const [index, [name, bench]] of benches.entries()) {
+        await bench.wake();
         const seconds = await bench.measure(situation);
+        await bench.rest();
         if (seconds === undefined) continue;
         const { gaps } = must(contenders[index], 'one per bench');
         (gaps[situation] ??= []).push(seconds);

@@ -11,6 +11,7 @@ import { type Lab, createLab } from '../../test/hosts/lab.ts';
 import type { Host } from '../../test/hosts/host.ts';
 import { until } from '../../test/hosts/wait.ts';
 import { LedgerDriver } from '../../test/programs/ledger/driver.ts';
+import { answered } from './answered.ts';
 import { ANSWER_MS, type Situation } from './figures.ts';
 
 const ANSWERER = fileURLToPath(new URL('./answerer.mjs', import.meta.url));
@@ -67,6 +68,15 @@ export class KeepalivedBench {
     await owner.powerOn();
     startKeepalived(this.#lab, owner);
     return longestGapMs / 1000;
+  }
+
+  rest(): Promise<void> {
+    return this.#lab.host('client').freeze();
+  }
+
+  async wake(): Promise<void> {
+    this.#lab.host('client').thaw();
+    await answered(this.#client);
   }
 
   destroy(): void {

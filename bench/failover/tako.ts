@@ -1,6 +1,7 @@
 /** Tako at its default settings, with a mirrored directory and a ledger on it. */
 import { Cluster } from '../../test/demo/cluster.ts';
 import { ledgerApp } from '../../test/demo/ledger-app.ts';
+import { answered } from './answered.ts';
 import { ANSWER_MS, type Situation } from './figures.ts';
 
 const EFFECT_MS = 30_000;
@@ -49,6 +50,15 @@ export class TakoBench {
       throw new Error(`Tako lost ${audit.lost} records: ${audit.violations.join('; ')}`);
     }
     return longestGapMs / 1000;
+  }
+
+  rest(): Promise<void> {
+    return this.#cluster.lab.host('client').freeze();
+  }
+
+  async wake(): Promise<void> {
+    this.#cluster.lab.host('client').thaw();
+    await answered(this.#cluster.client);
   }
 
   destroy(): void {
