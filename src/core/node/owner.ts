@@ -38,6 +38,8 @@ export class Owner {
   readonly #moves: Moves;
   readonly #copies: CopyKeeper;
   #leaseSoughtAt: Instant = NEVER;
+  /** When the heart last said that it holds the lease, after it had not. */
+  #leaseBackAt = 0 as Instant;
   #suspendedAt: Instant = NEVER;
   #gaveUpAt: Instant = NEVER;
   #refreshedAt = 0 as Instant;
@@ -313,6 +315,7 @@ export class Owner {
   leaseReported(epoch: Epoch, held: boolean, reason: string, now: Instant): void {
     const context = this.#context;
     if (context.phase !== 'probing' && epoch !== context.record?.epoch) return;
+    if (held && !context.leaseHeld) this.#leaseBackAt = now;
     context.leaseHeld = held;
     context.leaseEpoch = epoch;
     if (!held && context.phase === 'owning') this.#suspend(reason, now);
@@ -428,7 +431,9 @@ export class Owner {
   observed(event: Extract<CoreEvent, { type: 'observed' }>, now: Instant): void {
     const { engine, leaseHeld, options } = this.#context;
     const config = options.group.resources.find((r) => r.id === event.seen.resource);
-    const excused = config?.agent === 'virtual-ip' && !leaseHeld;
+    // A check that began before the lease was back may have looked before the address was, too.
+    const soon = config !== undefined && now < plus(this.#leaseBackAt, config.monitorMs);
+    const excused = config?.agent === 'virtual-ip' && (!leaseHeld || soon);
     const seen: Observation = excused ? { ...event.seen, state: 'unknown' } : event.seen;
     this.#context.engineDid(engine.observed(seen, now, event.monitorId), now);
   }
