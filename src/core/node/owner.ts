@@ -220,6 +220,7 @@ export class Owner {
     const { leaving, me, record } = context;
     if (record === undefined || leaving) return;
     if (record.owner === me && record.want === 'online') {
+      context.reason = 'an administrator started it';
       return this.#moves.startAnew(record, now);
     }
     // The word that it is wanted again may not have come; without a claim no voter tells.

@@ -147,24 +147,25 @@ export class Requests {
     if (outcome.type !== 'chosen') return;
     const { owner, want } = outcome.record;
     this.#context.announce(outcome.record, now);
-    const text = `"${this.#context.id}" is wanted ${want}; ${owner} owns it and was told`;
+    const text = toldOwner(`"${this.#context.id}" is wanted ${want}`, owner);
     if (this.#context.voice.request?.type !== 'leave') this.#context.voice.done(text);
   }
 
   #recorded(record: OwnershipRecord, start: boolean): void {
-    const { epochOwned, id, phase, voice } = this.#context;
+    const { epochOwned, id, me, phase, voice } = this.#context;
     const wanted = `"${id}" is wanted ${record.want}`;
     if (epochOwned !== undefined) return voice.done(`${wanted}; at the moment it is ${phase}`);
-    const soon = start && this.#context.ownerIsLost();
+    const lost = this.#context.ownerIsLost();
+    if (!lost && record.owner !== me) return voice.done(toldOwner(wanted, record.owner));
+    const soon = start && lost;
     voice.done(soon ? `${wanted} and starts now` : `${wanted}; it runs on no reachable node`);
   }
 
   #move(requestId: number, request: MoveRequest, now: Instant): void {
-    const { id, me, phase, reason, record, voice } = this.#context;
+    const { id, me, phase, record, voice } = this.#context;
     const { to } = request;
     if (record === undefined || phase !== 'owning') {
-      const why = `${me} does not run "${id}" at the moment: ${reason}`;
-      return voice.reply(requestId, 'not-owner', why);
+      return voice.reply(requestId, 'not-owner', this.#notRun(record));
     }
     if (to === me) return voice.reply(requestId, undefined, `"${id}" runs on ${me} already`);
     const why = obstacle(this.#context.situation(record), to, new Set());
@@ -176,12 +177,18 @@ export class Requests {
     this.#wait(to, now);
   }
 
+  #notRun(record: OwnershipRecord | undefined): string {
+    const { id, me, reason } = this.#context;
+    const elsewhere = record !== undefined && record.owner !== me;
+    const why = elsewhere ? `${record.owner} owns it at epoch ${record.epoch}` : reason;
+    return `${me} does not run "${id}" at the moment: ${why}`;
+  }
+
   /** For a program that is not well here; so the group does not come back for a while. */
   #away(requestId: number, reason: string, now: Instant): void {
-    const { id, me, peers, phase, record, voice } = this.#context;
+    const { id, peers, phase, record, voice } = this.#context;
     if (record === undefined || phase !== 'owning') {
-      const why = `${me} does not run "${id}" at the moment: ${this.#context.reason}`;
-      return voice.reply(requestId, 'not-owner', why);
+      return voice.reply(requestId, 'not-owner', this.#notRun(record));
     }
     const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
     if (target.node === undefined) {
@@ -233,6 +240,10 @@ function reasonOf(request: OperatorRequest): string {
     case 'leave':
       return LEAVING;
   }
+}
+
+function toldOwner(wanted: string, owner: NodeId): string {
+  return `${wanted}; ${owner} owns it and was told`;
 }
 
 /** Whether a vote on what is wanted is what this request waits for. */
