@@ -1,3 +1,4 @@
+/** When a client that rested counts as awake: it has had answers enough to be warm again. */
 import { until } from '../../test/hosts/wait.ts';
 import type { LedgerStats } from '../../test/programs/ledger/wire.ts';
 

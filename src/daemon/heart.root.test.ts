@@ -154,7 +154,7 @@ test('a short freeze costs the owner a moment of its lease, nothing else', async
   a.process.kill('SIGCONT');
   await a.next('lease', (lease) => !lease.held);
   await a.next('lease', (lease) => lease.held && lease.epoch === E1);
-  expect(a.marked(E1)).toBe(true);
+  await until(() => a.marked(E1), 'the mark is back');
   const reports = b.received.filter((m) => m.type === 'peers');
   expect(reports.every((m) => m.peers.find((p) => p.node === A)?.state !== 'lost')).toBe(true);
 });

@@ -2,7 +2,15 @@
  * A real cluster whose nodes keep histories of their votes: two nodes and a witness, or three nodes.
  * One group has a mirror; the others are programs that do nothing, so that there are many votes.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApiClient } from '../../src/adapters/api-client/api-client.ts';
@@ -17,6 +25,8 @@ import { type Vote, readVotes } from './vote-lines.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const RUN_DIR = '/run/tako';
+/** In the lab's folder: what the witness serves. */
+const WITNESS_FOLDER = 'witness';
 /** In the host; it outlives power-offs, and is `HOST-FOLDER/log/votes.ndjson` on the machine. */
 const HISTORY = '/var/log/votes.ndjson';
 const START_MS = 60_000;
@@ -79,20 +89,27 @@ export class VoteCluster {
 
   startTako(name: string): void {
     const host = this.lab.host(name);
-    const words = ['--config', this.#configFile, '--node', name, '--run-dir', RUN_DIR];
-    const launcher = host.spawn([this.#tako, 'run', ...words, '--state-dir', '/var/lib/tako'], {
+    const words = this.nodes.includes(host)
+      ? ['run', '--config', this.#configFile, '--node', name]
+      : ['witness', 'run', '--clusters', join(this.lab.folder, WITNESS_FOLDER)];
+    const places = ['--run-dir', RUN_DIR, '--state-dir', '/var/lib/tako'];
+    const launcher = host.spawn([this.#tako, ...words, ...places], {
       logFile: join(host.folder, 'tako.log'),
       environment: { [VOTE_HISTORY]: HISTORY },
     });
     launcher.unref();
   }
 
-  /** `heart`, `control`, or `witness`; false when there is none at this moment. */
+  /**
+   * `heart`, `control`, or `witness`, which is started again as its service manager would; false
+   * when there is none at this moment.
+   */
   async kill(name: string, daemon: string): Promise<boolean> {
     const host = this.lab.host(name);
     if (!host.powered || !existsSync(host.pathOf(`${RUN_DIR}/${daemon}.pid`))) return false;
     try {
       await host.killByPidFile(`${RUN_DIR}/${daemon}.pid`);
+      if (daemon === 'witness') this.startTako(name);
       return true;
     } catch (error) {
       if (String(error).includes('No such process')) return false;
@@ -160,6 +177,8 @@ export class VoteCluster {
     const [first] = this.lab.hosts;
     await first?.run([this.#tako, 'key', 'new', keyFile]);
     writeFileSync(this.#configFile, this.#configText(keyFile));
+    mkdirSync(join(this.lab.folder, WITNESS_FOLDER));
+    symlinkSync(this.#configFile, join(this.lab.folder, WITNESS_FOLDER, 'votes.yaml'));
     for (const host of this.nodes) await host.run(['mkdir', '-p', `/srv/${this.groups[0]}`]);
   }
 
