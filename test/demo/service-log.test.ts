@@ -21,6 +21,18 @@ describe('overlaps', () => {
     expect(overlaps(entries)).toEqual([]);
   });
 
+  it('knows what was synced before and only noted later, in one batch', () => {
+    const entries = [
+      entry(1, 1, 'open'),
+      entry(2, 1, 'sync'),
+      entry(3, 2, 'open', 'n2'),
+      entry(40, 1, 'ack c 1'),
+      entry(41, 1, 'sync'),
+    ];
+    expect(overlaps(entries)).toEqual([]);
+    expect(overlaps([...entries, entry(42, 1, 'ack c 2')])).toHaveLength(1);
+  });
+
   it('finds an acknowledgement after the takeover, and two servers of one opening', () => {
     const late = [entry(3, 2, 'open', 'n2'), entry(40, 1, 'ack c 2')];
     expect(overlaps(late)).toEqual([

@@ -1,6 +1,8 @@
 /**
  * One service at a time, judged from what the servers themselves wrote down on the machine's one
- * monotonic clock: no server may acknowledge anything once a later one has opened the ledger.
+ * monotonic clock: no server may acknowledge anything once a later one has opened the ledger. But
+ * for what it began to sync before: a machine that stood still for a while may have done all but
+ * note it, and the client's own count tells whether that was lost.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -43,11 +45,15 @@ export function serviceOverlaps(cluster: Cluster, from: number): string[] {
 
 export function overlaps(entries: readonly ServiceEntry[]): string[] {
   const found = new Map<string, string>();
+  const syncs = new Map<string, number>();
   let latest: ServiceEntry | undefined;
   for (const entry of entries) {
     if (latest === undefined || entry.opening > latest.opening) latest = entry;
+    if (entry.what === 'sync') syncs.set(entry.instance, entry.at);
     const isLate = entry.opening < latest.opening || entry.instance !== latest.instance;
-    if (isLate && entry.what !== 'stop') {
+    const begun = syncs.get(entry.instance) ?? Number.POSITIVE_INFINITY;
+    const beganBefore = entry.what.startsWith('ack') && begun < latest.at;
+    if (isLate && !beganBefore && !['stop', 'sync'].includes(entry.what)) {
       const lateMs = Math.round(entry.at - latest.at);
       found.set(
         entry.instance,

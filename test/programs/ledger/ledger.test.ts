@@ -119,7 +119,7 @@ describe('ledger server', () => {
     expect(await post(0)).toBe(400);
     exchange.close();
     expect(readFileSync(join(directory, 'ledger'), 'latin1').split('\n')).toHaveLength(4);
-    expect(readFileSync(join(directory, 'log'), 'latin1')).toMatch(/ open\n.* ack c1 1\n/);
+    expect(readFileSync(join(directory, 'log'), 'latin1')).toMatch(/ open\n.* sync\n.* ack c1 1\n/);
   });
 
   it('goes on after kill and after a torn write; counts openings', async () => {

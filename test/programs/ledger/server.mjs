@@ -11,7 +11,7 @@
 //
 // Every answer names the server's instance and its opening (a number that grows by one whenever a
 // server opens the ledger, kept in the ledger), so that a client notices two servers at work. `--log`
-// notes, on this machine's monotonic clock, every opening and acknowledgement.
+// notes, on this machine's monotonic clock, every opening, beginning of a sync and acknowledgement.
 //
 // Plain JavaScript on bare sockets: the program's own start is part of every outage.
 import * as fs from 'node:fs';
@@ -166,6 +166,7 @@ function commit() {
   busy = true;
   const records = batch.splice(0, BATCH_MAX);
   const bytes = Buffer.concat(records.map(encodeRecord));
+  note(['sync']);
   writeAll(bytes, 0, () => {
     fs.fdatasync(file, (error) => {
       if (error !== null) fail('sync', error);
