@@ -108,7 +108,8 @@ function hookOf(file: HookFile, point: HookPoint): HookConfig {
   const preset = point.startsWith('after-') ? 'told' : 'asked';
   const timeoutMs = ms(file.timeout ?? HOOK_TIMEOUT_DEFAULT[preset]);
   if (file.url !== undefined) {
-    return { timeoutMs, call: { type: 'http', url: file.url, tokenFile: file['token-file'] } };
+    const { url, 'token-file': tokenFile, 'ca-file': caFile } = file;
+    return { timeoutMs, call: { type: 'http', url, tokenFile, caFile } };
   }
   const command = must(file.command, 'the schema checked it');
   return { timeoutMs, call: { type: 'command', command, user: file.user } };

@@ -147,6 +147,11 @@ export const hookSchema = z
       .describe(
         'File with a secret that is sent to the url as "Authorization: Bearer". Read at each call.',
       ),
+    'ca-file': path
+      .optional()
+      .describe(
+        'PEM file with the only authorities that may vouch for an https url. Default: the public ones that come with Node.js. Read at each call.',
+      ),
     timeout: duration
       .refine((value) => isWithinHookTimeout(value), HOOK_TIMEOUT_WANTED)
       .optional()
@@ -165,6 +170,10 @@ export const hookSchema = z
   .refine(
     (hook) => hook['token-file'] === undefined || hook.url !== undefined,
     '"token-file" only beside "url"',
+  )
+  .refine(
+    (hook) => hook['ca-file'] === undefined || hook.url?.startsWith('https:') === true,
+    '"ca-file" only beside a "url" with https',
   )
   .describe('A program or a web server that is asked or told.');
 

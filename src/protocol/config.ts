@@ -77,6 +77,8 @@ export interface HookConfig {
         readonly url: string;
         /** File with a secret that is sent as `Authorization: Bearer`. */
         readonly tokenFile: string | undefined;
+        /** File with the certificates of those who may vouch for the server, in place of the public. */
+        readonly caFile: string | undefined;
       };
 }
 
