@@ -219,16 +219,17 @@ export class PrimaryPeer {
 
   /** What a control process that has just connected needs to hear. */
   facts(): readonly FromMirror[] {
-    const facts: FromMirror[] = [];
     const peer = this.node;
-    if (!this.joined) return facts;
+    if (!this.joined) return [];
+    const facts: FromMirror[] = [];
     if (this.#failed !== undefined) {
-      facts.push({ type: 'peerFailed', peer, reason: this.#failed });
-    } else if (this.silent) {
+      return [{ type: 'peerFailed', peer, reason: this.#failed }];
+    }
+    // First that it had caught up: one that is silent now and answers later is voted in then.
+    if (!this.#voted && this.#reportedCaughtUp) facts.push({ type: 'peerCaughtUp', peer });
+    if (this.silent) {
       const reason = this.#lastProblem || 'it does not answer';
       facts.push({ type: 'peerSilent', peer, silentMs: this.#with.secondaryLostMs, reason });
-    } else if (!this.#voted && this.#reportedCaughtUp) {
-      facts.push({ type: 'peerCaughtUp', peer });
     }
     return facts;
   }

@@ -29,8 +29,18 @@ export interface PeerReport {
   readonly links: readonly LinkReport[];
   /** Links on which that peer says that it hears at least one other member. */
   readonly hearsOn: readonly LinkId[];
+  /**
+   * Since when it has said, in every heartbeat, that it hears nobody; told when that has lasted for
+   * a lease.
+   */
+  readonly deafSince?: Instant | undefined;
   /** Groups that the peer claims to run. */
-  readonly claims: readonly { readonly group: GroupId; readonly epoch: Epoch }[];
+  readonly claims: readonly {
+    readonly group: GroupId;
+    readonly epoch: Epoch;
+    /** Since when it has said that it has no lease; told when that has lasted for a lease. */
+    readonly withoutSince?: Instant | undefined;
+  }[];
 }
 
 export interface WantedAddress {

@@ -19,6 +19,8 @@ export const PACKET_VERSION = 1;
 export const PACKET_BYTES_MAX = 16 * 1024;
 export const BOOT_BYTES = 16;
 export const TAG_BYTES = 16;
+/** Nobody may ask for a promise that binds longer. */
+export const TERM_MS_MAX = 120_000;
 /** Claims, promises and links in one packet. */
 export const PACKET_LIST_MAX = 128;
 
@@ -54,6 +56,13 @@ export interface HeartbeatBody {
   readonly claims: readonly Claim[];
   /** Links on which the sender hears at least one other member. */
   readonly hearsOn: readonly LinkId[];
+  /** Claimed groups whose lease the sender does not hold; versions before this one do not tell. */
+  readonly without?: readonly GroupId[] | undefined;
+  /**
+   * So long at least a promise in the answer must bind: the lease that the sender counts on, and
+   * what clocks may differ. Undefined: as long as the voter's own settings say.
+   */
+  readonly termMs?: number | undefined;
 }
 
 export interface AnswerBody {
@@ -158,7 +167,11 @@ function decodeHeartbeat(value: Fields): HeartbeatBody | undefined {
   const claims = claimsOf(value['claims']);
   const hearsOn = namesOf<LinkId>(value['hearsOn']);
   if (!isCount(round) || claims === undefined || hearsOn === undefined) return undefined;
-  return { kind: 'heartbeat', round, claims, hearsOn };
+  const { termMs } = value;
+  const without = namesOf<GroupId>(value['without'] ?? []);
+  if (without === undefined || !(termMs === undefined || isTerm(termMs))) return undefined;
+  const told = value['without'] === undefined ? undefined : without;
+  return { kind: 'heartbeat', round, claims, hearsOn, without: told, termMs };
 }
 
 function decodeAnswer(value: Fields): AnswerBody | undefined {
@@ -187,6 +200,10 @@ function isObject(value: unknown): value is Fields {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isTerm(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= TERM_MS_MAX;
 }
 
 function isToken(value: unknown): value is string | undefined {

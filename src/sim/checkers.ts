@@ -12,7 +12,6 @@ import { isBelow } from '../core/registry/ballot.ts';
 import type { Config } from '../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/record.ts';
-import { KnownDefect, type KnownName } from './known-defects.ts';
 import { RecordHistory } from './record-history.ts';
 import { holds } from './sim-disk.ts';
 import type { SimNode } from './sim-node.ts';
@@ -30,8 +29,6 @@ export interface CheckedWorld {
 export interface CheckOptions {
   /** Clocks keep the bound that the configuration names. */
   readonly clocks: boolean;
-  /** A known defect of the core ends a life without a failure. */
-  readonly excuse: boolean;
 }
 
 /** A heart that is started anew finds what an earlier one has marked; a wake-up is late. */
@@ -124,7 +121,6 @@ export class Checkers {
       if (node?.answers !== true || id === record.owner || id === proposer) continue;
       const held = node.leaseOf(group);
       if (held === undefined || (this.#agreed.get(`${id} ${group}`) ?? 0) > held) continue;
-      this.#maybeAsleep(node);
       const what = `${record.owner} owns ${group} at epoch ${record.epoch}`;
       throw new InvariantError(`H2: ${what} while ${id} holds the lease of epoch ${held}`);
     }
@@ -193,9 +189,6 @@ export class Checkers {
   acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void {
     this.checks += 1;
     const epochMax = this.#epochMax.get(key) ?? (0 as Epoch);
-    if (this.#options.clocks && epoch < (this.history(groupOf(key)).latest?.epoch ?? epoch)) {
-      this.#maybeAsleep(this.#world.node(node));
-    }
     const older = `P2: ${key} acknowledged at ${epoch} after ${epochMax}`;
     assert(epoch >= epochMax || !this.#options.clocks, older);
     if (epoch > epochMax) this.#epochMax.set(key, epoch);
@@ -206,19 +199,6 @@ export class Checkers {
     if (list === undefined) this.#acknowledged.set(key, [write]);
     else list.push(write);
     this.#onEveryCopy(key, write, epoch);
-  }
-
-  /** A lease that seems to live may be one that slept. */
-  #maybeAsleep(...nodes: readonly (SimNode | undefined)[]): void {
-    const { timing } = this.#world.config;
-    for (const node of nodes) {
-      const awakeMs = this.#world.now - (node?.wokeAt ?? 0);
-      if (awakeMs <= 2 * timing.leaseMs) this.#known('asleep');
-    }
-  }
-
-  #known(name: KnownName): void {
-    if (this.#options.excuse) throw new KnownDefect(name);
   }
 
   /** Every copy that the registry has in sync has it on stable storage. */
@@ -272,7 +252,6 @@ export class Checkers {
       const node = this.#world.node(id);
       if (node === undefined || !node.answers || node.leaseOf(group) === undefined) continue;
       const both = `${holder?.id} and ${id}`;
-      if (holder !== undefined) this.#maybeAsleep(holder, node);
       assert(holder === undefined, `H1: ${both} hold the lease of ${group} at the same time`);
       holder = node;
     }
@@ -322,7 +301,6 @@ export class Checkers {
     };
     for (const electorate of claim.electorates) {
       if (isMajority(electorate, (voter) => hears(voter.node))) continue;
-      this.#maybeAsleep(node);
       const of = electorate.map((voter) => voter.node).join(', ');
       const text = `H: ${node.id} holds the lease of ${group}, though it heard no majority of ${of}`;
       throw new InvariantError(`${text} within ${bound} ms`);

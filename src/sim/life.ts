@@ -8,7 +8,6 @@ import { Prng } from '../base/prng.ts';
 import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
-import { KnownDefect } from './known-defects.ts';
 import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
 import { World } from './world.ts';
@@ -56,18 +55,14 @@ export function planLife(seed: number): LifePlan {
   return { seed, swarm, faults: [...faults, ...ofHooks].sort((a, b) => a.atMs - b.atMs) };
 }
 
-/**
- * `keepLines`: how many of the latest events to report with a failure. `excuse`: make up for known
- * defects of the core.
- */
-export function live(plan: LifePlan, keepLines = 0, excuse = true): LifeReport {
-  const world = new World(worldOptions(plan.swarm, plan.seed, { keepLines, excuse }));
+/** `keepLines`: how many of the latest events to report with a failure. */
+export function live(plan: LifePlan, keepLines = 0): LifeReport {
+  const world = new World(worldOptions(plan.swarm, plan.seed, { keepLines }));
   let failure: LifeFailure | undefined;
   try {
     pass(world, plan);
   } catch (error) {
-    if (error instanceof KnownDefect) world.coverage.hit(`known ${error.defect}`);
-    else failure = failureOf(error, world);
+    failure = failureOf(error, world);
   }
   const { groups } = world.config;
   return {

@@ -36,6 +36,8 @@ export class SimDisk {
   seat = '' as SeatId;
   readonly entries = new Map<GroupId, AcceptorEntry>();
   readonly copies = new Map<string, CopyDisk>();
+  /** The longest that a promise may bind which was given here. */
+  termMs = 0;
   /** Added to every write. */
   slowMs = 0;
   /** Writes of the acceptor fail. */
@@ -57,6 +59,7 @@ export class SimDisk {
     this.#seats += 1;
     this.seat = `${this.#node}-${this.#seats}` as SeatId;
     this.entries.clear();
+    this.termMs = 0;
   }
 
   copy(key: string): CopyDisk {

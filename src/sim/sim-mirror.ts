@@ -63,6 +63,8 @@ interface Peer {
   clean: boolean;
   /** Counts connections: what belongs to an earlier one is void. */
   connection: number;
+  /** How often the copy had been sealed when the connection was made: a seal ends it. */
+  seals: number;
 }
 
 const DONE: MirrorRefusal = { ok: true, copyGone: false, message: '' };
@@ -80,6 +82,7 @@ export class SimMirror {
   epoch = 0 as Epoch;
   #following: Following | undefined;
   #sealed: Epoch | undefined;
+  #seals = 0;
   #lastEpoch = 0 as Epoch;
   /** Of the stream that this copy follows, or sends. */
   #session = '';
@@ -179,11 +182,13 @@ export class SimMirror {
     if (this.role === 'primary') return refuse('this node serves');
     if (this.disk.note.state === 'empty')
       return { ...refuse('there is no copy here'), copyGone: true };
+    if (this.disk.partial) return { ...refuse('this copy is incomplete'), copyGone: true };
     if (this.role === 'idle') {
       this.#lastEpoch = Math.max(this.#lastEpoch, epoch) as Epoch;
       return DONE;
     }
     this.#sealed = Math.max(epoch, this.#sealed ?? 0) as Epoch;
+    this.#seals += 1;
     return DONE;
   }
 
@@ -253,13 +258,13 @@ export class SimMirror {
   facts(): readonly MirrorNews[] {
     if (this.role !== 'primary') return [];
     const facts: MirrorNews[] = [];
+    // First that it had caught up: one that is silent now and answers later is voted in then.
+    for (const node of this.#peers.keys()) {
+      const waits = this.#tracker.waitsFor(node) && !this.#voted.has(node);
+      if (waits) facts.push({ type: 'peerCaughtUp', peer: node });
+    }
     for (const peer of this.#silent) {
       facts.push({ type: 'peerSilent', peer, silentMs: 0, reason: 'it does not answer' });
-    }
-    for (const [node, peer] of this.#peers) {
-      if (peer.state === 'in-sync' && this.#tracker.waitsFor(node) && !this.#voted.has(node)) {
-        facts.push({ type: 'peerCaughtUp', peer: node });
-      }
     }
     return facts;
   }
@@ -422,7 +427,8 @@ export class SimMirror {
       return this.#world.news({ type: 'peerSilent', peer: node, silentMs: 0, reason });
     }
     if (this.#silent.delete(node)) this.#world.news({ type: 'peerAnswers', peer: node });
-    if (peer.state === 'in-sync' && copy.#session !== this.#session) this.#disconnect(peer);
+    const severed = copy.#session !== this.#session || copy.#seals !== peer.seals;
+    if (peer.state === 'in-sync' && severed) this.#disconnect(peer);
     if (peer.state !== 'absent') return;
     if (waits) {
       if (this.#joinable(copy)) return this.#connect(node, peer, copy);
@@ -430,6 +436,7 @@ export class SimMirror {
       return this.#world.news({ type: 'peerFailed', peer: node, reason });
     }
     peer.state = 'resync';
+    peer.seals = copy.#seals;
     copy.#resyncBegins();
     const { connection } = peer;
     const session = this.#session;
@@ -450,6 +457,7 @@ export class SimMirror {
     copy.#session = this.#session;
     copy.#following ??= { epoch: this.epoch, primary: this.node };
     peer.state = 'in-sync';
+    peer.seals = copy.#seals;
     peer.sent = copy.disk.data.length;
     this.#pump(node, peer);
   }
@@ -457,7 +465,7 @@ export class SimMirror {
   #caughtUp(node: NodeId, peer: Peer): void {
     if (!this.#alive || this.role !== 'primary' || peer.state !== 'resync') return;
     const copy = this.#reach(node);
-    if (copy === undefined) return this.#disconnect(peer);
+    if (copy === undefined || copy.#seals !== peer.seals) return this.#disconnect(peer);
     const data = [...this.disk.data];
     const [{ connection }, session] = [peer, this.#session];
     copy.#resyncEnds(data, () => {
@@ -495,5 +503,6 @@ function refuse(message: string): MirrorRefusal {
 }
 
 function newPeer(): Peer {
-  return { state: 'absent', flying: false, stable: 0, sent: 0, clean: false, connection: 0 };
+  const state = 'absent';
+  return { state, flying: false, stable: 0, sent: 0, clean: false, connection: 0, seals: 0 };
 }

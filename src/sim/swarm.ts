@@ -171,7 +171,7 @@ export function swarmConfig(swarm: Swarm): Config {
 export function worldOptions(
   swarm: Swarm,
   seed: number,
-  how: { readonly keepLines: number; readonly excuse: boolean },
+  how: { readonly keepLines: number },
 ): WorldOptions {
   const { loss, duplicate, delayMs, streamMs, syncMs, writeEveryMs, drift, clocks } = swarm;
   return {

@@ -32,8 +32,6 @@ export interface WorldOptions extends NetworkOptions {
   readonly writeEveryMs?: number | undefined;
   /** Unsynced writes may be lost with the power; links have a carrier that a cut takes away. */
   readonly harsh?: boolean | undefined;
-  /** Make up for the defects of the core that are known; true unless said otherwise. */
-  readonly excuse?: boolean | undefined;
   /** Remember the latest lines of what every node was told. */
   readonly keepLines?: number | undefined;
 }
@@ -86,7 +84,6 @@ export class World {
     this.network = new Network(options, { prng: this.prng, config, agenda: this });
     this.checkers = new Checkers(this, {
       clocks: options.clocks !== false,
-      excuse: this.excuse,
     });
     this.#mirrorKeys = config.groups.flatMap(({ id }) =>
       mirrorsOf(config, id).map((mirror) => ({ group: id, key: `${id}/${mirror}` })),
@@ -103,11 +100,6 @@ export class World {
 
   get config(): Config {
     return this.options.config;
-  }
-
-  /** Known defects of the core are no failures. */
-  get excuse(): boolean {
-    return this.options.excuse !== false;
   }
 
   get now(): Instant {

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sleptMs } from '../../src/adapters/supervise/sleep-watch.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { connectLines, type LineClient } from '../../src/adapters/line-socket.ts';
 import { mountAt } from '../../src/adapters/system/mount-info.ts';
@@ -167,7 +168,7 @@ export class RigNode {
 
   writeLease(epoch: number, ms: number): void {
     const validUntil = plus(systemClock.now(), ms);
-    const mark = encodeLeaseMark({ epoch: epoch as Epoch, validUntil });
+    const mark = encodeLeaseMark({ epoch: epoch as Epoch, validUntil, sleptMs: sleptMs() });
     writeFileSync(join(this.runDir, 'lease', 'g'), mark, { flag: 'r+', flush: false });
   }
 

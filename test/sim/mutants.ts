@@ -19,7 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'promise-forgotten-at-restart',
     breaks: ['H1', 'H2'],
     file: 'core/heart/promises.ts',
-    find: 'this.#quietUntil = plus(startedAt, this.#termMs);',
+    find: 'this.#quietUntil = plus(startedAt, Math.max(this.#termMs, formerTermMs ?? 0));',
     replace: 'this.#quietUntil = startedAt;',
   },
   {

@@ -27,7 +27,7 @@ export function staleCopies(record: OwnershipRecord, node: NodeId): readonly Res
 }
 
 /** Whether a node answers: this one always does. */
-export function isUp(situation: Situation, node: NodeId): boolean {
+export function isUp(situation: Pick<Situation, 'me' | 'peers'>, node: NodeId): boolean {
   return node === situation.me || situation.peers.get(node)?.state === 'up';
 }
 
@@ -78,6 +78,7 @@ export function obstacle(
 ): string | undefined {
   if (!situation.group.nodes.includes(node)) return 'is not among the nodes of the group';
   if (!isUp(situation, node)) return 'does not answer';
+  if (situation.peers.get(node)?.deafSince !== undefined) return 'is heard, but hears nobody';
   const stale = staleCopies(situation.record, node);
   if (stale.length > 0) return `has a copy of "${stale.join('", "')}" that is not in sync`;
   if (avoid.has(node)) return 'failed to run it a short while ago';

@@ -83,6 +83,8 @@ export class Candidate {
     if (!this.#mayRun()) return this.#watch(record, now);
     if (record.owner !== context.me) this.#follow(record, now);
     if (context.leaving) return;
+    // What others told of the record says nothing of a claim of this node that was under way.
+    if (context.mirrors.mayBeLeftSealed) this.#readAgain(now);
     if (!context.ownerIsLost()) {
       this.#ownerLostAt = NEVER;
       this.#ownerIsBack();
@@ -114,7 +116,7 @@ export class Candidate {
   #mayTakeOver({ epoch, owner }: OwnershipRecord, now: Instant): boolean {
     const { hooks, id, me, overruled, peers, voice } = this.#context;
     if (owner === me) return true;
-    const reason = peers.lostReason(owner);
+    const reason = peers.lostReason(owner, epoch);
     const facts = { cause: 'failover', from: owner, to: me, reason } as const;
     const about = `epoch ${epoch}${overruled ? ', a person asked' : ''}`;
     const matter = { ...facts, about, epoch, mayVeto: !overruled };
@@ -140,7 +142,8 @@ export class Candidate {
   #watch(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     if (!context.ownerIsLost()) return this.#checkUnclaimed(record, now);
-    context.reason = `${context.peers.lostReason(record.owner)}, and ${context.me} only votes for it`;
+    const lost = context.peers.lostReason(record.owner, record.epoch);
+    context.reason = `${lost}, and ${context.me} only votes for it`;
     this.#readAgain(now);
   }
 
@@ -215,7 +218,7 @@ export class Candidate {
     const context = this.#context;
     const ready = candidates(context.situation(record)).join(', ') || record.owner;
     context.reason =
-      `${context.peers.lostReason(record.owner)}, but the copy of "${stale.join('", "')}" on ` +
+      `${context.peers.lostReason(record.owner, record.epoch)}, but the copy of "${stale.join('", "')}" on ` +
       `${context.me} is not in sync; waiting for ${ready}`;
     const next = `next: bring ${record.owner} back; its copy has everything`;
     const about = `copy-stale ${record.owner}@${record.epoch}`;
@@ -229,10 +232,11 @@ export class Candidate {
     const context = this.#context;
     const { owner } = record;
     const again = owner === context.me;
+    const lost = context.peers.lostReason(owner, record.epoch);
     this.#claimedFrom = owner;
     context.reason = again
       ? `${owner} owned it before it was restarted`
-      : `${context.peers.lostReason(owner)}; ${context.me} has everything that was acknowledged`;
+      : `${lost}; ${context.me} has everything that was acknowledged`;
     const what = again ? 'claiming the group anew' : `taking over from ${owner}`;
     if (this.#sealRefusedAt !== record.epoch) {
       context.voice.say('info', 'claiming', `${what}: ${context.reason}`);
@@ -273,7 +277,12 @@ export class Candidate {
 
   /** When a seal without an answer is worth a word; it is waited for all the same. */
   nextWakeAt(now: Instant): Instant {
-    if (this.#context.phase !== 'sealing') return this.#asking ? NEVER : this.#claimDueAt();
+    const { phase, record } = this.#context;
+    if (phase === 'waiting' && record !== undefined && this.#ownerLostAt === NEVER) {
+      const at = this.#context.peers.powerlessAt(record.owner, record.epoch);
+      return at > now ? at : NEVER;
+    }
+    if (phase !== 'sealing') return this.#asking ? NEVER : this.#claimDueAt();
     return now < this.#sealDueAt() ? this.#sealDueAt() : NEVER;
   }
 

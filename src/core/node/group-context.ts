@@ -13,9 +13,10 @@ import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import { isWithinWindow, type WeekMinute, type WeekWindow } from '../../protocol/week-window.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
+import { electoratesOf, majorityOf } from '../registry/electorate.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
-import type { Situation } from './candidacy.ts';
+import { isUp, type Situation } from './candidacy.ts';
 import { Hooks, type HooksOptions } from './hooks.ts';
 import { MirrorOrders } from './mirror-orders.ts';
 import { PeerView } from './peer-view.ts';
@@ -131,7 +132,7 @@ export class GroupContext {
     this.mirrors = new MirrorOrders(mirrors, (mirror, order) => {
       this.voice.emit({ type: 'mirrorOrder', group: group.id, mirror, order });
     });
-    this.peers = new PeerView(group.id, members);
+    this.peers = new PeerView(group.id, members, timing.nodeLostMs);
     this.engine = new GroupEngine(group, () => this.leaseHeld);
     const { voice } = this;
     const advise: HooksOptions['advise'] = (question, advice, now) =>
@@ -156,11 +157,28 @@ export class GroupContext {
     return { me: this.me, group: this.options.group, record, peers: this.peers.reports };
   }
 
-  /** Lost to the heart; a record that names this node itself, which runs nothing, counts too. */
+  /**
+   * Lost to the heart, or heard without a lease for as long; a record that names this node itself,
+   * which runs nothing, counts too.
+   */
   ownerIsLost(): boolean {
-    const owner = this.record?.owner;
-    if (owner === undefined || !this.peers.heartConnected) return false;
-    return owner === this.me || this.peers.isLost(owner);
+    const { me, peers, record } = this;
+    if (record === undefined || !peers.heartConnected) return false;
+    const { epoch, owner } = record;
+    if (owner === me || peers.isLost(owner)) return true;
+    return peers.isPowerless(owner, epoch) && this.#couldReplace(record);
+  }
+
+  /**
+   * Whether this node hears enough voters to do without the owner. Otherwise the two may share their
+   * misfortune, and the owner needs but a moment to go on when it ends.
+   */
+  #couldReplace(record: OwnershipRecord): boolean {
+    const situation = { me: this.me, peers: this.peers.reports };
+    return electoratesOf(record).every((voters) => {
+      const heard = voters.filter(({ node }) => node !== record.owner && isUp(situation, node));
+      return heard.length >= majorityOf(voters);
+    });
   }
 
   /** By the calendar. */

@@ -134,6 +134,7 @@ export class GroupCore {
   }
 
   step(event: CoreEvent): readonly Effect[] {
+    this.#context.peers.timeIs(event.now);
     this.#take(event, event.now);
     this.#advance(event.now);
     this.#context.voice.endLate(event.now);

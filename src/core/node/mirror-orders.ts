@@ -58,6 +58,11 @@ export class MirrorOrders {
     for (const mirror of this.mirrors) this.#order(mirror, { type: 'unseal' });
   }
 
+  /** Until a reading was chosen, nobody knows whether they may be unsealed. */
+  get mayBeLeftSealed(): boolean {
+    return this.#leftSealed && this.mirrors.length > 0;
+  }
+
   seal(epoch: Epoch): void {
     this.#leftSealed = false;
     this.#sealing = new Set(this.mirrors);

@@ -32,6 +32,8 @@ export class Requests {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   #waiting: Waiting | undefined;
+  /** A wish to start that is recorded, and that the engine is at work on. */
+  #starting: OperatorRequest | undefined;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -59,6 +61,7 @@ export class Requests {
   /** What waits for a hook goes on when that has answered. */
   advance(now: Instant): void {
     const { phase, reason, record, voice } = this.#context;
+    this.#answerStarted();
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     if (voice.request !== waiting.request) return this.#waitEnds();
@@ -76,6 +79,14 @@ export class Requests {
     }
     this.#waitEnds();
     this.#carryOut(waiting, record, now);
+  }
+
+  /** What was online before and is so again does not come online anew. */
+  #answerStarted(): void {
+    const { engine, id, leaseHeld, phase, voice } = this.#context;
+    if (this.#starting === undefined) return;
+    if (voice.request !== this.#starting) this.#starting = undefined;
+    else if (phase === 'owning' && leaseHeld && engine.isOnline()) voice.done(`"${id}" is online`);
   }
 
   #wait(to: NodeId | undefined, now: Instant): void {
@@ -137,6 +148,7 @@ export class Requests {
     if (start && phase === 'owning' && context.engine.isOnline()) {
       return voice.done(`"${context.id}" is online`);
     }
+    if (start && phase === 'owning') this.#starting = voice.request;
     // The request is answered when the resources are online, or have stopped.
     if ((start && phase === 'owning') || phase === 'stopping') return;
     this.#recorded(outcome.record, start);

@@ -25,6 +25,7 @@ import { UdpLinks } from '../../adapters/udp/udp-links.ts';
 import type { AddressKeeper } from './address-keeper.ts';
 import type { Admission } from './admission.ts';
 import { coreOptions, membersOf, udpLinks } from './heart-options.ts';
+import type { TermKeeper } from './term-keeper.ts';
 
 /** Carrier changes are noticed within this time. */
 const POLL_MS = 10;
@@ -51,6 +52,8 @@ export interface HeartRunnerOptions {
   /** What control is to know. Called with the runner busy: answers are queued. */
   readonly report: (message: FromHeart) => void;
   readonly holdings?: Holdings | undefined;
+  /** What promises may bind for, kept for the next heart; without it all are of equal settings. */
+  readonly terms?: TermKeeper | undefined;
   /** Bounds the work that datagrams make; without it each one is looked at. */
   readonly admission?: Admission | undefined;
   /** Told what broke in here; this heart must not go on then. Without it the process ends. */
@@ -83,7 +86,11 @@ export class HeartRunner {
     this.startedAt = clock.now();
     this.#metersAt = this.startedAt;
     const members = membersOf(setup.config).map((member) => member.id);
-    this.#core = new HeartCore(coreOptions(setup, this.boot, this.startedAt));
+    const formerTermMs = options.terms?.formerMs;
+    this.#core = new HeartCore({
+      ...coreOptions(setup, this.boot, this.startedAt),
+      formerTermMs,
+    });
     this.#guard = new PacketGuard({
       cluster: setup.config.cluster,
       key,
@@ -168,6 +175,7 @@ export class HeartRunner {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#options.terms?.close();
     this.#udp.close();
     this.#options.holdings?.addresses.close();
     this.#options.holdings?.marks.remove();
@@ -262,11 +270,20 @@ export class HeartRunner {
       }
       case 'drop':
         return this.#holdings().addresses.drop(effect.address);
+      case 'rememberTerm':
+        return this.#rememberTerm(effect.termMs);
       case 'announce':
         return this.#holdings().addresses.announce(effect.address, effect.until);
       case 'report':
         return this.#options.report(effect.message);
     }
+  }
+
+  #rememberTerm(termMs: number): void {
+    const { terms } = this.#options;
+    const remembered = (): void => this.#step({ type: 'termRemembered', termMs });
+    if (terms === undefined) return remembered();
+    terms.remember(termMs, () => this.#contained(remembered));
   }
 
   #holdings(): Holdings {
@@ -277,7 +294,8 @@ export class HeartRunner {
     const { group, epoch, validUntil } = effect;
     const { marks } = this.#holdings();
     try {
-      marks.write(group, { epoch, validUntil });
+      // What was slept since the core was last told of it makes the mark void.
+      marks.write(group, { epoch, validUntil, sleptMs: this.#sleep.sleptMs });
     } catch (error) {
       // A mirror without a mark holds back its answers: safe, and someone must act.
       this.#options.log.error('lease mark not written', { group, error: messageOf(error) });

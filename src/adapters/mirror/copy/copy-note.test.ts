@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   openSync,
   closeSync,
+  existsSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -86,9 +87,65 @@ describe('the note of a copy', () => {
     expect(text).toEqual({
       version: 1,
       mirror: MIRROR,
+      directory: expect.stringMatching(/^(made|inode) \d+$/u) as string,
       state: 'clean',
       epoch: 7,
       sequence: 12_345,
+    });
+  });
+
+  describe('with another directory in the place of the one that the copy was in', () => {
+    const sayOf = (word: string) => writeFileSync(file().replace('.json', '.new-directory'), word);
+    const said = () => existsSync(file().replace('.json', '.new-directory'));
+
+    function mountAnother(): void {
+      closeSync(root);
+      mkdirSync(join(directory, 'other'));
+      root = openSync(join(directory, 'other'), 'r');
+    }
+
+    it('is no copy, also when there are files in it, until somebody says what it is', async () => {
+      await noteClean();
+      mountAnother();
+      expect(() => open()).toThrow(/it is not the one that the copy was in/);
+      writeFileSync(join(directory, 'other', 'a'), 'x');
+      expect(() => open()).toThrow(expect.objectContaining({ code: 'mirror-path' }) as Error);
+      sayOf('yes');
+      expect(() => open()).toThrow(/neither "complete" nor "refill"/);
+      // The disk is mounted after all: nothing was lost by the attempts.
+      closeSync(root);
+      root = openSync(join(directory, 'data'), 'r');
+      expect(open().read()).toEqual(CLEAN);
+    });
+
+    it.each([
+      ['complete', { state: 'dirty' }],
+      ['refill\n', { state: 'dirty', partial: true }],
+    ] as const)('is one again by the word %j, which holds once', async (word, state) => {
+      await noteClean();
+      mountAnother();
+      sayOf(word);
+      expect(open().read()).toEqual(state);
+      expect(said()).toBe(false);
+      expect(open().read()).toEqual(state);
+      closeSync(root);
+      root = openSync(join(directory, 'data'), 'r');
+      expect(() => open()).toThrow(/it is not the one/);
+    });
+
+    it('a word that nobody needs is not kept for a day on which a disk is missing', async () => {
+      await noteClean();
+      sayOf('complete');
+      open();
+      expect(said()).toBe(false);
+    });
+
+    it('a note of a former version takes up the directory that is there', async () => {
+      await noteClean();
+      writeFileSync(file(), readFileSync(file(), 'utf8').replace(/"directory":"[^"]+",/u, ''));
+      expect(open().read()).toEqual(CLEAN);
+      mountAnother();
+      expect(() => open()).toThrow(/it is not the one/);
     });
   });
 

@@ -11,6 +11,10 @@
  *     syncing   a resync was under way: as dirty, and the copy is torn
  *     clean     equal to all copies with the same epoch and position
  *
+ * The note also names the directory that the copy is in (`directory-identity.ts`): with another one in
+ * its place, most likely because a disk is not mounted, nothing can be opened, served or overwritten
+ * until a person says what is to become of it.
+ *
  * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`.
  */
 import {
@@ -27,6 +31,12 @@ import { TakoError, messageOf } from '../../../base/tako-error.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { CopyNote, CopyState } from '../../../ports/replica.ts';
 import type { Background } from './background.ts';
+import {
+  anotherDirectory,
+  directoryIdentity,
+  forgetVouched,
+  readVouched,
+} from './directory-identity.ts';
 import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
 import { ROOT_KEY, keyOf } from './paths.ts';
 import { listDirectory } from './remove-tree.ts';
@@ -58,11 +68,28 @@ export class FileCopyNote implements CopyNote {
   #timer: NodeJS.Timeout | undefined;
   /** Set once the directory was looked at, for a copy without a note. */
   #first: CopyState | undefined;
+  readonly #directory: string;
 
-  /** Throws a `TakoError` when there is a note that cannot be read. */
+  /** Throws a `TakoError` when there is a note that cannot be read, or that of another directory. */
   constructor(options: CopyNoteOptions) {
     this.#options = options;
-    this.#written = readNote(options);
+    this.#directory = directoryIdentity(options.store.root);
+    const found = readNote(options);
+    if (found === undefined) return;
+    this.#written = found.state;
+    if (found.directory === undefined) this.#put(found.state);
+    else if (found.directory !== this.#directory) this.#takeOther();
+    else forgetVouched(options.file);
+  }
+
+  /** Only with a person's word: what is in it is worth nothing otherwise. */
+  #takeOther(): void {
+    const { file, log } = this.#options;
+    const vouched = readVouched(file);
+    if (vouched === undefined) throw anotherDirectory(file);
+    log.warn('another directory takes the place of the one that the copy was in', { vouched });
+    this.#put(vouched === 'complete' ? { state: 'dirty' } : { state: 'dirty', partial: true });
+    forgetVouched(file);
   }
 
   read(): CopyState {
@@ -100,11 +127,15 @@ export class FileCopyNote implements CopyNote {
   }
 
   #replace(state: Written): void {
+    if (!sameNote(this.#written, state)) this.#put(state);
+  }
+
+  #put(state: Written): void {
     const { file, mirror } = this.#options;
-    if (sameNote(this.#written, state)) return;
     const { epoch, seq } = state.state === 'clean' ? state : { epoch: undefined, seq: undefined };
     const word = state.state === 'dirty' && state.partial === true ? 'syncing' : state.state;
-    const note = { version: VERSION, mirror, state: word, epoch, sequence: seq };
+    const directory = this.#directory;
+    const note = { version: VERSION, mirror, directory, state: word, epoch, sequence: seq };
     try {
       replaceFile(file, `${JSON.stringify(note)}\n`);
     } catch (cause) {
@@ -137,7 +168,13 @@ function sameNote(a: Written | undefined, b: Written): boolean {
   );
 }
 
-function readNote(options: CopyNoteOptions): Written | undefined {
+interface Found {
+  readonly state: Written;
+  /** Undefined in the notes of former versions, and in what is not understood. */
+  readonly directory: string | undefined;
+}
+
+function readNote(options: CopyNoteOptions): Found | undefined {
   const { file, mirror } = options;
   let text: string;
   try {
@@ -146,7 +183,8 @@ function readNote(options: CopyNoteOptions): Written | undefined {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
     throw new TakoError('store-failed', `Cannot read "${file}": ${messageOf(cause)}`, { cause });
   }
-  return parseNote(text, mirror) ?? { state: 'dirty' };
+  const state = parseNote(text, mirror) ?? { state: 'dirty' };
+  return { state, directory: directoryIn(text) };
 }
 
 /** Undefined for anything but a note of this version about this mirror. */
@@ -165,6 +203,10 @@ export function parseNote(text: string, mirror: MirrorId): Written | undefined {
   if (state === 'syncing') return { state: 'dirty', partial: true };
   if (state !== 'clean' || !isCount(epoch) || !isCount(sequence)) return undefined;
   return { state, epoch: epoch as Epoch, seq: sequence };
+}
+
+function directoryIn(text: string): string | undefined {
+  return /"directory":"([^"]+)"/u.exec(text)?.[1];
 }
 
 function isCount(value: unknown): value is number {
