@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   'hook-vetoed': 'A hook of the administrator said no',
   'no-node': 'No other node can take the group over',
   'timed-out': 'An operation did not end in time; its outcome is unknown',
+  'version-unsupported': 'Another version of a protocol or of a file than this release knows',
   'bad-request': 'A request to the API or to another node is malformed',
   internal: 'Tako met something that it did not expect; its log has the details',
 } as const;

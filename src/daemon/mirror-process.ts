@@ -12,6 +12,7 @@ import type { Log } from '../ports/log.ts';
 import type { CopyNote, PathGuard, Replica } from '../ports/replica.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import type { FromMirror, MirrorStatus, ToMirror } from '../protocol/mirror-ipc.ts';
+import { LOCAL_PROTOCOL, toldRange } from '../protocol/versions.ts';
 import { CaptureWorker } from './mirror-capture-worker.ts';
 import { MirrorHelper } from './mirror-helper-worker.ts';
 import { checkDirectory, openDirectory } from './mirror-mount.ts';
@@ -98,6 +99,7 @@ export class MirrorProcess {
     const [primary, secondary] = [this.#primary, this.#secondary];
     if (primary !== undefined) {
       return {
+        speaks: toldRange(LOCAL_PROTOCOL),
         role: 'primary',
         epoch: primary.epoch,
         mounted: primary.mounted,
@@ -108,6 +110,7 @@ export class MirrorProcess {
     }
     const sealed = secondary?.sealed !== undefined;
     return {
+      speaks: toldRange(LOCAL_PROTOCOL),
       role: secondary === undefined ? 'idle' : sealed ? 'sealed' : 'secondary',
       epoch: secondary?.epoch,
       mounted: false,

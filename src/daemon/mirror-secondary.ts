@@ -26,6 +26,13 @@ import {
   type MirrorControl,
   shortReason,
 } from '../protocol/mirror-frames.ts';
+import {
+  CLUSTER_PROTOCOL,
+  FIRST_PROTOCOL,
+  commonVersion,
+  noCommonVersion,
+  toldRange,
+} from '../protocol/versions.ts';
 import type { MirrorSetup } from './mirror-setup.ts';
 
 /** A primary that says nothing for so long is gone; it connects again when it is back. */
@@ -216,6 +223,13 @@ export class MirrorSecondary {
       const text = 'it is not a mirror that this node knows';
       return connection.refuse({ type: 'refused', why: 'protocol', message: text }, text);
     }
+    const speaks = hello.speaks ?? FIRST_PROTOCOL;
+    if (commonVersion(CLUSTER_PROTOCOL, speaks) === undefined) {
+      const us = { name: node, speaks: CLUSTER_PROTOCOL };
+      const { why, next } = noCommonVersion(us, { name: hello.node, speaks });
+      this.#deps.log.error('primary refused', { code: 'version-unsupported', why, next });
+      return connection.refuse({ type: 'refused', why: 'protocol', message: why }, why);
+    }
     const admission = decideAdmission(this.#following, this.#sealed, hello);
     if (admission.type === 'refuse') {
       const { why, message } = admission;
@@ -237,6 +251,7 @@ export class MirrorSecondary {
       session: session?.id ?? '',
       applied: session?.position.ack.applied ?? 0,
       copy: this.#deps.note.read(),
+      speaks: toldRange(CLUSTER_PROTOCOL),
     });
   }
 

@@ -4,6 +4,7 @@
  * Every command carries an `id` and gets exactly one `done`.
  */
 import type { Epoch, NodeId } from './ids.ts';
+import type { VersionRange } from './versions.ts';
 
 export type ToMirror = { readonly id: number } &
   /**
@@ -69,6 +70,8 @@ export type FromMirror =
   | { readonly type: 'status'; readonly status: MirrorStatus };
 
 export interface MirrorStatus {
+  /** The versions of this protocol that the mirror speaks; undefined: the first one. */
+  readonly speaks?: VersionRange | undefined;
   readonly role: 'idle' | 'primary' | 'secondary' | 'sealed';
   readonly epoch: Epoch | undefined;
   readonly mounted: boolean;

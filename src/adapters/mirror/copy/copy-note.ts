@@ -11,7 +11,8 @@
  *     syncing   a resync was under way: as dirty, and the copy is torn
  *     clean     equal to all copies with the same epoch and position
  *
- * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`.
+ * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`. One that
+ * a newer release wrote is refused, and left as it is.
  */
 import {
   closeSync,
@@ -28,11 +29,13 @@ import type { Log } from '../../../ports/log.ts';
 import type { CopyNote, CopyState } from '../../../ports/replica.ts';
 import type { Background } from './background.ts';
 import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
+import { FORMATS } from '../../../protocol/versions.ts';
+import { newerFormat } from '../../newer-format.ts';
 import { ROOT_KEY, keyOf } from './paths.ts';
 import { listDirectory } from './remove-tree.ts';
 import { type Store, errnoName } from './store.ts';
 
-const VERSION = 1;
+const VERSION = FORMATS.copyNote;
 /** A copy that has not changed for so long is noted `clean` on disk. */
 const CLEAN_AFTER_MS = 1000;
 /** What mkfs(8) leaves at the top of an empty file system. */
@@ -146,7 +149,21 @@ function readNote(options: CopyNoteOptions): Written | undefined {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
     throw new TakoError('store-failed', `Cannot read "${file}": ${messageOf(cause)}`, { cause });
   }
+  const found = versionOf(text);
+  if (found > VERSION) throw newerFormat(file, { found, known: VERSION });
   return parseNote(text, mirror) ?? { state: 'dirty' };
+}
+
+/** 0 for what has none: it is no note at all. */
+function versionOf(text: string): number {
+  try {
+    const note: unknown = JSON.parse(text);
+    const version = typeof note === 'object' && note !== null ? Reflect.get(note, 'version') : 0;
+    return typeof version === 'number' ? version : 0;
+  } catch {
+    // Not JSON: `parseNote` says what that means.
+    return 0;
+  }
 }
 
 /** Undefined for anything but a note of this version about this mirror. */
