@@ -5,6 +5,7 @@ import type { MirrorAnswer, MirrorCommand, MirrorControl } from '../ports/mirror
 import type { MirrorId } from '../protocol/ids.ts';
 import type { FromMirror, MirrorStatus, ToMirror } from '../protocol/mirror-ipc.ts';
 import {
+  LOCAL_FEATURES,
   LOCAL_PROTOCOL,
   commonVersion,
   noCommonVersion,
@@ -47,6 +48,13 @@ export class MirrorClient implements MirrorControl {
 
   async command(command: MirrorCommand): Promise<MirrorAnswer> {
     if (!this.connected) return gone();
+    const keeps = command.type === 'follow' && command.keepBefore !== undefined;
+    const { newest } = readRange(this.#status?.speaks) ?? { newest: 0 };
+    if (keeps && newest < LOCAL_FEATURES.keepAside) {
+      const message =
+        'the mirror process is of a release that cannot keep its copy aside; restart it';
+      return { ok: false, code: 'version-unsupported', message };
+    }
     return this.#send(command);
   }
 

@@ -253,7 +253,7 @@ export class MirrorProcess {
   }
 
   async #follow(command: Command<'follow'>): Promise<void> {
-    const { epoch, primary } = command;
+    const { epoch, keepBefore, primary } = command;
     if (this.#primary !== undefined) {
       throw refused(`Cannot follow "${primary}": this node serves; drain or abort it first`);
     }
@@ -267,7 +267,7 @@ export class MirrorProcess {
     checkDirectory(this.#directory(), fd);
     await this.#settled();
     const secondary = this.#secondary ?? this.#newSecondary(copy);
-    await secondary.follow({ epoch, primary });
+    await secondary.follow({ epoch, primary }, keepBefore);
     this.#lastEpoch = epoch;
     this.#secondary = secondary;
     this.#guard();

@@ -150,7 +150,8 @@ export function decodeFrame(bytes: Uint8Array, checksum: Checksum): Decoded<Fram
 
 /** What the copy of the sender is worth; see `CopyState` in ports/replica.ts. */
 export type CopyWorth =
-  | { readonly state: 'empty' | 'foreign' | 'dirty' }
+  /** `kept`: has changes that were given up by force; from version 2 of the protocol on. */
+  | { readonly state: 'empty' | 'foreign' | 'dirty' | 'kept' }
   | { readonly state: 'clean'; readonly epoch: Epoch; readonly seq: number };
 
 export type RefusalCode = 'stale' | 'sealed' | 'not-following' | 'foreign' | 'protocol' | 'failed';
@@ -272,7 +273,7 @@ function checkControl(value: unknown): MirrorControl {
 
 function worthOf(value: unknown): CopyWorth {
   const copy = objectOf(value);
-  const state = oneOf(copy['state'], ['empty', 'foreign', 'dirty', 'clean']);
+  const state = oneOf(copy['state'], ['empty', 'foreign', 'dirty', 'kept', 'clean']);
   if (state !== 'clean') return { state };
   return { state, epoch: countOf(copy['epoch']) as Epoch, seq: countOf(copy['seq']) };
 }

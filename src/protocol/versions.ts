@@ -19,7 +19,7 @@ export interface VersionRange {
 export const CLUSTER_PROTOCOL: VersionRange = { oldest: 1, newest: 2 };
 
 /** Between the processes of one node: the sockets of heart, mirrors and witness. */
-export const LOCAL_PROTOCOL: VersionRange = { oldest: 1, newest: 1 };
+export const LOCAL_PROTOCOL: VersionRange = { oldest: 1, newest: 2 };
 
 /** Of the first release, which did not tell its versions. */
 export const FIRST_PROTOCOL: VersionRange = { oldest: 1, newest: 1 };
@@ -28,6 +28,8 @@ export const FIRST_PROTOCOL: VersionRange = { oldest: 1, newest: 1 };
 export const FEATURES = {
   /** A record may say that an administrator forced it (`OwnershipRecord.forced`). */
   forcedRecords: 2,
+  /** A copy may say that it is kept aside (`CopyWorth`). */
+  keptCopies: 2,
 } as const;
 
 /** Newest version that this release reads and writes, of each format that outlives an upgrade. */
@@ -49,6 +51,12 @@ export function commonVersion(a: VersionRange, b: VersionRange): number | undefi
   const version = Math.min(a.newest, b.newest);
   return version >= Math.max(a.oldest, b.oldest) ? version : undefined;
 }
+
+/** From which version of the local protocol on something may be said. */
+export const LOCAL_FEATURES = {
+  /** A mirror can be told to keep its copy aside (`follow` with `keepBefore`). */
+  keepAside: 2,
+} as const;
 
 /** What a side said it speaks; undefined for what is no range. */
 export function readRange(said: unknown): VersionRange | undefined {

@@ -11,6 +11,8 @@
  *     syncing   a resync was under way: as dirty, and the copy is torn
  *     clean     equal to all copies with the same epoch and position
  *
+ * `base`, if there: the epoch of the primary by whose resync all that was there before was overwritten.
+ *
  * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`. One that
  * a newer release wrote is refused, and left as it is.
  */
@@ -58,6 +60,8 @@ export class FileCopyNote implements CopyNote {
   #written: Written | undefined;
   /** What it is to say when nothing changes meanwhile. */
   #due: Clean | undefined;
+  /** The epoch of the last primary that overwrote all that was there. */
+  #base: Epoch | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Set once the directory was looked at, for a copy without a note. */
   #first: CopyState | undefined;
@@ -65,7 +69,9 @@ export class FileCopyNote implements CopyNote {
   /** Throws a `TakoError` when there is a note that cannot be read. */
   constructor(options: CopyNoteOptions) {
     this.#options = options;
-    this.#written = readNote(options);
+    const { written, base } = readNote(options);
+    this.#written = written;
+    this.#base = base;
   }
 
   read(): CopyState {
@@ -74,6 +80,13 @@ export class FileCopyNote implements CopyNote {
     const first = this.#first ?? { state: isEmpty(this.#options.store) ? 'empty' : 'foreign' };
     this.#first = first;
     return first;
+  }
+
+  readKept(before: Epoch): CopyState | { readonly state: 'kept' } {
+    const state = this.read();
+    if (state.state !== 'dirty' && state.state !== 'clean') return state;
+    if (this.#base !== undefined && this.#base >= before) return state;
+    return { state: isEmpty(this.#options.store) ? 'empty' : 'kept' };
   }
 
   write(state: Written): void {
@@ -104,10 +117,11 @@ export class FileCopyNote implements CopyNote {
 
   #replace(state: Written): void {
     const { file, mirror } = this.#options;
-    if (sameNote(this.#written, state)) return;
+    const base = (state.state === 'dirty' ? state.base : undefined) ?? this.#base;
+    if (sameNote(this.#written, state) && base === this.#base) return;
     const { epoch, seq } = state.state === 'clean' ? state : { epoch: undefined, seq: undefined };
     const word = state.state === 'dirty' && state.partial === true ? 'syncing' : state.state;
-    const note = { version: VERSION, mirror, state: word, epoch, sequence: seq };
+    const note = { version: VERSION, mirror, state: word, epoch, sequence: seq, base };
     try {
       replaceFile(file, `${JSON.stringify(note)}\n`);
     } catch (cause) {
@@ -120,6 +134,7 @@ export class FileCopyNote implements CopyNote {
       });
     }
     this.#written = state;
+    this.#base = base;
   }
 }
 
@@ -140,29 +155,36 @@ function sameNote(a: Written | undefined, b: Written): boolean {
   );
 }
 
-function readNote(options: CopyNoteOptions): Written | undefined {
+function readNote(options: CopyNoteOptions): {
+  readonly written: Written | undefined;
+  readonly base: Epoch | undefined;
+} {
   const { file, mirror } = options;
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
+      return { written: undefined, base: undefined };
+    }
     throw new TakoError('store-failed', `Cannot read "${file}": ${messageOf(cause)}`, { cause });
   }
-  const found = versionOf(text);
+  const found = numberIn(text, 'version') ?? 0;
   if (found > VERSION) throw newerFormat(file, { found, known: VERSION });
-  return parseNote(text, mirror) ?? { state: 'dirty' };
+  const base = numberIn(text, 'base') as Epoch | undefined;
+  return { written: parseNote(text, mirror) ?? { state: 'dirty' }, base };
 }
 
-/** 0 for what has none: it is no note at all. */
-function versionOf(text: string): number {
+/** Undefined where there is none: of a text that is no note at all, too. */
+function numberIn(text: string, field: 'version' | 'base'): number | undefined {
   try {
     const note: unknown = JSON.parse(text);
-    const version = typeof note === 'object' && note !== null ? Reflect.get(note, 'version') : 0;
-    return typeof version === 'number' ? version : 0;
+    if (typeof note !== 'object' || note === null) return undefined;
+    const found: unknown = Reflect.get(note, field);
+    return typeof found === 'number' && Number.isSafeInteger(found) ? found : undefined;
   } catch {
     // Not JSON: `parseNote` says what that means.
-    return 0;
+    return undefined;
   }
 }
 
