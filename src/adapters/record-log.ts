@@ -16,9 +16,11 @@ import { dirname } from 'node:path';
 import { TakoError, messageOf } from '../base/tako-error.ts';
 import type { Log } from '../ports/log.ts';
 import type { StateStore } from '../ports/state-store.ts';
+import { FORMATS } from '../protocol/versions.ts';
 import { errnoCode } from './errno-code.ts';
 import { type FileLock, tryLockFile } from './flock.ts';
 import { type Put, encodeCommit, encodeFile, scanFile } from './record-log-format.ts';
+import { newerFormat } from './newer-format.ts';
 import { judgeFiles } from './record-log-recovery.ts';
 
 /** A file larger than this, and four times the state that it holds, is written anew. */
@@ -67,6 +69,9 @@ async function recover<T>(options: RecordLogOptions<T>) {
   const verdict = judgeFiles(files.map((bytes) => (bytes ? scanFile(bytes) : undefined)));
   const entries = new Map<string, T>();
   if (verdict.type === 'new') return { entries, generation: 0, id: randomBytes(8).toString('hex') };
+  if (verdict.type === 'newer') {
+    throw newerFormat(path, { found: verdict.version, known: FORMATS.recordLog });
+  }
   if (verdict.type === 'refuse') throw damaged(path, verdict.reason);
   for (const warning of verdict.warnings) log.warn('state file repaired', { path, warning });
   for (const [key, value] of verdict.file.commits.flat()) {

@@ -33,6 +33,12 @@ import {
 } from '../protocol/mirror-frames.ts';
 import type { FromMirror, MirrorPeerStatus } from '../protocol/mirror-ipc.ts';
 import type { NodeId } from '../protocol/ids.ts';
+import {
+  CLUSTER_PROTOCOL,
+  FIRST_PROTOCOL,
+  commonVersion,
+  noCommonVersion,
+} from '../protocol/versions.ts';
 import type { MirrorPeer } from './mirror-setup.ts';
 import type { HeldReplies } from './mirror-held.ts';
 import type { StreamReader } from './mirror-stream.ts';
@@ -394,6 +400,13 @@ export class PrimaryPeer {
     if (connection === undefined || this.#streaming || own.type !== 'hello') return;
     if (hello.cluster !== own.cluster || hello.mirror !== own.mirror || hello.node !== this.node) {
       return connection.close('it is not the mirror that was expected there');
+    }
+    const speaks = hello.speaks ?? FIRST_PROTOCOL;
+    if (commonVersion(CLUSTER_PROTOCOL, speaks) === undefined) {
+      const us = { name: own.node, speaks: CLUSTER_PROTOCOL };
+      const { why, next } = noCommonVersion(us, { name: this.node, speaks });
+      this.#problem(`version-unsupported: ${why}; next: ${next}`);
+      return connection.refuse({ type: 'refused', why: 'protocol', message: why }, why);
     }
     const { stream } = this.#with;
     stream.scan();

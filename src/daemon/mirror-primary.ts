@@ -18,6 +18,7 @@ import type { CopyNote, CopyState } from '../ports/replica.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import type { FromMirror, MirrorPeerStatus } from '../protocol/mirror-ipc.ts';
 import type { MirrorControl } from '../protocol/mirror-frames.ts';
+import { CLUSTER_PROTOCOL, toldRange } from '../protocol/versions.ts';
 import type { CaptureWorker } from './mirror-capture-worker.ts';
 import { HeldReplies } from './mirror-held.ts';
 import type { MirrorHelper } from './mirror-helper-worker.ts';
@@ -310,6 +311,7 @@ export class MirrorPrimary {
       session: this.#session,
       applied: this.#stream.last,
       copy: this.#startedFrom,
+      speaks: toldRange(CLUSTER_PROTOCOL),
     };
   }
 

@@ -13,6 +13,7 @@ import type { Log } from '../ports/log.ts';
 import type { CopyNote, PathGuard, Replica } from '../ports/replica.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import type { FromMirror, MirrorStatus, ToMirror } from '../protocol/mirror-ipc.ts';
+import { LOCAL_PROTOCOL, toldRange } from '../protocol/versions.ts';
 import { CaptureWorker } from './mirror-capture-worker.ts';
 import { MirrorHelper } from './mirror-helper-worker.ts';
 import { checkDirectory, openDirectory } from './mirror-mount.ts';
@@ -99,6 +100,7 @@ export class MirrorProcess {
     const [primary, secondary] = [this.#primary, this.#secondary];
     if (primary !== undefined) {
       return {
+        speaks: toldRange(LOCAL_PROTOCOL),
         role: 'primary',
         epoch: primary.epoch,
         mounted: primary.mounted,
@@ -109,6 +111,7 @@ export class MirrorProcess {
     }
     const sealed = secondary?.sealed !== undefined;
     return {
+      speaks: toldRange(LOCAL_PROTOCOL),
       role: secondary === undefined ? 'idle' : sealed ? 'sealed' : 'secondary',
       epoch: secondary?.epoch,
       mounted: false,
@@ -248,7 +251,7 @@ export class MirrorProcess {
   }
 
   async #follow(command: Command<'follow'>): Promise<void> {
-    const { epoch, primary } = command;
+    const { epoch, keepBefore, primary } = command;
     if (this.#primary !== undefined) {
       throw refused(`Cannot follow "${primary}": this node serves; drain or abort it first`);
     }
@@ -262,7 +265,7 @@ export class MirrorProcess {
     checkDirectory(this.#directory(), fd);
     await this.#settled();
     const secondary = this.#secondary ?? this.#newSecondary(copy);
-    await secondary.follow({ epoch, primary });
+    await secondary.follow({ epoch, primary }, keepBefore);
     this.#lastEpoch = epoch;
     this.#secondary = secondary;
     this.#guard();

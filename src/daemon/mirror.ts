@@ -31,6 +31,7 @@ import type { NodeSetup } from '../protocol/config.ts';
 import type { FromHeart, ToHeart } from '../protocol/heart-ipc.ts';
 import type { MirrorId } from '../protocol/ids.ts';
 import type { FromMirror, ToMirror } from '../protocol/mirror-ipc.ts';
+import { LOCAL_PROTOCOL, toldRange } from '../protocol/versions.ts';
 import { isToMirror } from './mirror-commands.ts';
 import { MirrorHelper } from './mirror-helper-worker.ts';
 import { MirrorProcess } from './mirror-process.ts';
@@ -159,7 +160,8 @@ function helloToHeart(setup: MirrorSetup, log: Log): { close(): void } {
     log,
     retryMs: 200,
     onOpen: (heart) => {
-      heart.send({ type: 'hello', role: 'mirror', name: setup.id, pid: process.pid });
+      const speaks = toldRange(LOCAL_PROTOCOL);
+      heart.send({ type: 'hello', role: 'mirror', name: setup.id, pid: process.pid, speaks });
     },
     onMessage: () => undefined,
   });

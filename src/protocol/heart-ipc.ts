@@ -6,6 +6,7 @@
 import type { Instant } from '../base/time.ts';
 import type { Epoch, GroupId, LinkId, NodeId, ResourceId, SeatId } from './ids.ts';
 import type { Electorate } from './record.ts';
+import type { VersionRange } from './versions.ts';
 
 export type PeerState = 'up' | 'suspect' | 'lost';
 
@@ -41,6 +42,10 @@ export interface PeerReport {
     /** Since when it has said that it has no lease; told when that has lasted for a lease. */
     readonly withoutSince?: Instant | undefined;
   }[];
+  /** The versions of the cluster protocol that it speaks, as long as they are known. */
+  readonly speaks?: VersionRange | undefined;
+  /** It lives, but no version is common: why, and what to do. It counts as silent. */
+  readonly incompatible?: string | undefined;
 }
 
 export interface WantedAddress {
@@ -57,6 +62,8 @@ export type ToHeart =
       readonly role: 'control' | 'mirror';
       readonly name: string;
       readonly pid: number;
+      /** The versions of this protocol that the client speaks; undefined: the first one. */
+      readonly speaks?: VersionRange | undefined;
     }
   /**
    * What this node's acceptor last accepted, for every group; the whole table each time, and an
@@ -134,6 +141,8 @@ export interface HeartMeters {
   readonly forged: number;
   /** Authentic, but seen before, of an earlier boot, or meant for one. */
   readonly stale: number;
+  /** Authentic, but of a release that no version is in common with. */
+  readonly incompatible?: number | undefined;
   /** Not looked at, because too many of unknown boots came at once. */
   readonly refused: number;
   /** The longest time by which the heart woke up late within the last minute. */
@@ -146,6 +155,7 @@ export type FromHeart =
       readonly node: NodeId;
       readonly boot: string;
       readonly startedAt: Instant;
+      readonly speaks?: VersionRange | undefined;
       /** What it claims at the moment: a control that was restarted takes up from there. */
       readonly claims?: readonly {
         readonly group: GroupId;

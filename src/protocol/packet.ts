@@ -10,9 +10,13 @@
  *             16  the body as JSON
  *     then the tag of 16 bytes.
  *
+ * The version is that of header and encryption. What the bodies may say is agreed upon by the ranges
+ * in the hellos, whose form therefore never changes.
+ *
  * Decoders take anything and return undefined for what is not well-formed; they never throw.
  */
 import type { BootId, Epoch, GroupId, LinkId, NodeId, SeatId } from './ids.ts';
+import { type VersionRange, readRange } from './versions.ts';
 
 export const PACKET_VERSION = 1;
 /** Largest datagram; bounds the `message` bodies. */
@@ -46,6 +50,8 @@ export interface HelloBody {
   readonly challenge: string | undefined;
   /** The challenge that the receiver had sent. */
   readonly echo: string | undefined;
+  /** The versions of the cluster protocol that the sender speaks; undefined: the first one. */
+  readonly speaks?: VersionRange | undefined;
 }
 
 export interface HeartbeatBody {
@@ -159,7 +165,9 @@ type Fields = Readonly<Record<string, unknown>>;
 function decodeHello(value: Fields): HelloBody | undefined {
   const { challenge, echo } = value;
   if (!isToken(challenge) || !isToken(echo)) return undefined;
-  return { kind: 'hello', challenge, echo };
+  if (value['speaks'] === undefined) return { kind: 'hello', challenge, echo };
+  const speaks = readRange(value['speaks']);
+  return speaks === undefined ? undefined : { kind: 'hello', challenge, echo, speaks };
 }
 
 function decodeHeartbeat(value: Fields): HeartbeatBody | undefined {

@@ -15,6 +15,7 @@ import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/rec
 import { RecordHistory } from './record-history.ts';
 import { holds } from './sim-disk.ts';
 import type { SimNode } from './sim-node.ts';
+import { beginsLine, Vouched } from './vouched.ts';
 import { isMajority } from './votes.ts';
 
 export interface CheckedWorld {
@@ -57,6 +58,7 @@ export class Checkers {
   readonly #agreed = new Map<string, Epoch>();
   /** `node group`: what its heart was told last to count for the lease. */
   readonly #claims = new Map<string, Claim>();
+  readonly #vouched: Vouched;
   #dirty = false;
   /** How often something was looked at. */
   checks = 0;
@@ -64,6 +66,10 @@ export class Checkers {
   constructor(world: CheckedWorld, options: CheckOptions) {
     this.#world = world;
     this.#options = options;
+    this.#vouched = new Vouched({
+      isOn: (id) => world.node(id) !== undefined,
+      copyHas: (id, key, write) => world.copyHas(id, key, write),
+    });
     for (const { id } of world.config.groups) this.#histories.set(id, new RecordHistory(id));
   }
 
@@ -107,7 +113,8 @@ export class Checkers {
     const record = this.history(group).stored(voter, accepted.ballot);
     if (record === undefined) return;
     const begins = was !== undefined && was.epoch < record.epoch;
-    if (begins) this.#elected(group, record, accepted.ballot.node);
+    if (begins && beginsLine(record)) this.#forced(group, record);
+    if (begins && !this.#vouched.falsely(group)) this.#elected(group, record, accepted.ballot.node);
   }
 
   /**
@@ -123,6 +130,16 @@ export class Checkers {
       if (held === undefined || (this.#agreed.get(`${id} ${group}`) ?? 0) > held) continue;
       const what = `${record.owner} owns ${group} at epoch ${record.epoch}`;
       throw new InvariantError(`H2: ${what} while ${id} holds the lease of epoch ${held}`);
+    }
+  }
+
+  /** Writes that were acknowledged and given up by that are no loss any more. */
+  #forced(group: GroupId, record: OwnershipRecord): void {
+    this.#vouched.forced(group, record);
+    for (const mirror of mirrorsOf(this.#world.config, group)) {
+      const key = `${group}/${mirror}`;
+      const acknowledged = this.#acknowledged.get(key) ?? [];
+      this.#acknowledged.set(key, this.#vouched.kept(key, record, acknowledged));
     }
   }
 
@@ -188,6 +205,9 @@ export class Checkers {
 
   acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void {
     this.checks += 1;
+    const newest = this.history(groupOf(key)).latest?.epoch ?? epoch;
+    // Who was said to be off and is not goes on until it hears of it: what it writes is kept aside.
+    if (this.#vouched.falsely(groupOf(key)) && epoch < newest) return;
     const epochMax = this.#epochMax.get(key) ?? (0 as Epoch);
     const older = `P2: ${key} acknowledged at ${epoch} after ${epochMax}`;
     assert(epoch >= epochMax || !this.#options.clocks, older);
@@ -239,6 +259,7 @@ export class Checkers {
     this.checks += 1;
     if (!this.#options.clocks) return;
     for (const { id, resources } of this.#world.config.groups) {
+      if (this.#vouched.falsely(id)) continue;
       this.#oneHolder(id);
       for (const resource of resources) {
         if (resource.agent === 'virtual-ip') this.#oneAddress(id, resource.id);

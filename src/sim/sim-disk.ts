@@ -20,6 +20,8 @@ export interface CopyDisk {
   note: CopyWorth;
   /** A resync had begun and did not end: the directory is a mixture. */
   partial: boolean;
+  /** The epoch of the primary that overwrote all that was there before. */
+  base: number;
 }
 
 type Landed = (voter: Voter, entry: AcceptorEntry, before: AcceptorEntry | undefined) => void;
@@ -65,7 +67,13 @@ export class SimDisk {
   copy(key: string): CopyDisk {
     const known = this.copies.get(key);
     if (known !== undefined) return known;
-    const copy: CopyDisk = { data: [], synced: 0, note: { state: 'empty' }, partial: false };
+    const copy: CopyDisk = {
+      data: [],
+      synced: 0,
+      note: { state: 'empty' },
+      partial: false,
+      base: 0,
+    };
     this.copies.set(key, copy);
     return copy;
   }

@@ -83,6 +83,7 @@ export class SimMirror {
   #following: Following | undefined;
   #sealed: Epoch | undefined;
   #seals = 0;
+  #keepBefore: Epoch | undefined;
   #lastEpoch = 0 as Epoch;
   /** Of the stream that this copy follows, or sends. */
   #session = '';
@@ -120,7 +121,7 @@ export class SimMirror {
   order(order: MirrorOrder): MirrorRefusal {
     switch (order.type) {
       case 'follow':
-        return this.follow(order.epoch, order.primary);
+        return this.follow(order.epoch, order.primary, order.keepBefore);
       case 'seal':
         return this.seal(order.epoch);
       case 'unseal':
@@ -167,13 +168,14 @@ export class SimMirror {
     return DONE;
   }
 
-  follow(epoch: Epoch, primary: NodeId): MirrorRefusal {
+  follow(epoch: Epoch, primary: NodeId, keepBefore?: Epoch): MirrorRefusal {
     if (this.role === 'primary') return refuse('this node serves');
     if (epoch < this.#lastEpoch) return refuse(`epoch ${this.#lastEpoch} was seen`);
     this.role = 'secondary';
     this.epoch = epoch;
     this.#lastEpoch = epoch;
     this.#following = { epoch, primary };
+    this.#keepBefore = keepBefore;
     if (this.#sealed !== undefined && this.#sealed < epoch) this.#sealed = undefined;
     return DONE;
   }
@@ -324,6 +326,13 @@ export class SimMirror {
     return copy?.role === 'secondary' && copy.lets(this.node, this.epoch) ? copy : undefined;
   }
 
+  /** It has changes that were given up by force, and is not to be overwritten. */
+  get isKept(): boolean {
+    const { base, data, note } = this.disk;
+    if (this.#keepBefore === undefined || base >= this.#keepBefore) return false;
+    return note.state !== 'empty' && data.length > 0;
+  }
+
   /** Whether this copy accepts the stream of that primary. */
   lets(node: NodeId, epoch: Epoch): boolean {
     return decideAdmission(this.#following, this.#sealed, { node, epoch }).type === 'accept';
@@ -429,7 +438,7 @@ export class SimMirror {
     if (this.#silent.delete(node)) this.#world.news({ type: 'peerAnswers', peer: node });
     const severed = copy.#session !== this.#session || copy.#seals !== peer.seals;
     if (peer.state === 'in-sync' && severed) this.#disconnect(peer);
-    if (peer.state !== 'absent') return;
+    if (peer.state !== 'absent' || copy.isKept) return;
     if (waits) {
       if (this.#joinable(copy)) return this.#connect(node, peer, copy);
       const reason = 'its copy needs a resync';
@@ -437,7 +446,7 @@ export class SimMirror {
     }
     peer.state = 'resync';
     peer.seals = copy.#seals;
-    copy.#resyncBegins();
+    copy.#resyncBegins(this.epoch);
     const { connection } = peer;
     const session = this.#session;
     this.#world.at(plus(this.#world.now(), RESYNC_MS), () => {
@@ -479,8 +488,9 @@ export class SimMirror {
     });
   }
 
-  #resyncBegins(): void {
+  #resyncBegins(base: Epoch): void {
     const make = (): void => {
+      this.disk.base = base;
       this.disk.partial = true;
       this.disk.note = { state: 'dirty' };
       this.#session = '';

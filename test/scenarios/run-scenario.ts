@@ -11,6 +11,8 @@
  *                                     `at n3`, there; a stop and a start at the node named
  *     leave n1                        Tako is told to end on n1
  *     calendar 02:30                  the clocks on the walls of all nodes show that, on a Monday
+ *     force n2 off=n1,w1 [lossy]      an administrator forces the group onto n2 and says what is off;
+ *                                     lossy: and gives up what the copy there lacks
  *     advance 2s
  *     say                             who serves, which copies are in sync
  *     repeat 3 off n1; advance 1s     that, so many times
@@ -88,6 +90,12 @@ function perform(world: World, command: string, words: readonly string[]): void 
     case 'want':
     case 'stop':
       return ask(world, command, words);
+    case 'force': {
+      const group = must(world.config.groups[0], 'a cluster has a group').id;
+      const off = words.flatMap((word) => /^off=(.+)$/u.exec(word)?.[1]?.split(',') ?? []);
+      const acceptLoss = words.includes('lossy');
+      return world.ask(node, group, { type: 'force', off: off as NodeId[], acceptLoss });
+    }
     case 'leave':
       for (const { id } of world.config.groups) world.ask(node, id, { type: 'leave' });
       return;

@@ -14,6 +14,7 @@ import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { ForceChange } from '../registry/forced-line.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { candidates, claimAt, handOverTarget, staleCopies } from './candidacy.ts';
@@ -46,6 +47,8 @@ export class Candidate {
   #asking = false;
   /** A mirror here refused to be sealed for the claim that follows this epoch. */
   #sealRefusedAt: Epoch | undefined;
+  /** The claim under way is by an administrator's word. */
+  #forcing: ForceChange | undefined;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -101,6 +104,8 @@ export class Candidate {
       if (now - this.#ownerLostAt >= UNCLAIMED_MS) this.#sayStale(record, stale);
       return;
     }
+    // The voters that the record names may be none that others count any more.
+    if (context.peers.someoneClaimsAfter(record.epoch)) return this.#readAgain(now);
     if (now < this.#claimDueAt() || !this.#mayTakeOver(record, now)) return;
     this.#beginClaim(record, now);
   }
@@ -248,6 +253,24 @@ export class Candidate {
     context.mirrors.seal(record.epoch);
   }
 
+  /** Sealed and voted like any claim, but by those who are left (forced.ts). */
+  force(change: ForceChange, now: Instant): void {
+    const context = this.#context;
+    const record = must(context.record, 'what is forced has a record');
+    const off = change.off.join(', ') || 'nobody';
+    context.reason = `an administrator forced it onto ${context.me} and vouched that ${off} is off`;
+    context.voice.say('warning', 'forcing', `taking over by force: ${context.reason}`);
+    this.#claimedFrom = record.owner;
+    context.phase = 'sealing';
+    // A claim that found no majority: what became of it does not matter to what is forced.
+    context.withdraw('claim', now);
+    context.withdraw('learn', now);
+    this.#forcing = change;
+    if (context.mirrors.mirrors.length === 0) return this.#claim(record, now);
+    this.#sealingSince = now;
+    context.mirrors.seal(record.epoch);
+  }
+
   /**
    * Whether somebody rests on what the copies of this node have, which it owned before. Not where
    * it began to serve perhaps never: what lies there then is what the group begins with.
@@ -329,6 +352,8 @@ export class Candidate {
     now: Instant,
   ): void {
     const { me, peers, record, voice } = this.#context;
+    if (this.#forcing !== undefined)
+      return this.unseal(`"${mirror}" cannot be sealed: ${why}`, now);
     if (record?.owner === me && copyGone) {
       // Nothing runs here: who has a copy gets the group, without a claim that would void it.
       const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
@@ -353,7 +378,9 @@ export class Candidate {
   }
 
   unseal(why: string, now: Instant): void {
-    this.#context.voice.say('info', 'claim-ended', `not taking over: ${why}`);
+    const { voice } = this.#context;
+    voice.say('info', 'claim-ended', `not taking over: ${why}`);
+    if (voice.request?.type === 'force') voice.failed('not-forced', `Nothing was forced: ${why}`);
     this.#sealRefusedAt = undefined;
     this.#endClaim(RETRY_MS, now);
   }
@@ -361,6 +388,7 @@ export class Candidate {
   #endClaim(pauseMs: number, now: Instant): void {
     const context = this.#context;
     context.mirrors.unseal();
+    this.#forcing = undefined;
     this.#claimPausedUntil = plus(now, pauseMs);
     context.retryAt = this.#claimPausedUntil;
     context.phase = 'waiting';
@@ -371,7 +399,8 @@ export class Candidate {
   #claim(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     context.phase = 'claiming';
-    context.propose('claim', { type: 'claim', owner: context.me, epoch: record.epoch }, now);
+    const claim = { type: 'claim', owner: context.me, epoch: record.epoch } as const;
+    context.propose('claim', this.#forcing ?? claim, now);
   }
 
   // Outcomes of votes.
@@ -382,7 +411,8 @@ export class Candidate {
     if (outcome.type === 'chosen' && outcome.record.owner === context.me) {
       const again = this.#claimedFrom === context.me ? 'restarted' : 'failover';
       const kind = purpose === 'create' ? 'first-start' : again;
-      const { epoch } = outcome.record;
+      const { epoch, forced } = outcome.record;
+      if (this.#forcing !== undefined && forced !== undefined) this.#wasForced(outcome.record);
       const text = `${context.me} owns the group at epoch ${epoch}: ${context.reason}`;
       context.voice.say('info', kind, text);
       const cause = purpose === 'create' ? 'first-start' : again;
@@ -392,12 +422,32 @@ export class Candidate {
       };
       return this.#moves.own(outcome.record, context.reason, now);
     }
+    if (outcome.type === 'noQuorum' && this.#forcing !== undefined) {
+      return this.unseal(outcome.why, now);
+    }
     if (outcome.type === 'noQuorum') {
       context.voice.say('warning', 'no-majority', `cannot take over yet: ${outcome.why}`);
       context.knownEmpty = false;
       return context.learn(now);
     }
+    // Those who are left know better than this node did.
+    const better = outcome.type === 'rejected' && this.#forcing !== undefined;
+    if (better && outcome.record !== undefined) context.record = outcome.record;
     this.unseal(outcome.type === 'rejected' ? outcome.why : 'the record is gone', now);
+  }
+
+  #wasForced({ epoch, forced, keptAside }: OwnershipRecord): void {
+    const { id, me, voice } = this.#context;
+    this.#forcing = undefined;
+    const { epoch: before, off, owner } = must(forced, 'a forced record says so');
+    const kept = [...new Set(Object.values(keptAside ?? {}).flat())].sort().join(', ');
+    const lost =
+      kept === '' ? '' : `; what ${kept} has and ${me} lacks is given up, and kept aside there`;
+    const text =
+      `${id} was forced onto ${me}: epoch ${before} of ${owner} is followed by epoch ${epoch}, ` +
+      `on an administrator's word that ${off.join(', ') || 'nobody'} is off${lost}`;
+    voice.say('error', 'forced', text);
+    voice.done(text);
   }
 
   /**

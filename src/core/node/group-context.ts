@@ -129,7 +129,7 @@ export class GroupContext {
     const others = members.filter((member) => member !== me);
     this.voice = new Voice(group.id, others);
     const mirrors = group.resources.flatMap((r) => (r.agent === 'mirror' ? [r.id] : []));
-    this.mirrors = new MirrorOrders(mirrors, (mirror, order) => {
+    this.mirrors = new MirrorOrders(me, mirrors, (mirror, order) => {
       this.voice.emit({ type: 'mirrorOrder', group: group.id, mirror, order });
     });
     this.peers = new PeerView(group.id, members, timing.nodeLostMs);

@@ -16,6 +16,7 @@
  *   candidate.ts   waiting, sealing, claiming    following the owner, taking over
  *   owner.ts       owning, suspended             lease, copies, resources that fail
  *   departure.ts   handing, stopping, yielding   letting go
+ *   forced.ts      what people force
  *   requests.ts    what people ask               learning.ts   what is known of the record
  *
  * Invariants (SPEC.md): resources start only in `owning`, after a vote that named this node; every
@@ -36,6 +37,7 @@ import {
   type GroupPhase,
   type Moves,
 } from './group-context.ts';
+import { Forced } from './forced.ts';
 import { Learning } from './learning.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
 import { Owner } from './owner.ts';
@@ -57,6 +59,7 @@ export class GroupCore {
   readonly #context: GroupContext;
   readonly #probing: Probing;
   readonly #candidate: Candidate;
+  readonly #forced: Forced;
   readonly #owner: Owner;
   readonly #departure: Departure;
   readonly #requests: Requests;
@@ -79,6 +82,10 @@ export class GroupCore {
     this.#context = context;
     this.#probing = new Probing(context, moves);
     this.#candidate = new Candidate(context, moves);
+    this.#forced = new Forced(context, moves, {
+      candidate: this.#candidate,
+      probing: this.#probing,
+    });
     this.#owner = new Owner(context, moves);
     this.#departure = new Departure(context, moves);
     this.#requests = new Requests(context, moves);
@@ -185,6 +192,9 @@ export class GroupCore {
       case 'mirrorConnected':
         return context.mirrors.forget(event.mirror);
       case 'asked':
+        if (event.request.type === 'force') {
+          return this.#forced.asked(event.id, event.request, now);
+        }
         return this.#requests.asked(event.id, event.request, now);
       case 'persisted':
       case 'revoked':
@@ -232,6 +242,7 @@ export class GroupCore {
         unreachable(context.phase);
     }
     this.#requests.advance(now);
+    this.#forced.advance(now);
     if (now >= context.retryAt) context.retryAt = NEVER;
   }
 

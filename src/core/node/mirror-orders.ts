@@ -7,6 +7,7 @@ import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { MirrorOrder } from './node-io.ts';
 
 export class MirrorOrders {
+  readonly #me: NodeId;
   readonly mirrors: readonly ResourceId[];
   readonly #order: (mirror: ResourceId, order: MirrorOrder) => void;
   #sealing = new Set<ResourceId>();
@@ -18,22 +19,28 @@ export class MirrorOrders {
   #leftSealed = true;
 
   constructor(
+    me: NodeId,
     mirrors: readonly ResourceId[],
     order: (mirror: ResourceId, order: MirrorOrder) => void,
   ) {
+    this.#me = me;
     this.mirrors = mirrors;
     this.#order = order;
   }
 
   /** Has every mirror follow the owner; one that refused is asked again when `again` is set. */
   follow(record: OwnershipRecord, again: boolean): void {
-    const wanted = `${record.owner}@${record.epoch}`;
     for (const mirror of this.mirrors) {
+      const kept = record.keptAside?.[mirror]?.includes(this.#me) === true;
+      const keepBefore = kept ? record.forced?.at : undefined;
+      const wanted = `${record.owner}@${record.epoch} ${keepBefore ?? ''}`;
       const refused = this.#refused.has(mirror);
       if (this.#followed.get(mirror) === wanted && !(refused && again)) continue;
       this.#followed.set(mirror, wanted);
       this.#refused.delete(mirror);
-      this.#order(mirror, { type: 'follow', epoch: record.epoch, primary: record.owner });
+      const { epoch, owner: primary } = record;
+      const order = { type: 'follow', epoch, primary } as const;
+      this.#order(mirror, keepBefore === undefined ? order : { ...order, keepBefore });
     }
   }
 

@@ -26,6 +26,8 @@ interface Waiting {
   readonly to: NodeId | undefined;
 }
 
+/** Those that are not forced. */
+type Asked = Exclude<OperatorRequest, { type: 'force' }>;
 type MoveRequest = Extract<OperatorRequest, { type: 'move' }>;
 
 export class Requests {
@@ -40,7 +42,7 @@ export class Requests {
     this.#moves = moves;
   }
 
-  asked(id: number, request: OperatorRequest, now: Instant): void {
+  asked(id: number, request: Asked, now: Instant): void {
     const { engine, phase, record, voice } = this.#context;
     if (request.type === 'leave') return this.#leave(id, now);
     if (voice.request !== undefined) {
@@ -247,6 +249,7 @@ function reasonOf(request: OperatorRequest): string {
     case 'away':
       return request.reason;
     case 'stop':
+    case 'force':
       return 'an administrator asked for it';
     case 'start':
     case 'leave':

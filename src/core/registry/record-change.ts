@@ -7,6 +7,7 @@ import { unreachable } from '../../base/assert.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
 import { type Seats, electorate, sameVoters } from './electorate.ts';
+import { type ForceChange, evaluateForce, withoutKept } from './forced-line.ts';
 
 export type RecordChange =
   /** Learn the present record; writes it once more so that every voter has it. */
@@ -31,6 +32,7 @@ export type RecordChange =
       readonly peer: NodeId;
     }
   | { readonly type: 'want'; readonly want: 'online' | 'offline' }
+  | ForceChange
   /** First half of a change of voters: from now on both electorates are needed. */
   | {
       readonly type: 'joinVoters';
@@ -72,6 +74,7 @@ export function evaluate(change: RecordChange, present: Present, seats: Seats): 
     return present === undefined ? { type: 'empty' } : { type: 'settled', record: present };
   }
   if (change.type === 'create') return evaluateCreate(change, present, seats);
+  if (change.type === 'force') return evaluateForce(change, present, seats);
   if (present === undefined) return reject(present, 'the group has no record yet');
   switch (change.type) {
     case 'claim':
@@ -178,10 +181,12 @@ function evaluateCopy(
   if (listed === (change.type === 'admit')) return { type: 'settled', record: present };
   const others = nodes.filter((node) => node !== change.peer);
   const after = change.type === 'admit' ? [...others, change.peer].sort() : others;
-  return {
-    type: 'write',
-    record: { ...present, inSync: { ...present.inSync, [change.mirror]: after } },
-  };
+  const inSync = { ...present.inSync, [change.mirror]: after };
+  if (change.type === 'expel' || present.keptAside === undefined) {
+    return { type: 'write', record: { ...present, inSync } };
+  }
+  const keptAside = withoutKept(present, change.mirror, change.peer);
+  return { type: 'write', record: { ...present, inSync, keptAside } };
 }
 
 function evaluateJoin(

@@ -15,7 +15,10 @@
  * its place, most likely because a disk is not mounted, nothing can be opened, served or overwritten
  * until a person says what is to become of it.
  *
- * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`.
+ * `base`, if there: the epoch of the primary by whose resync all that was there before was overwritten.
+ *
+ * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`. One that
+ * a newer release wrote is refused, and left as it is.
  */
 import {
   closeSync,
@@ -38,11 +41,13 @@ import {
   readVouched,
 } from './directory-identity.ts';
 import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
+import { FORMATS } from '../../../protocol/versions.ts';
+import { newerFormat } from '../../newer-format.ts';
 import { ROOT_KEY, keyOf } from './paths.ts';
 import { listDirectory } from './remove-tree.ts';
 import { type Store, errnoName } from './store.ts';
 
-const VERSION = 1;
+const VERSION = FORMATS.copyNote;
 /** A copy that has not changed for so long is noted `clean` on disk. */
 const CLEAN_AFTER_MS = 1000;
 /** What mkfs(8) leaves at the top of an empty file system. */
@@ -65,6 +70,8 @@ export class FileCopyNote implements CopyNote {
   #written: Written | undefined;
   /** What it is to say when nothing changes meanwhile. */
   #due: Clean | undefined;
+  /** The epoch of the last primary that overwrote all that was there. */
+  #base: Epoch | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Set once the directory was looked at, for a copy without a note. */
   #first: CopyState | undefined;
@@ -73,12 +80,13 @@ export class FileCopyNote implements CopyNote {
   /** Throws a `TakoError` when there is a note that cannot be read, or that of another directory. */
   constructor(options: CopyNoteOptions) {
     this.#options = options;
+    const { written, base, directory } = readNote(options);
     this.#directory = directoryIdentity(options.store.root);
-    const found = readNote(options);
-    if (found === undefined) return;
-    this.#written = found.state;
-    if (found.directory === undefined) this.#put(found.state);
-    else if (found.directory !== this.#directory) this.#takeOther();
+    this.#written = written;
+    this.#base = base;
+    if (written === undefined) return;
+    if (directory === undefined) this.#put(written, base);
+    else if (directory !== this.#directory) this.#takeOther();
     else forgetVouched(options.file);
   }
 
@@ -88,7 +96,8 @@ export class FileCopyNote implements CopyNote {
     const vouched = readVouched(file);
     if (vouched === undefined) throw anotherDirectory(file);
     log.warn('another directory takes the place of the one that the copy was in', { vouched });
-    this.#put(vouched === 'complete' ? { state: 'dirty' } : { state: 'dirty', partial: true });
+    if (vouched === 'complete') this.#put({ state: 'dirty' }, this.#base);
+    else this.#put({ state: 'dirty', partial: true }, undefined);
     forgetVouched(file);
   }
 
@@ -98,6 +107,13 @@ export class FileCopyNote implements CopyNote {
     const first = this.#first ?? { state: isEmpty(this.#options.store) ? 'empty' : 'foreign' };
     this.#first = first;
     return first;
+  }
+
+  readKept(before: Epoch): CopyState | { readonly state: 'kept' } {
+    const state = this.read();
+    if (state.state !== 'dirty' && state.state !== 'clean') return state;
+    if (this.#base !== undefined && this.#base >= before) return state;
+    return { state: isEmpty(this.#options.store) ? 'empty' : 'kept' };
   }
 
   write(state: Written): void {
@@ -127,15 +143,16 @@ export class FileCopyNote implements CopyNote {
   }
 
   #replace(state: Written): void {
-    if (!sameNote(this.#written, state)) this.#put(state);
+    const base = (state.state === 'dirty' ? state.base : undefined) ?? this.#base;
+    if (!sameNote(this.#written, state) || base !== this.#base) this.#put(state, base);
   }
 
-  #put(state: Written): void {
+  #put(state: Written, base: Epoch | undefined): void {
     const { file, mirror } = this.#options;
     const { epoch, seq } = state.state === 'clean' ? state : { epoch: undefined, seq: undefined };
     const word = state.state === 'dirty' && state.partial === true ? 'syncing' : state.state;
     const directory = this.#directory;
-    const note = { version: VERSION, mirror, directory, state: word, epoch, sequence: seq };
+    const note = { version: VERSION, mirror, directory, state: word, epoch, sequence: seq, base };
     try {
       replaceFile(file, `${JSON.stringify(note)}\n`);
     } catch (cause) {
@@ -148,6 +165,7 @@ export class FileCopyNote implements CopyNote {
       });
     }
     this.#written = state;
+    this.#base = base;
   }
 }
 
@@ -169,22 +187,41 @@ function sameNote(a: Written | undefined, b: Written): boolean {
 }
 
 interface Found {
-  readonly state: Written;
+  readonly written: Written | undefined;
+  readonly base: Epoch | undefined;
   /** Undefined in the notes of former versions, and in what is not understood. */
   readonly directory: string | undefined;
 }
 
-function readNote(options: CopyNoteOptions): Found | undefined {
+function readNote(options: CopyNoteOptions): Found {
   const { file, mirror } = options;
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
+      return { written: undefined, base: undefined, directory: undefined };
+    }
     throw new TakoError('store-failed', `Cannot read "${file}": ${messageOf(cause)}`, { cause });
   }
-  const state = parseNote(text, mirror) ?? { state: 'dirty' };
-  return { state, directory: directoryIn(text) };
+  const found = numberIn(text, 'version') ?? 0;
+  if (found > VERSION) throw newerFormat(file, { found, known: VERSION });
+  const base = numberIn(text, 'base') as Epoch | undefined;
+  const written = parseNote(text, mirror) ?? { state: 'dirty' };
+  return { written, base, directory: directoryIn(text) };
+}
+
+/** Undefined where there is none: of a text that is no note at all, too. */
+function numberIn(text: string, field: 'version' | 'base'): number | undefined {
+  try {
+    const note: unknown = JSON.parse(text);
+    if (typeof note !== 'object' || note === null) return undefined;
+    const found: unknown = Reflect.get(note, field);
+    return typeof found === 'number' && Number.isSafeInteger(found) ? found : undefined;
+  } catch {
+    // Not JSON: `parseNote` says what that means.
+    return undefined;
+  }
 }
 
 /** Undefined for anything but a note of this version about this mirror. */
