@@ -135,9 +135,7 @@ function judge(bytes: Buffer, from: number, why: string): FrameRead {
   return { end: 'damaged', why };
 }
 
-function headOf(
-  value: unknown,
-): [generation: number, id: string, version: number] | undefined {
+function headOf(value: unknown): [generation: number, id: string, version: number] | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (!('generation' in value) || !('id' in value)) return undefined;
   const { generation, id } = value;

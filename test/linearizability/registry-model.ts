@@ -150,6 +150,8 @@ function showChange(change: RecordChange): string {
       return `${change.type} ${change.peer} at epoch ${change.epoch}`;
     case 'want':
       return `want ${change.want}`;
+    case 'force':
+      return `force onto ${change.owner} after epoch ${change.epoch}`;
     case 'joinVoters':
     case 'settleVoters':
       return `${change.type} ${showVoters(change.voters)} at epoch ${change.epoch}`;
