@@ -10,6 +10,7 @@ import { HeartClient } from '../../adapters/heart-client.ts';
 import { createLog } from '../../adapters/log.ts';
 import { MirrorClient } from '../../adapters/mirror-client.ts';
 import { openRecordLog } from '../../adapters/record-log.ts';
+import { systemCalendar } from '../../adapters/calendar.ts';
 import { systemClock } from '../../adapters/clock.ts';
 import { systemTimer } from '../../adapters/timer.ts';
 import { VOTE_HISTORY, openVoteHistory } from '../../adapters/vote-history.ts';
@@ -141,6 +142,7 @@ function wire(parts: Parts): Wired {
   const versions = new VersionEvents(publish);
   const runtime: ControlRuntime = new ControlRuntime(node, core, {
     clock: systemClock,
+    calendar: systemCalendar,
     timer: systemTimer,
     log,
     store,
