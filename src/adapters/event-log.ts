@@ -4,9 +4,11 @@
  *
  * History is for people, so losing some of it must never stop the service: what cannot be written
  * is logged and kept in memory. Events reach the kernel at once, the disk within a second, errors
- * sooner. A file begins with `{"version": v}` from the second version of the format on; one of a newer
- * release is left as it is, and events are then kept in memory only. A last line torn by a crash is cut off. After a power-off the events of the last second
+ * sooner. A last line torn by a crash is cut off. After a power-off the events of the last second
  * may be missing, and their numbers are then given again.
+ *
+ * A file begins with `{"version": v}` from the second version of the format on; one of a newer
+ * release is left as it is, and events are then kept in memory only.
  */
 import {
   closeSync,

@@ -1,7 +1,7 @@
 /** The paths of the API, version 1. */
 import type { FastifyInstance } from 'fastify';
 import { TakoError } from '../base/tako-error.ts';
-import type { Steering } from '../ports/steering.ts';
+import type { Force, Steering } from '../ports/steering.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import type { EventStreams } from './event-streams.ts';
 
@@ -21,6 +21,16 @@ const moveBody = {
   type: 'object',
   properties: { to: NAME },
   required: ['to'],
+  additionalProperties: false,
+};
+const forceQuery = { type: 'object', properties: { off: { type: 'string', maxLength: 8192 } } };
+const forceBody = {
+  type: 'object',
+  properties: {
+    off: { type: 'array', items: NAME, maxItems: 128 },
+    acceptDataLoss: { type: 'boolean' },
+  },
+  required: ['off', 'acceptDataLoss'],
   additionalProperties: false,
 };
 const eventsQuery = {
@@ -61,6 +71,18 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
     async ({ params }) => bounded(steering.stopGroup(params.group), `stop group "${params.group}"`),
   );
 
+  app.get<{ Params: GroupParams; Querystring: { readonly off?: string } }>(
+    '/v1/groups/:group/force',
+    { schema: { params: groupParams, querystring: forceQuery } },
+    async ({ params, query }) => steering.forceStakes(params.group, namesOf(query.off)),
+  );
+  app.post<{ Params: GroupParams; Body: Force }>(
+    '/v1/groups/:group/force',
+    { schema: { params: groupParams, body: forceBody } },
+    async ({ params, body }) =>
+      bounded(steering.force(params.group, body), `force group "${params.group}"`),
+  );
+
   app.get<{ Querystring: { readonly limit: number } }>(
     '/v1/events',
     { schema: { querystring: eventsQuery } },
@@ -73,6 +95,10 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
   });
 
   app.post('/v1/config/reload', async () => bounded(steering.reload(), 'reload the configuration'));
+}
+
+function namesOf(list: string | undefined): readonly NodeId[] | undefined {
+  return list?.split(',').filter((name) => name !== '') as NodeId[] | undefined;
 }
 
 /** The sentence on the outcome, or `timed-out` while the operation goes on. */

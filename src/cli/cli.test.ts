@@ -164,6 +164,16 @@ const steering: Steering = {
     sentence: 'ledger is on n2 since n1 was lost.',
     events: EVENTS.slice(0, 1),
   }),
+  forceStakes: (group, off) => ({
+    group,
+    node: 'n2' as NodeId,
+    off: off ?? (['n1'] as NodeId[]),
+    lines: ['Last known owner: n1, at epoch 5'],
+  }),
+  force: async (group, force) => {
+    calls.push(['force', group, force]);
+    return `${group} was forced onto n2`;
+  },
   events: async (limit) => EVENTS.slice(-limit),
   follow: (listener) => {
     listeners.add(listener);
@@ -212,6 +222,7 @@ function makeWorld(over: Partial<CliWorld> = {}): {
     environment: { TAKO_RUN_DIR: folder },
     interrupted: new AbortController().signal,
     pause: () => Promise.resolve(),
+    ask: () => Promise.resolve(undefined),
     client: async (socketPath) => createApiClient(socketPath),
     reportHealth: createRealWorld(new AbortController().signal).reportHealth,
     askAway: createRealWorld(new AbortController().signal).askAway,
@@ -286,6 +297,41 @@ describe('tako status', () => {
     expect(code).toBe(0);
     expect(out).toContain('Cluster trading');
     expect(out).toContain('Cannot reach Tako');
+  });
+});
+
+describe('tako force', () => {
+  test('spells out what is at stake and goes on only when the name is typed', async () => {
+    const asked: string[] = [];
+    const ask = async (question: string): Promise<string> => {
+      asked.push(question);
+      return 'ledger\n';
+    };
+    const done = await tako('force takeover ledger --accept-data-loss', { ask });
+    expect(done).toEqual({
+      code: 0,
+      out:
+        'To be forced: "ledger" onto n2\n  - Last known owner: n1, at epoch 5\n' +
+        'ledger was forced onto n2\n',
+      err: '',
+    });
+    expect(asked).toHaveLength(1);
+    expect(calls).toEqual([['force', 'ledger', { off: ['n1'], acceptDataLoss: true }]]);
+  });
+
+  test.each([undefined, '', 'yes', 'ledge'])('does nothing on the answer %j', async (answer) => {
+    const ask = async (): Promise<string | undefined> => answer;
+    const done = await tako('force takeover ledger --accept-data-loss', { ask });
+    expect(done.code).toBe(1);
+    expect(done.err).toContain('Nothing was done: "ledger" was not typed');
+    expect(calls).toEqual([]);
+  });
+
+  test('needs the flag for the loss, also with --yes', async () => {
+    expect((await tako('force takeover ledger --yes')).code).toBe(2);
+    expect(calls).toEqual([]);
+    await tako('force voters ledger --yes --off n1 w1');
+    expect(calls).toEqual([['force', 'ledger', { off: ['n1', 'w1'], acceptDataLoss: false }]]);
   });
 });
 

@@ -3,6 +3,7 @@
  * loaded when a command needs them, so that `tako status` does not wait for the YAML parser.
  */
 import { extname } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TakoError, messageOf } from '../base/tako-error.ts';
@@ -28,6 +29,15 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
     environment: env,
     interrupted,
     pause: (ms) => delay(ms, undefined, { signal: interrupted }).catch(() => undefined),
+    ask: async (question) => {
+      if (process.stdin.isTTY !== true) return undefined;
+      const lines = createInterface({ input: process.stdin, output: stderr });
+      try {
+        return await lines.question(question, { signal: interrupted });
+      } finally {
+        lines.close();
+      }
+    },
     reportHealth: (socket, health) => told(socket, () => reportHealth(health, { socket })),
     askAway: (socket, reason) => told(socket, () => askAway(reason, { socket })),
     client: async (socketPath) => {

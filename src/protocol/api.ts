@@ -57,6 +57,16 @@ export interface ResourceStatus {
   readonly mirror: MirrorStatus | undefined;
 }
 
+/** What is at stake when a group is forced onto the node that answers. */
+export interface ForceStakes {
+  readonly group: GroupId;
+  readonly node: NodeId;
+  /** Who is vouched for to be off; as told, or those that this node has lost. */
+  readonly off: readonly NodeId[];
+  /** For a person, one sentence each. */
+  readonly lines: readonly string[];
+}
+
 export interface WhyAnswer {
   readonly group: GroupId;
   /** One sentence: why the group is where and as it is now. */

@@ -9,14 +9,15 @@ import type { Clock } from '../ports/clock.ts';
 import type { ControlPeers } from '../ports/control-peers.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { MirrorControl } from '../ports/mirror-control.ts';
-import type { Steering } from '../ports/steering.ts';
+import type { Force, Steering } from '../ports/steering.ts';
 import type { Timer } from '../ports/timer.ts';
-import type { ClusterStatus, GroupStatus, WhyAnswer } from '../protocol/api.ts';
+import type { ClusterStatus, ForceStakes, GroupStatus, WhyAnswer } from '../protocol/api.ts';
 import type { Config } from '../protocol/config.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
 import type { ControlRuntime } from './control-runtime.ts';
+import { forceStakes } from './force-stakes.ts';
 import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
 
 export interface SteeringParts {
@@ -81,6 +82,24 @@ export class NodeSteering implements Steering {
 
   async stopGroup(group: GroupId): Promise<string> {
     return this.#at(this.#actingNode(group), group, { type: 'stop' });
+  }
+
+  forceStakes(group: GroupId, off: readonly NodeId[] | undefined): ForceStakes {
+    this.#configOf(group);
+    const { me, clock, core, events, reports } = this.#parts;
+    const peers = reports();
+    const lost = peers.filter(({ state }) => state === 'lost').map(({ node }) => node);
+    const noted = events.latest(WHY_SEARCH).filter((event) => event.group === group);
+    return forceStakes({
+      ...{ me, group, core, peers, mirrors: this.#sources().mirrors, now: clock.now() },
+      off: off ?? lost,
+      lastEvent: noted.at(-1),
+    });
+  }
+
+  async force(group: GroupId, { off, acceptDataLoss: acceptLoss }: Force): Promise<string> {
+    this.#configOf(group);
+    return this.#parts.runtime.ask(group, { type: 'force', off, acceptLoss });
   }
 
   async why(group: GroupId): Promise<WhyAnswer> {

@@ -44,6 +44,8 @@ export interface ClusterOptions extends LabOptions {
   readonly hooks?: ConfigChoices['hooks'];
   /** For `App.connect`. */
   readonly answerMs?: number | undefined;
+  /** By host, the `bin/tako` of another release to run there; called when the lab's folder is there. */
+  readonly releases?: ((lab: Lab) => ReadonlyMap<string, string>) | undefined;
 }
 
 export class Cluster {
@@ -52,13 +54,15 @@ export class Cluster {
   readonly address: string;
   readonly configFile: string;
   readonly client: AppClient;
+  readonly #releases: ReadonlyMap<string, string>;
   readonly #launchers = new Map<string, ChildProcess>();
 
-  private constructor(lab: Lab, configFile: string, { app, answerMs }: ClusterOptions) {
+  private constructor(lab: Lab, configFile: string, { app, answerMs, releases }: ClusterOptions) {
     this.lab = lab;
     this.app = app;
     this.address = lab.virtualAddress(0);
     this.configFile = configFile;
+    this.#releases = releases?.(lab) ?? new Map();
     this.client = app.connect(lab, this.address, answerMs);
   }
 
@@ -113,7 +117,8 @@ export class Cluster {
       ? ['run', '--config', this.configFile, '--node', name]
       : ['witness', 'run', '--clusters', join(this.lab.folder, WITNESS_FOLDER)];
     const places = ['--run-dir', RUN_DIR, '--state-dir', STATE_DIR];
-    const launcher = host.spawn([TAKO, ...words, ...places], {
+    const tako = this.#releases.get(name) ?? TAKO;
+    const launcher = host.spawn([tako, ...words, ...places], {
       logFile: join(host.folder, 'tako.log'),
     });
     launcher.unref();

@@ -151,7 +151,7 @@ function showChange(change: RecordChange): string {
     case 'want':
       return `want ${change.want}`;
     case 'force':
-      return `force for ${change.owner} after epoch ${change.epoch}`;
+      return `force onto ${change.owner} after epoch ${change.epoch}`;
     case 'joinVoters':
     case 'settleVoters':
       return `${change.type} ${showVoters(change.voters)} at epoch ${change.epoch}`;

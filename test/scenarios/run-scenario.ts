@@ -10,9 +10,9 @@
  *     move n2 | stop n1 | want n1     what an administrator asks: a move at the owner, or, with
  *                                     `at n3`, there; a stop and a start at the node named
  *     leave n1                        Tako is told to end on n1
- *     calendar 02:30                  the clocks on the walls of all nodes show that, on a Monday
  *     force n2 off=n1,w1 [lossy]      an administrator forces the group onto n2 and says what is off;
  *                                     lossy: and gives up what the copy there lacks
+ *     calendar 02:30                  the clocks on the walls of all nodes show that, on a Monday
  *     advance 2s
  *     say                             who serves, which copies are in sync
  *     repeat 3 off n1; advance 1s     that, so many times

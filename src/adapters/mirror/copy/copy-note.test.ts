@@ -149,6 +149,26 @@ describe('the note of a copy', () => {
     });
   });
 
+  it('keeps what was given up by force until somebody emptied the directory, and no longer', () => {
+    const before = 1_010_000 as Epoch;
+    const path = join(directory, 'data', 'ledger');
+    expect(open().readKept(before)).toEqual({ state: 'empty' });
+    writeFileSync(path, 'what nobody else has');
+    expect(open().readKept(before)).toEqual({ state: 'foreign' });
+    open().write({ state: 'dirty' });
+    expect(open().readKept(before)).toEqual({ state: 'kept' });
+    rmSync(path);
+    expect(open().readKept(before)).toEqual({ state: 'empty' });
+    // It is copied anew by the primary of that epoch: from then on it is like any other.
+    open().write({ state: 'dirty', partial: true, base: before });
+    writeFileSync(path, 'what all have');
+    expect(open().readKept(before)).toEqual({ state: 'dirty', partial: true });
+    open().write({ state: 'dirty' });
+    expect(open().readKept(before)).toEqual({ state: 'dirty' });
+    // Until it is given up once more.
+    expect(open().readKept((before + 1) as Epoch)).toEqual({ state: 'kept' });
+  });
+
   it('takes a note that it does not understand for a dirty copy, never for a clean one', async () => {
     await noteClean();
     const good = readFileSync(file(), 'utf8');
