@@ -7,6 +7,8 @@
  *         that peer went away when, or after, the silence began                    lost
  *     ... for nodeLostMs                                                           lost
  *
+ * Who itself stood still for a lease has not listened: the silence of others counts from then on.
+ *
  * A peer that is heard may hear nobody itself: it says so, and which of the leases that it claims it
  * does not hold. Since when without a break is kept here (`without.ts`).
  *
@@ -76,9 +78,12 @@ export class Detector {
   readonly #peers = new Map<NodeId, PeerView>();
   readonly #carrierLostAt = new Map<LinkId, Instant>();
   #carrierChanged = false;
+  /** Silence before it says nothing: this heart did not listen. */
+  #listensSince: Instant;
 
   constructor(options: HeartOptions) {
     this.#options = options;
+    this.#listensSince = options.startedAt;
     const own = must(
       options.members.find((member) => member.id === options.self),
       'a heart is a member of its cluster',
@@ -104,6 +109,11 @@ export class Detector {
   /** The peers and the links to reach each on. */
   targets(): readonly { readonly id: NodeId; readonly links: readonly LinkId[] }[] {
     return [...this.#peers].map(([id, peer]) => ({ id, links: [...peer.links.keys()] }));
+  }
+
+  /** This heart stood still for a while, and what came meanwhile is still to be read. */
+  stoodStill(now: Instant): void {
+    this.#listensSince = now;
   }
 
   heard(from: NodeId, link: LinkId, boot: BootId, now: Instant): boolean {
@@ -199,7 +209,7 @@ export class Detector {
     const heardAt = lastHeard(peer);
     const judgement = judge({
       now,
-      since: heardAt ?? this.#options.startedAt,
+      since: Math.max(heardAt ?? this.#listensSince, this.#listensSince) as Instant,
       carrierLostAt: this.#directCarrierLostAt(peer),
       timing: this.#options.timing,
     });

@@ -72,6 +72,7 @@ export class HeartCore {
   step(event: HeartEvent): readonly HeartEffect[] {
     const { now } = event;
     assert(now >= this.#lastStepAt, 'time never runs backwards');
+    if (now - this.#lastStepAt > this.#options.timing.leaseMs) this.#detector.stoodStill(now);
     this.#lastStepAt = now;
     this.#effects = [];
     if (event.type === 'timeLost') {

@@ -25,6 +25,8 @@ import type { MirrorOrder } from './node-io.ts';
 const UNCLAIMED_MS = 600;
 /** A mirror that is not sealed by then is named; its disk or its process hangs. */
 const SEAL_PATIENCE_MS = 5000;
+/** The owner of before waits so long for its own mirror before it gives the group to another node. */
+const OWN_MIRROR_MS = 5000;
 /** A mirror that refuses to be sealed is asked again after a while. */
 const REFUSED_RETRY_MS = 3000;
 /** A hook that said no is asked again. */
@@ -49,6 +51,8 @@ export class Candidate {
   #sealRefusedAt: Epoch | undefined;
   /** The claim under way is by an administrator's word. */
   #forcing: ForceChange | undefined;
+  /** Since when that of the recorded owner has refused, of the same epoch. */
+  #ownRefusedSince: Instant = NEVER;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -104,7 +108,8 @@ export class Candidate {
       if (now - this.#ownerLostAt >= UNCLAIMED_MS) this.#sayStale(record, stale);
       return;
     }
-    // The voters that the record names may be none that others count any more.
+    // Its successor is at work, and the word of that has not come yet. Nor may the voters that the
+    // record names be any that others still count.
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#readAgain(now);
     if (now < this.#claimDueAt() || !this.#mayTakeOver(record, now)) return;
     this.#beginClaim(record, now);
@@ -287,6 +292,11 @@ export class Candidate {
     if (!context.ownerIsLost()) return this.unseal('the owner is heard again', now);
     if (now < this.#sealDueAt()) return;
     const which = context.mirrors.unsealed.join('", "');
+    const [first] = context.mirrors.unsealed;
+    const { record } = context;
+    if (record?.owner === context.me && first !== undefined) {
+      if (this.#giveToOther(record, first, 'its process does not answer', now)) return;
+    }
     const text =
       `the take-over waits for "${which}" on ${context.me}, which does not answer; ` +
       `next: look at its disk, or end that mirror process`;
@@ -336,8 +346,10 @@ export class Candidate {
     if (order.type === 'follow' && !answer.ok) {
       mirrors.refused(mirror);
       this.#context.retryAt = earliest([this.#context.retryAt, plus(now, RETRY_MS * 10)]);
-      return voice.say('error', 'mirror-refused', `"${mirror}": ${answer.message}`, mirror);
+      const text = `"${mirror}": ${answer.message}; it is tried again every few seconds`;
+      return voice.sayOnce(`${mirror} follows: ${text}`, 'error', 'mirror-refused', text, mirror);
     }
+    if (order.type === 'follow') voice.mended(`${mirror} follows: `);
     if (order.type !== 'seal') return;
     const latest = mirrors.sealAnswered(mirror);
     if (!latest || phase !== 'sealing') return;
@@ -351,30 +363,44 @@ export class Candidate {
     { copyGone, message: why }: { readonly copyGone: boolean; readonly message: string },
     now: Instant,
   ): void {
-    const { me, peers, record, voice } = this.#context;
-    if (this.#forcing !== undefined)
+    const { me, record, voice } = this.#context;
+    if (this.#forcing !== undefined) {
       return this.unseal(`"${mirror}" cannot be sealed: ${why}`, now);
-    if (record?.owner === me && copyGone) {
-      // Nothing runs here: who has a copy gets the group, without a claim that would void it.
-      const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
-      if (target.node !== undefined) {
-        this.#context.mirrors.unseal();
-        const reason = `"${mirror}" cannot be served on ${me}: ${why}`;
-        return this.#moves.handOver(record, target.node, reason, now);
-      }
     }
     const next = 'next: repair it; it is tried again every few seconds';
     const text = `not taking over: "${mirror}" cannot be sealed: ${why}; ${next}`;
-    if (record?.owner === me && !copyGone) {
+    if (record?.owner === me) {
+      if (this.#sealRefusedAt !== record.epoch) this.#ownRefusedSince = now;
       // After a power-off it may take a moment until the mirror's process is there.
-      this.#sealRefusedAt = record.epoch;
-      this.#endClaim(RETRY_MS, now);
-      this.#context.reason = text;
-      return;
+      const early = !copyGone && now < plus(this.#ownRefusedSince, OWN_MIRROR_MS);
+      if (early || this.#giveToOther(record, mirror, why, now)) {
+        this.#sealRefusedAt = record.epoch;
+        if (!early) return;
+        this.#endClaim(RETRY_MS, now);
+        this.#context.reason = text;
+        return;
+      }
+      voice.sayOnce(`seal ${mirror} ${record.epoch}`, 'error', 'mirror-refused', text, mirror);
+    } else if (this.#sealRefusedAt !== record?.epoch) {
+      voice.say('error', 'mirror-refused', text, mirror);
     }
-    if (this.#sealRefusedAt !== record?.epoch) voice.say('error', 'mirror-refused', text, mirror);
     this.#sealRefusedAt = record?.epoch;
     this.#endClaim(REFUSED_RETRY_MS, now);
+  }
+
+  /**
+   * Nothing runs here: who has a copy gets the group, without a claim, which would void it. False
+   * when there is nobody.
+   */
+  #giveToOther(record: OwnershipRecord, mirror: ResourceId, why: string, now: Instant): boolean {
+    const { me, mirrors, peers } = this.#context;
+    const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+    if (target.node === undefined) return false;
+    mirrors.unseal();
+    peers.failedOn(me, now);
+    const reason = `"${mirror}" cannot be served on ${me}: ${why}`;
+    this.#moves.handOver(record, target.node, reason, now);
+    return true;
   }
 
   unseal(why: string, now: Instant): void {
@@ -409,18 +435,7 @@ export class Candidate {
     const context = this.#context;
     if (context.phase !== 'claiming') return;
     if (outcome.type === 'chosen' && outcome.record.owner === context.me) {
-      const again = this.#claimedFrom === context.me ? 'restarted' : 'failover';
-      const kind = purpose === 'create' ? 'first-start' : again;
-      const { epoch, forced } = outcome.record;
-      if (this.#forcing !== undefined && forced !== undefined) this.#wasForced(outcome.record);
-      const text = `${context.me} owns the group at epoch ${epoch}: ${context.reason}`;
-      context.voice.say('info', kind, text);
-      const cause = purpose === 'create' ? 'first-start' : again;
-      context.arrival = {
-        cause: cause === 'restarted' ? 'restart' : cause,
-        from: this.#claimedFrom,
-      };
-      return this.#moves.own(outcome.record, context.reason, now);
+      return this.#won(outcome.record, purpose, now);
     }
     if (outcome.type === 'noQuorum' && this.#forcing !== undefined) {
       return this.unseal(outcome.why, now);
@@ -434,6 +449,20 @@ export class Candidate {
     const better = outcome.type === 'rejected' && this.#forcing !== undefined;
     if (better && outcome.record !== undefined) context.record = outcome.record;
     this.unseal(outcome.type === 'rejected' ? outcome.why : 'the record is gone', now);
+    // What stands against it is in the record, and may stand there for long.
+    context.learn(now);
+  }
+
+  #won(record: OwnershipRecord, purpose: 'create' | 'claim', now: Instant): void {
+    const context = this.#context;
+    const again = this.#claimedFrom === context.me ? 'restarted' : 'failover';
+    const kind = purpose === 'create' ? 'first-start' : again;
+    if (this.#forcing !== undefined && record.forced !== undefined) this.#wasForced(record);
+    const text = `${context.me} owns the group at epoch ${record.epoch}: ${context.reason}`;
+    context.voice.say('info', kind, text);
+    const cause = kind === 'restarted' ? 'restart' : kind;
+    context.arrival = { cause, from: this.#claimedFrom };
+    this.#moves.own(record, context.reason, now);
   }
 
   #wasForced({ epoch, forced, keptAside }: OwnershipRecord): void {
@@ -464,9 +493,7 @@ export class Candidate {
     }
     if (record === undefined) return this.wait(now);
     if (record.owner === context.me && record.epoch !== before?.epoch) {
-      const cause = this.#claimedFrom === context.me ? 'restart' : 'failover';
-      context.arrival = { cause, from: this.#claimedFrom };
-      return this.#moves.own(record, context.reason, now);
+      return this.#won(record, before === undefined ? 'create' : 'claim', now);
     }
     // A reading at the old epoch was chosen: by that, an earlier vote that was not is void.
     if (context.leaving) return this.unseal(LEAVING, now);

@@ -57,10 +57,14 @@ export interface Moves {
   own(record: OwnershipRecord, reason: string, now: Instant): void;
   /** To `waiting`: nothing of the group runs here. */
   wait(now: Instant): void;
+  /** What runs was taken up: its mirrors wait for no copy that was voted out. */
+  expelUncounted(): void;
   /** From `owning` to `handing`: stop in order, then vote for another owner. */
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void;
   /** From `sealing` or `claiming` to `waiting`, as soon as it is known what became of the vote. */
   standDown(now: Instant): void;
+  /** The same, without waiting for mirrors whose process does not answer. */
+  leaveBehind(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void;
   /** To `handing` with nothing to stop: start here, at an epoch of its own. */
   startAnew(record: OwnershipRecord, now: Instant): void;
   /** To `stopping`: in order, and stay the owner. */
@@ -93,6 +97,8 @@ export class GroupContext {
   readonly engine: GroupEngine;
   readonly voters: VoterKeeper;
   readonly hooks: Hooks;
+  /** How long a promise of the voters may bind: after it no lease that rests on it lives. */
+  readonly leaseTermMs: number;
   readonly #votes: Proposals<Purpose>;
   readonly #handlers: GroupHandlers;
   phase: GroupPhase = 'probing';
@@ -140,7 +146,8 @@ export class GroupContext {
     this.hooks = new Hooks({ me, group, voice, advise });
     const rank = members.indexOf(me);
     this.#votes = new Proposals({ me, seat, group: group.id, members, rank }, options.promised);
-    const leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
+    this.leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
+    const { leaseTermMs } = this;
     this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs });
   }
 

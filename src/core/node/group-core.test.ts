@@ -435,6 +435,40 @@ describe('sealing', () => {
     bench.answer();
     expect(bench.core.phase).toBe('owning');
   });
+
+  test('the own mirror of the owner that refuses gives the group to another node, in the end', () => {
+    const bench = new Bench(record(N1, 4));
+    bench.failing.add('seal');
+    bench.start();
+    bench.advance(4000);
+    bench.peer('up');
+    expect(bench.core.record?.owner).toBe(N1);
+    bench.advance(2000);
+    expect(bench.core.record).toMatchObject({ owner: N2, epoch: 5 });
+    expect(bench.core.phase).toBe('waiting');
+    expect(bench.kinds.filter((kind) => kind === 'claiming')).toHaveLength(1);
+  });
+
+  test('where nobody else has its copy, that is told once, and tried again', () => {
+    const bench = new Bench(record(N1, 4));
+    bench.failing.add('seal');
+    bench.start();
+    bench.peer('lost');
+    bench.advance(30_000);
+    expect(bench.kinds.filter((kind) => kind === 'mirror-refused')).toHaveLength(1);
+    expect(bench.kinds.filter((kind) => kind === 'claiming')).toHaveLength(1);
+    bench.failing.clear();
+    bench.advance(4000);
+    expect(bench.core.phase).toBe('owning');
+  });
+
+  test('the own mirror of the owner that does not answer is not waited for, either', () => {
+    const bench = new Bench(record(N1, 4));
+    bench.keep.add('seal');
+    bench.start();
+    bench.advance(6000);
+    expect(bench.core.record?.owner).toBe(N2);
+  });
 });
 
 describe('what a process before this one left', () => {

@@ -73,7 +73,10 @@ export class GroupCore {
     const moves: Moves = {
       own: (record, reason, now) => this.#owner.own(record, reason, now),
       wait: (now) => this.#candidate.wait(now),
+      expelUncounted: () => this.#owner.expelUncounted(),
       handOver: (record, to, reason, now) => this.#departure.handOver(record, to, reason, now),
+      leaveBehind: (record, to, reason, now) =>
+        this.#departure.leaveBehind(record, to, reason, now),
       standDown: (now) => this.#candidate.standDown(now),
       startAnew: (record, now) => this.#departure.startAnew(record, now),
       stop: (now) => this.#departure.stop(now),
@@ -232,6 +235,7 @@ export class GroupCore {
         if (!context.engine.isStopped()) {
           this.#owner.advanceCopies(must(context.record, 'an owner has a record'), now);
         }
+        if (context.phase === 'handing') this.#departure.advanceHanding(now);
         break;
       case 'offline':
         this.#owner.advanceOffline(now);

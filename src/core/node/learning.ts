@@ -5,7 +5,7 @@
  * Invariant: a record never gives way to one of an older epoch.
  */
 import { unreachable } from '../../base/assert.ts';
-import type { Instant } from '../../base/time.ts';
+import { type Instant, NEVER } from '../../base/time.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -16,6 +16,9 @@ import type { Decided } from './node-io.ts';
 import type { Owner } from './owner.ts';
 import type { Proposal } from './proposals.ts';
 import type { Requests } from './requests.ts';
+
+/** A record that cannot be read for so long is worth a word. */
+const UNREAD_MS = 5000;
 
 export interface LearningParts {
   readonly candidate: Candidate;
@@ -28,6 +31,8 @@ export class Learning {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   readonly #parts: LearningParts;
+  /** Since when no reading has found a majority. */
+  #unreadSince: Instant = NEVER;
 
   constructor(context: GroupContext, moves: Moves, parts: LearningParts) {
     this.#context = context;
@@ -41,6 +46,7 @@ export class Learning {
     const { candidate, departure, owner, requests } = this.#parts;
     const before = context.record;
     const owned = context.epochOwned;
+    const hadRead = context.hasRead;
     if (outcome.type === 'empty') context.knownEmpty = true;
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
@@ -56,6 +62,7 @@ export class Learning {
       if (proposal.purpose === 'want') requests.wantRecorded(outcome, now);
       return this.#moves.yield(owns(record), now);
     }
+    if (!hadRead && context.hasRead && context.epochOwned !== undefined) owner.expelUncounted();
     this.#leaveOffline(now);
     switch (proposal.purpose) {
       case 'learn':
@@ -138,12 +145,26 @@ export class Learning {
     }
   }
 
+  /** Members come up one after the other: nothing is said of that before it has lasted. */
+  #unread(why: string, now: Instant): void {
+    const context = this.#context;
+    if (context.record !== undefined && context.phase !== 'probing') return;
+    context.reason = `who owns the group is not known yet: ${why}`;
+    if (this.#unreadSince === NEVER) this.#unreadSince = now;
+    if (now - this.#unreadSince < UNREAD_MS) return;
+    // Those who are known to be missing are named by `Probing`.
+    const voters = context.options.accepted()?.voters ?? [];
+    if (context.phase === 'probing' && voters.some(({ node }) => context.peers.isLost(node)))
+      return;
+    const text = `${context.reason}; next: bring up more of them, or look at the links to them`;
+    context.voice.sayOnce('unread', 'warning', 'no-majority', text);
+  }
+
   #learned(before: OwnershipRecord | undefined, outcome: ProposalOutcome, now: Instant): void {
     const { phase, record } = this.#context;
     const { candidate } = this.#parts;
-    if (phase === 'probing' && outcome.type === 'noQuorum') {
-      this.#context.reason = `who owns the group is not known yet: ${outcome.why}`;
-    }
+    if (outcome.type === 'noQuorum') this.#unread(outcome.why, now);
+    else this.#unreadSince = NEVER;
     if (phase === 'claiming') return candidate.doubtSettled(before, outcome, now);
     if (record === undefined || record.epoch === before?.epoch) return;
     if (phase === 'waiting' && before !== undefined) {

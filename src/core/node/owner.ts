@@ -22,6 +22,8 @@ import { CopyKeeper } from './copy-keeper.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
 
+/** So often a mirror whose process does not answer is tried to be stopped before it is left behind. */
+const MIRROR_STOPS_MAX = 2;
 /** What a restart cannot help may mend by itself: a plug that is put back. */
 const LASTING_RETRY_MS = 2000;
 /** How often the owner of a stopped group reads whether it is still to be stopped. */
@@ -85,6 +87,8 @@ export class Owner {
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
+    // One that still waits for its turn would depose this node by a newer epoch of its own.
+    context.withdraw('claim', now);
     context.voice.allWell();
     this.#leaseSoughtAt = now;
     context.leaseHeld = false;
@@ -100,6 +104,7 @@ export class Owner {
     this.#startAskedAgainAt = NEVER;
     this.#startPending = hooks.has('before-start') && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
+    if (record.want === 'offline') context.reason = 'an administrator stopped it';
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
   }
 
@@ -129,6 +134,7 @@ export class Owner {
     if (record.want === 'offline') return this.#unwanted(record, now);
     if (this.#startPending) return this.#advanceStart(record, now);
     if (context.engine.heldDown() !== undefined) this.#recordHeldDown(now);
+    if (this.#leaveBehind(record, now)) return;
     if (context.engine.hasGivenUp()) return this.#advanceGivenUp(record, now);
     this.#gaveUpAt = NEVER;
     if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
@@ -375,7 +381,7 @@ export class Owner {
       }
       if (type === 'expel') {
         const text = `voting the copy of "${mirror}" on ${peer} out: ${vote.reason}`;
-        voice.say('warning', 'copy-lost', text, mirror);
+        voice.sayOnce(copyLost(mirror, peer), 'warning', 'copy-lost', text, mirror);
       }
       const change: RecordChange = { type, owner: me, epoch: record.epoch, mirror, peer };
       this.#context.propose('copy', change, now);
@@ -390,6 +396,20 @@ export class Owner {
     return [...new Set([...listed, ...this.#copies.admitting(mirror)])].sort();
   }
 
+  /**
+   * A control process before this one may have had a copy voted out, and died before it told the
+   * mirror, which waits for that copy on. To be called once it is known what was voted.
+   */
+  expelUncounted(): void {
+    const { me, mirrors, options } = this.#context;
+    for (const mirror of mirrors.mirrors) {
+      const counted = this.countedCopies(mirror);
+      for (const peer of options.group.nodes) {
+        if (peer !== me && !counted.includes(peer)) mirrors.expel(mirror, peer);
+      }
+    }
+  }
+
   copySettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
     const context = this.#context;
     if (change.type !== 'expel' && change.type !== 'admit') return;
@@ -400,6 +420,7 @@ export class Owner {
     }
     const { type, mirror, peer } = change;
     this.#copies.settled(change);
+    context.voice.mended(copyLost(mirror, peer));
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
     const text = `the copy of "${mirror}" on ${peer} ${what}; in sync: ${nodes}`;
@@ -416,6 +437,7 @@ export class Owner {
     }
     if (news.type === 'bypassed') return this.#bypassed(mirror, news.by);
     const told = epochOwned !== undefined || phase === 'probing';
+    if (news.type === 'peerAnswers') this.#context.voice.mended(copyLost(mirror, news.peer));
     if (told) this.#copies.news(mirror, news, now);
   }
 
@@ -439,6 +461,24 @@ export class Owner {
     this.#context.engineDid(engine.observed(seen, now, event.monitorId), now);
   }
 
+  /**
+   * A mirror whose process does not answer does not stop, either, and can only wait here. Where another
+   * node has its copy, the group goes on there.
+   */
+  #leaveBehind(record: OwnershipRecord, now: Instant): boolean {
+    const { engine, me, peers } = this.#context;
+    const left = engine.unstopped();
+    const [first] = left;
+    if (first === undefined) return false;
+    if (left.some(({ leased, tries }) => !leased || tries < MIRROR_STOPS_MAX)) return false;
+    const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+    if (target.node === undefined) return false;
+    peers.failedOn(me, now);
+    const reason = `it failed on ${me}: "${first.id}" ${first.reason}`;
+    this.#moves.leaveBehind(record, target.node, reason, now);
+    return true;
+  }
+
   /** What cannot run here goes to another node; where there is none, it is tried again here. */
   #advanceGivenUp(record: OwnershipRecord, now: Instant): void {
     const { engine, id, me, peers, voice } = this.#context;
@@ -460,6 +500,7 @@ export class Owner {
       voice.failed('agent-failed', text);
     } else if (now >= this.#gaveUpAt) {
       this.#gaveUpAt = NEVER;
+      this.#context.reason = `it is tried again on ${me}, for nobody else could take over`;
       this.#context.engineDid(engine.start(record.epoch, now), now);
     }
   }
@@ -495,4 +536,9 @@ export class Owner {
     hooks.forgetLeaving();
     this.#failbackNotBefore = plus(now, FAILBACK_VETO_RETRY_MS);
   }
+}
+
+/** One trouble, however often the vote about it is tried. */
+function copyLost(mirror: ResourceId, peer: NodeId): string {
+  return `copy-lost ${mirror} ${peer}`;
 }

@@ -52,6 +52,8 @@ export class Requests {
     if (request.type === 'away') return this.#away(id, request.reason, now);
     const want = request.type === 'start' ? 'online' : 'offline';
     if (request.type === 'start' && phase === 'owning') {
+      const whole = engine.isOnline() && engine.leftFailed().length === 0;
+      if (whole) return voice.reply(id, undefined, 'the group is online already');
       this.#context.engineDid(engine.start(must(record, 'owned').epoch, now), now);
       if (engine.isOnline()) return voice.reply(id, undefined, 'the group is online already');
     }
@@ -143,7 +145,8 @@ export class Requests {
     context.announce(outcome.record, now);
     if (!isFor(voice.request, change)) return;
     const start = voice.request?.type === 'start';
-    context.reason = `an administrator ${start ? 'started' : 'stopped'} it`;
+    const taking = phase === 'sealing' || phase === 'claiming';
+    if (!taking) context.reason = `an administrator ${start ? 'started' : 'stopped'} it`;
     if (start) context.overruled = true;
     if (!start && (phase === 'owning' || phase === 'suspended')) return this.#moves.stop(now);
     if (start && phase === 'offline') return this.#moves.startAnew(outcome.record, now);
