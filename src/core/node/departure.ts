@@ -13,6 +13,7 @@ import type { Instant } from '../../base/time.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
 import type { NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { barOf } from '../registry/bars.ts';
 import { majorityOf } from '../registry/electorate.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -41,7 +42,9 @@ export class Departure {
     this.#context.reason = reason;
     // Nor does it return by itself to where its own program did not want to be.
     this.#byHand = voice.request?.type === 'move' || voice.request?.type === 'away';
-    const unasked = engine.isOnline() ? 'failback' : 'failover';
+    const barred = barOf(record, record.owner) !== undefined;
+    const unforced = barred ? 'switchover' : 'failback';
+    const unasked = engine.isOnline() ? unforced : 'failover';
     const kind = voice.request === undefined ? unasked : 'switchover';
     voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);
     this.#context.engineDid(engine.stop('orderly', now), now);

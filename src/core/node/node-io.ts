@@ -23,6 +23,7 @@ import type {
   Observation,
 } from '../group/engine.ts';
 import type { AcceptorEntry } from '../registry/acceptor.ts';
+import type { BarChange } from '../registry/bars.ts';
 import type { VoteNote } from './proposals.ts';
 
 /** Decided facts that members tell one another; hints, always checked against the registry. */
@@ -62,6 +63,8 @@ export type OperatorRequest =
   | { readonly type: 'away'; readonly reason: string }
   | { readonly type: 'start' }
   | { readonly type: 'stop' }
+  /** Put a node in standby, or ban it from this group, or lift that; votes at the node asked. */
+  | BarChange
   /** This node is about to end: hand over what can be handed over, stop the rest. */
   | { readonly type: 'leave' };
 

@@ -20,14 +20,16 @@ function isRecord(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { byHand, epoch, owner, inSync, want, voters, formerVoters } = value;
   if (!Number.isSafeInteger(epoch) || typeof owner !== 'string' || !isObject(inSync)) return false;
-  const copies = Object.values(inSync);
-  const listsOfNames = copies.every(
-    (nodes) => Array.isArray(nodes) && nodes.every((node) => typeof node === 'string'),
-  );
+  const listsOfNames = Object.values(inSync).every(isListOfNames);
   if (byHand !== undefined && byHand !== true) return false;
+  if (!isListOfNames(value['standby'] ?? []) || !isListOfNames(value['banned'] ?? [])) return false;
   if (!isElectorate(voters)) return false;
   if (formerVoters !== undefined && !isElectorate(formerVoters)) return false;
   return listsOfNames && (want === 'online' || want === 'offline');
+}
+
+function isListOfNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string');
 }
 
 function isElectorate(value: unknown): boolean {
