@@ -19,6 +19,8 @@ export interface ApiClient {
   move(group: GroupId, to: NodeId): Promise<string>;
   startGroup(group: GroupId): Promise<string>;
   stopGroup(group: GroupId): Promise<string>;
+  standby(node: NodeId, on: boolean): Promise<string>;
+  ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
   reload(): Promise<string>;
   /** Every event from now on, across restarts of the API, until cancelled. */
   follow(options: FollowOptions): Promise<void>;

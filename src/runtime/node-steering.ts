@@ -16,6 +16,7 @@ import type { Config } from '../protocol/config.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
+import { type BarParts, setBan, setStandby } from './bar-steering.ts';
 import type { ControlRuntime } from './control-runtime.ts';
 import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
 
@@ -81,6 +82,16 @@ export class NodeSteering implements Steering {
 
   async stopGroup(group: GroupId): Promise<string> {
     return this.#at(this.#actingNode(group), group, { type: 'stop' });
+  }
+
+  standby(node: NodeId, on: boolean): Promise<string> {
+    this.#checkNode(node);
+    return setStandby(this.#barParts(), node, on);
+  }
+
+  ban(group: GroupId, node: NodeId, on: boolean): Promise<string> {
+    this.#checkNode(node);
+    return setBan(this.#barParts(), { group: this.#configOf(group), node, on });
   }
 
   async why(group: GroupId): Promise<WhyAnswer> {
@@ -154,6 +165,14 @@ export class NodeSteering implements Steering {
       const status = ownGroupStatus(sources, group, own);
       for (const node of peers.connected()) peers.notify(node, 'group', status);
     }
+  }
+
+  #barParts(): BarParts {
+    return {
+      groups: this.#parts.config.groups,
+      status: () => this.status(),
+      ask: (group, request) => this.#askHere(group, request),
+    };
   }
 
   #sources(): StatusSources {

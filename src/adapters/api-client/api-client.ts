@@ -35,6 +35,8 @@ export function createApiClient(socketPath: string): ApiClient {
     move: (id, to) => post(`${group(id)}/move`, { to }),
     startGroup: (id) => post(`${group(id)}/start`),
     stopGroup: (id) => post(`${group(id)}/stop`),
+    standby: (node, on) => post(`/v1/nodes/${encodeURIComponent(node)}/standby`, { on }),
+    ban: (id, node, on) => post(`${group(id)}/ban`, { node, on }),
     reload: () => post('/v1/config/reload'),
     follow: (options) => followEvents(socketPath, '/v1/events/follow', options),
   };

@@ -160,7 +160,11 @@ export class Departure {
       return this.#moves.yield(why, now);
     }
     if (context.leaving) return this.#offline(`the hand-over found no majority: ${why}`);
-    const text = `the hand-over found no majority, trying again: ${why}`;
+    const refused = outcome.type === 'rejected';
+    const ended = refused
+      ? 'was refused, starting it here again'
+      : 'found no majority, trying again';
+    const text = `the hand-over ${ended}: ${why}`;
     voice.say('warning', 'no-majority', text);
     voice.failed('no-quorum', `The hand-over failed: ${why}`);
     this.startAnew(record, now);

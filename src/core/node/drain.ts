@@ -113,7 +113,10 @@ export class Drain {
     const { epoch, owner: from } = record;
     const cause = options.group.nodes[0] === to ? 'failback' : 'move';
     const about = `${reason}: to ${to} at epoch ${epoch}`;
-    const verdict = hooks.gateLeaving({ cause, from, to, reason, about, epoch, mayVeto: true }, now);
+    const verdict = hooks.gateLeaving(
+      { cause, from, to, reason, about, epoch, mayVeto: true },
+      now,
+    );
     this.#asking = verdict === undefined;
     if (verdict === undefined) return;
     if (verdict.type === 'go') {

@@ -51,7 +51,8 @@ export interface GroupCoreOptions {
 }
 
 /** What a vote of this node is for. */
-export type Purpose = 'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want' | 'bar' | 'voters';
+export type Purpose =
+  'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want' | 'bar' | 'voters';
 
 /** Ways from one phase to another that belong to a part other than the one that takes them. */
 export interface Moves {

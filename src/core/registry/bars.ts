@@ -46,10 +46,7 @@ export function hasBar(record: OwnershipRecord, kind: BarKind, node: NodeId): bo
 }
 
 /** Whether two records of a group bar the same nodes. */
-export function sameBars(
-  a: OwnershipRecord | undefined,
-  b: OwnershipRecord | undefined,
-): boolean {
+export function sameBars(a: OwnershipRecord | undefined, b: OwnershipRecord | undefined): boolean {
   return textOf(a) === textOf(b);
 }
 
