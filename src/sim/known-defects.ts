@@ -13,8 +13,6 @@
  *
  *   unreported  a mirror that tells a new control process that a copy is silent does not tell that the
  *             copy had caught up before: once it answers, nobody votes it in until it connects anew
- *   unacknowledged  after a heart that hung, writes of a group may wait although all is well again;
- *             the cause is not known, and may lie in the simulated mirror
  *   unheard   a request to start stays without an answer when the owner's heart did not hear
  */
 export type KnownName = 'asleep';
