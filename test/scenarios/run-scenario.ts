@@ -13,6 +13,7 @@
  *                                     is on, or, with `at n3`, there
  *     ban n1 web | unban n1 web       the same for one group
  *     leave n1                        Tako is told to end on n1
+ *     calendar 02:30                  the clocks on the walls of all nodes show that, on a Monday
  *     advance 2s
  *     say                             who serves, which copies are in sync
  *     repeat 3 off n1; advance 1s     that, so many times
@@ -31,6 +32,7 @@
  */
 import { parseDuration } from '../../src/protocol/config-words.ts';
 import type { GroupId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
+import { weekMinute } from '../../src/protocol/week-window.ts';
 import { must } from '../../src/base/assert.ts';
 import type { World } from '../../src/sim/world.ts';
 import { ClusterWords } from './cluster-words.ts';
@@ -81,6 +83,8 @@ function perform(world: World, command: string, words: readonly string[]): void 
       const group = must(world.config.groups[0], 'a cluster has a group').id;
       return world.ask(node, group, { type: 'away', reason: 'the program asks for it' });
     }
+    case 'calendar':
+      return setCalendars(world, first);
     case 'resources':
       return showResources(world, node, second);
     case 'move':
@@ -102,6 +106,14 @@ function perform(world: World, command: string, words: readonly string[]): void 
     default:
       throw new Error(`Unknown command of a scenario: ${command}`);
   }
+}
+
+/** `02:30`, on a Monday: what the clocks on the walls of all nodes show from now on. */
+function setCalendars(world: World, time: string): void {
+  const [hour, minute] = time.split(':').map(Number);
+  const told = weekMinute(0, must(hour, 'hours'), must(minute, 'minutes'));
+  for (const { id } of world.config.nodes)
+    world.node(id)?.tell({ type: 'calendar', weekMinute: told });
 }
 
 function failResource(world: World, command: string, node: NodeId, name: string): void {
