@@ -33,6 +33,19 @@ const forceBody = {
   required: ['off', 'acceptDataLoss'],
   additionalProperties: false,
 };
+const nodeParams = { type: 'object', properties: { node: NAME }, required: ['node'] };
+const standbyBody = {
+  type: 'object',
+  properties: { on: { type: 'boolean' } },
+  required: ['on'],
+  additionalProperties: false,
+};
+const banBody = {
+  type: 'object',
+  properties: { node: NAME, on: { type: 'boolean' } },
+  required: ['node', 'on'],
+  additionalProperties: false,
+};
 const eventsQuery = {
   type: 'object',
   properties: {
@@ -81,6 +94,18 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
     { schema: { params: groupParams, body: forceBody } },
     async ({ params, body }) =>
       bounded(steering.force(params.group, body), `force group "${params.group}"`),
+  );
+  app.post<{ Params: GroupParams; Body: { readonly node: NodeId; readonly on: boolean } }>(
+    '/v1/groups/:group/ban',
+    { schema: { params: groupParams, body: banBody } },
+    async ({ params: { group }, body: { node, on } }) =>
+      bounded(steering.ban(group, node, on), `${on ? 'ban' : 'unban'} "${group}" on "${node}"`),
+  );
+  app.post<{ Params: { readonly node: NodeId }; Body: { readonly on: boolean } }>(
+    '/v1/nodes/:node/standby',
+    { schema: { params: nodeParams, body: standbyBody } },
+    async ({ params: { node }, body: { on } }) =>
+      bounded(steering.standby(node, on), `put "${node}" ${on ? 'in' : 'out of'} standby`),
   );
 
   app.get<{ Querystring: { readonly limit: number } }>(

@@ -159,6 +159,14 @@ const steering: Steering = {
   stopGroup: async () => {
     throw new RangeError('unexpected inside');
   },
+  standby: async (node, on) => {
+    calls.push(['standby', node, on]);
+    return on ? `${node} is in standby: leaving it: "ledger"` : `${node} is no longer in standby`;
+  },
+  ban: async (group, node, on) => {
+    calls.push(['ban', group, node, on]);
+    return `"${group}" is ${on ? '' : 'no longer '}banned from ${node}`;
+  },
   why: async (group) => ({
     group,
     sentence: 'ledger is on n2 since n1 was lost.',

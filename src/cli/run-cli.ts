@@ -14,6 +14,8 @@ import { addKeyCommands } from './commands/key.ts';
 import { addMoveCommand } from './commands/move.ts';
 import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addBanCommands } from './commands/ban.ts';
+import { addStandbyCommands } from './commands/standby.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addVersionCommand } from './commands/version.ts';
 import { addWhyCommand } from './commands/why.ts';
@@ -40,6 +42,8 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
     addMoveCommand,
     addGroupCommands,
     addForceCommands,
+    addStandbyCommands,
+    addBanCommands,
     addReportCommand,
     addConfigCommands,
     addKeyCommands,

@@ -22,6 +22,8 @@ export interface ApiClient {
   stopGroup(group: GroupId): Promise<string>;
   forceStakes(group: GroupId, off: readonly NodeId[] | undefined): Promise<ForceStakes>;
   force(group: GroupId, force: Force): Promise<string>;
+  standby(node: NodeId, on: boolean): Promise<string>;
+  ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
   reload(): Promise<string>;
   /** Every event from now on, across restarts of the API, until cancelled. */
   follow(options: FollowOptions): Promise<void>;

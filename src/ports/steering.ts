@@ -20,6 +20,13 @@ export interface Steering {
   /** Sets what is wanted; resolves when it is so. The text is one sentence on the outcome. */
   startGroup(group: GroupId): Promise<string>;
   stopGroup(group: GroupId): Promise<string>;
+  /**
+   * Puts a node in standby, or lifts that; resolves when it is recorded for each of its groups.
+   * That they leave the node is seen in the status.
+   */
+  standby(node: NodeId, on: boolean): Promise<string>;
+  /** Keeps one group from a node, or lifts that; resolves when it is recorded. */
+  ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
   why(group: GroupId): Promise<WhyAnswer>;
   /** Events of this node and of all reachable nodes, oldest first, at most `limit` of the latest. */
   events(limit: number): Promise<readonly TakoEvent[]>;

@@ -22,6 +22,8 @@ export interface NodeStatus {
   /** As the answering node sees it; itself is `up`. */
   readonly state: PeerState;
   readonly reason: string;
+  /** In standby for all its groups, or, after a request that was cut short, for some. */
+  readonly standby: 'no' | 'partly' | 'yes';
   readonly links: readonly {
     readonly link: LinkId;
     readonly state: PeerState;
@@ -44,6 +46,11 @@ export interface GroupStatus {
   readonly inSync: Readonly<Record<ResourceId, readonly NodeId[]>>;
   /** Members whose votes decide who owns it; a majority of them is needed. */
   readonly voters: readonly NodeId[];
+  /** Nodes that shall not get this group: in standby, or banned from it. */
+  readonly standby: readonly NodeId[];
+  readonly banned: readonly NodeId[];
+  /** Why it can't leave a node on which it shall not run. */
+  readonly cannotLeave: string | undefined;
   readonly resources: readonly ResourceStatus[];
 }
 

@@ -27,6 +27,10 @@ export interface OwnershipRecord {
   readonly formerVoters?: Electorate | undefined;
   /** An administrator moved the group to this owner: it stays, whatever its failback policy. */
   readonly byHand?: true | undefined;
+  /** Nodes that an administrator put in standby: they keep copy and vote, and take nothing over. */
+  readonly standby?: readonly NodeId[] | undefined;
+  /** Nodes that an administrator keeps this group from. */
+  readonly banned?: readonly NodeId[] | undefined;
   /**
    * An administrator forced this line of records (from protocol version 2 on). All records that are
    * made of it say so; they come before every record of another line with a lower `at`.

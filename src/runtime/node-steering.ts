@@ -16,6 +16,7 @@ import type { Config } from '../protocol/config.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
+import { type BarParts, setBan, setStandby } from './bar-steering.ts';
 import type { ControlRuntime } from './control-runtime.ts';
 import { forceStakes } from './force-stakes.ts';
 import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
@@ -102,6 +103,16 @@ export class NodeSteering implements Steering {
     return this.#parts.runtime.ask(group, { type: 'force', off, acceptLoss });
   }
 
+  standby(node: NodeId, on: boolean): Promise<string> {
+    this.#checkNode(node);
+    return setStandby(this.#barParts(), node, on);
+  }
+
+  ban(group: GroupId, node: NodeId, on: boolean): Promise<string> {
+    this.#checkNode(node);
+    return setBan(this.#barParts(), { group: this.#configOf(group), node, on });
+  }
+
   async why(group: GroupId): Promise<WhyAnswer> {
     const config = this.#configOf(group);
     const all = await this.events(WHY_SEARCH);
@@ -173,6 +184,14 @@ export class NodeSteering implements Steering {
       const status = ownGroupStatus(sources, group, own);
       for (const node of peers.connected()) peers.notify(node, 'group', status);
     }
+  }
+
+  #barParts(): BarParts {
+    return {
+      groups: this.#parts.config.groups,
+      status: () => this.status(),
+      ask: (group, request) => this.#askHere(group, request),
+    };
   }
 
   #sources(): StatusSources {

@@ -4,6 +4,7 @@
  * same. When all is mended, everything must be.
  */
 import type { Prng } from '../base/prng.ts';
+import { barOf } from '../core/registry/bars.ts';
 import type { GroupId, NodeId, SeatId } from '../protocol/ids.ts';
 import type { OwnershipRecord } from '../protocol/record.ts';
 import { mirrorsOf } from './checkers.ts';
@@ -58,7 +59,7 @@ export function dispensable(world: World, member: NodeId): boolean {
   );
 }
 
-/** A majority of each electorate is there, and a copy in sync. */
+/** A majority of each electorate is there, and a copy in sync where it may run. */
 function canServe(
   world: World,
   by: {
@@ -72,7 +73,10 @@ function canServe(
   const nodes = world.config.groups.find((group) => group.id === id)?.nodes ?? [];
   const mirrors = mirrorsOf(world.config, id);
   return nodes.some(
-    (node) => seats.has(node) && mirrors.every((mirror) => record.inSync[mirror]?.includes(node)),
+    (node) =>
+      seats.has(node) &&
+      (node === record.owner || barOf(record, node) === undefined) &&
+      mirrors.every((mirror) => record.inSync[mirror]?.includes(node)),
   );
 }
 
@@ -82,6 +86,8 @@ export function unsettled(world: World): string | undefined {
     const serving = world.serving(id);
     const record = world.checkers.history(id).latest;
     if (record?.want === 'offline') return `${id} is wanted offline`;
+    const barred = nodes.find((node) => record !== undefined && barOf(record, node) !== undefined);
+    if (barred !== undefined) return `${barred} is barred from ${id}`;
     if (serving.length !== 1) return `${id} is served by ${serving.length} nodes`;
     for (const mirror of mirrorsOf(world.config, id)) {
       const copies = record?.inSync[mirror] ?? [];

@@ -20,6 +20,7 @@ import {
   LINE_EPOCHS,
   lineOf,
 } from '../core/registry/forced-line.ts';
+import { barOf, sameBars } from '../core/registry/bars.ts';
 import { sameVoters } from '../core/registry/electorate.ts';
 import type { NodeId, ResourceId, SeatId } from '../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, Voter } from '../protocol/record.ts';
@@ -190,6 +191,9 @@ export function wrongStep(
   }
   if (after.epoch !== before.epoch + 1) return 'an epoch was left out or went back';
   if (votersDiffer(before, after)) return 'other voters with a new owner';
+  if (!sameBars(before, after)) return 'other bars with a new owner';
+  const barred = after.owner === before.owner ? undefined : barOf(before, after.owner);
+  if (barred !== undefined) return `the new owner ${barred}`;
   for (const [mirror, nodes] of Object.entries(before.inSync)) {
     if (!nodes.includes(after.owner))
       return `the copy of ${mirror} of the new owner is not in sync`;
@@ -238,7 +242,7 @@ function isChosen({ record, parent, stored }: Vote): boolean {
 }
 
 function copiesDiffer(a: OwnershipRecord, b: OwnershipRecord): number {
-  let changes = a.want === b.want ? 0 : 1;
+  let changes = (a.want === b.want ? 0 : 1) + (sameBars(a, b) ? 0 : 1);
   for (const [mirror, nodes] of Object.entries(a.inSync)) {
     const others = b.inSync[mirror as ResourceId] ?? [];
     changes += nodes.filter((node) => !others.includes(node)).length;

@@ -356,7 +356,9 @@ export class SimMirror {
     const upTo = peer.sent;
     this.#world.stream(node, () => {
       const copy = this.#reach(node);
-      if (!current() || copy === undefined) return;
+      if (!current()) return;
+      // What comes to nobody breaks the connection; the next check makes another one.
+      if (copy === undefined) return this.#disconnect(peer);
       copy.#receive(batch, () => {
         copy.#world.stream(this.node, () => {
           if (!current() || this.role !== 'primary') return;

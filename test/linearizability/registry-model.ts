@@ -152,6 +152,8 @@ function showChange(change: RecordChange): string {
       return `want ${change.want}`;
     case 'force':
       return `force onto ${change.owner} after epoch ${change.epoch}`;
+    case 'bar':
+      return `${change.kind} of ${change.node} ${change.on ? 'set' : 'lifted'}`;
     case 'joinVoters':
     case 'settleVoters':
       return `${change.type} ${showVoters(change.voters)} at epoch ${change.epoch}`;

@@ -40,6 +40,8 @@ export function createApiClient(socketPath: string): ApiClient {
       return (await get(`${group(id)}/force${query}`)) as ForceStakes;
     },
     force: (id, force) => post(`${group(id)}/force`, force),
+    standby: (node, on) => post(`/v1/nodes/${encodeURIComponent(node)}/standby`, { on }),
+    ban: (id, node, on) => post(`${group(id)}/ban`, { node, on }),
     reload: () => post('/v1/config/reload'),
     follow: (options) => followEvents(socketPath, '/v1/events/follow', options),
   };

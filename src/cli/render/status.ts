@@ -50,7 +50,7 @@ function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean
     colours,
   });
   const members = status.nodes.map(({ id }) => id);
-  const lines = [plain(group.reason), ...votesLine(group, members)];
+  const lines = [plain(group.reason), ...votesLine(group, members), ...barsLine(group)];
   return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
 }
 
@@ -59,6 +59,11 @@ function votesLine({ voters }: GroupStatus, members: readonly NodeId[]): readonl
   const without = members.filter((member) => !voters.includes(member));
   if (voters.length === 0 || without.length === 0) return [];
   return [`votes: ${voters.join(', ')}; without ${without.join(', ')}`];
+}
+
+function barsLine({ standby = [], banned = [] }: Partial<GroupStatus>): readonly string[] {
+  const resting = standby.length === 0 ? [] : [`in standby: ${standby.join(', ')}`];
+  return banned.length === 0 ? resting : [...resting, `banned from: ${banned.join(', ')}`];
 }
 
 /** The state, and what is wanted where that differs. */
@@ -98,12 +103,17 @@ function renderNodes(status: ClusterStatus, colours: boolean): string {
     head: ['NODE', 'STATE', 'LINKS', ''],
     rows: status.nodes.map((node) => [
       node.role === 'witness' ? `${node.id} (witness)` : node.id,
-      paint(toneOf(node.state), node.state),
+      paint(toneOf(node.state), node.state) + (isResting(node) ? ' (standby)' : ''),
       node.id === status.node ? '(this node)' : linksOf(node, paint),
       node.state === 'up' ? '' : plain(node.reason),
     ]),
     colours,
   });
+}
+
+/** An API of an older version does not tell. */
+function isResting({ standby }: Partial<NodeStatus>): boolean {
+  return standby === 'yes' || standby === 'partly';
 }
 
 function linksOf({ links }: NodeStatus, paint: Paint): string {

@@ -6,6 +6,7 @@ import type { GroupConfig } from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { LinkId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { barOf } from '../registry/bars.ts';
 
 /** Each candidate gives those before it this much time to be first. */
 const STAGGER_MS = 200;
@@ -35,7 +36,10 @@ export function isUp(situation: Pick<Situation, 'me' | 'peers'>, node: NodeId): 
 export function candidates(situation: Situation): readonly NodeId[] {
   const { group, record } = situation;
   return group.nodes.filter(
-    (node) => isUp(situation, node) && staleCopies(record, node).length === 0,
+    (node) =>
+      isUp(situation, node) &&
+      staleCopies(record, node).length === 0 &&
+      (node === record.owner || barOf(record, node) === undefined),
   );
 }
 
@@ -79,6 +83,8 @@ export function obstacle(
   if (!situation.group.nodes.includes(node)) return 'is not among the nodes of the group';
   if (!isUp(situation, node)) return 'does not answer';
   if (situation.peers.get(node)?.deafSince !== undefined) return 'is heard, but hears nobody';
+  const barred = barOf(situation.record, node);
+  if (barred !== undefined) return barred;
   const stale = staleCopies(situation.record, node);
   if (stale.length > 0) return `has a copy of "${stale.join('", "')}" that is not in sync`;
   if (avoid.has(node)) return 'failed to run it a short while ago';

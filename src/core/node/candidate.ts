@@ -16,10 +16,12 @@ import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ForceChange } from '../registry/forced-line.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
+import { barOf } from '../registry/bars.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { candidates, claimAt, handOverTarget, staleCopies } from './candidacy.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { MirrorOrder } from './node-io.ts';
+import { sayBarred } from './standing.ts';
 
 /** An owner that is up but claims nothing for this long is asked about at the registry. */
 const UNCLAIMED_MS = 600;
@@ -66,6 +68,7 @@ export class Candidate {
     if (!this.#mayRun()) return NEVER;
     if (record === undefined || record.want !== 'online') return NEVER;
     if (staleCopies(record, this.#context.me).length > 0) return NEVER;
+    if (this.#barred(record)) return NEVER;
     const due = claimAt(this.#context.situation(record), this.#ownerLostAt);
     const vetoedUntil = this.#context.overruled ? due : this.#vetoedUntil;
     return Math.max(due, this.#claimPausedUntil, vetoedUntil) as Instant;
@@ -111,8 +114,19 @@ export class Candidate {
     // Its successor is at work, and the word of that has not come yet. Nor may the voters that the
     // record names be any that others still count.
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#readAgain(now);
+    if (this.#barred(record)) {
+      this.#readAgain(now);
+      if (now - this.#ownerLostAt >= UNCLAIMED_MS) sayBarred(context, record);
+      return;
+    }
     if (now < this.#claimDueAt() || !this.#mayTakeOver(record, now)) return;
     this.#beginClaim(record, now);
+  }
+
+  /** What this node owned before is started here again, whatever it is barred from. */
+  #barred(record: OwnershipRecord): boolean {
+    const { me } = this.#context;
+    return record.owner !== me && barOf(record, me) !== undefined;
   }
 
   #ownerIsBack(): void {
@@ -184,7 +198,11 @@ export class Candidate {
       context.reason = 'the group starts for the first time, with the data of this node';
       context.phase = 'claiming';
       const { mirrors } = context.mirrors;
-      const change: RecordChange = { type: 'create', owner: first, mirrors };
+      const standby = context.options.inStandby();
+      const change: RecordChange = {
+        ...{ type: 'create', owner: first, mirrors },
+        ...(standby.length > 0 && { standby }),
+      };
       return context.propose('create', change, now);
     }
     context.reason = `the group waits for ${first}, whose data count at the very first start`;

@@ -16,6 +16,7 @@ import { type Instant, NEVER, plus } from '../../base/time.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
 import type { NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { barOf } from '../registry/bars.ts';
 import { majorityOf } from '../registry/electorate.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -48,7 +49,9 @@ export class Departure {
     this.#context.reason = reason;
     // Nor does it return by itself to where its own program did not want to be.
     this.#byHand = voice.request?.type === 'move' || voice.request?.type === 'away';
-    const unasked = engine.isOnline() ? 'failback' : 'failover';
+    const barred = barOf(record, record.owner) !== undefined;
+    const unforced = barred ? 'switchover' : 'failback';
+    const unasked = engine.isOnline() ? unforced : 'failover';
     // Who asked for a start did not ask for a move.
     const asked = ['move', 'away', 'leave'].includes(voice.request?.type ?? '');
     const kind = asked ? 'switchover' : unasked;

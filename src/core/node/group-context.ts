@@ -46,10 +46,15 @@ export interface GroupCoreOptions {
   /** The acceptor's view, for ballots and for a first guess of the record. */
   readonly promised: () => Ballot | undefined;
   readonly accepted: () => OwnershipRecord | undefined;
+  /** Nodes that are in standby for other groups: for a group that is new. */
+  readonly inStandby: () => readonly NodeId[];
+  /** Whether another group is being moved away from this node at the moment. */
+  readonly othersMove: () => boolean;
 }
 
 /** What a vote of this node is for. */
-export type Purpose = 'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want' | 'voters';
+export type Purpose =
+  'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want' | 'bar' | 'voters';
 
 /** Ways from one phase to another that belong to a part other than the one that takes them. */
 export interface Moves {
@@ -123,6 +128,8 @@ export class GroupContext {
 
   /** Until the group is online here for the first time since. */
   arrival: Arrival | undefined;
+  /** Why the group can't leave this node, on which it shall not run. */
+  cannotLeave: string | undefined;
   /** A person wants the group to start: until it is online no hook may veto that. */
   overruled = false;
 

@@ -113,6 +113,11 @@ export class GroupCore {
     return this.#context.reason;
   }
 
+  /** Why it can't leave this node, on which it shall not run; undefined where that is not so. */
+  get cannotLeave(): string | undefined {
+    return this.#context.phase === 'owning' ? this.#context.cannotLeave : undefined;
+  }
+
   get engine(): GroupEngine {
     return this.#context.engine;
   }

@@ -8,6 +8,7 @@ import { unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
+import { sameBars } from '../registry/bars.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import type { Candidate } from './candidate.ts';
 import type { Departure } from './departure.ts';
@@ -60,6 +61,7 @@ export class Learning {
     const overtaken = owned !== undefined && record !== undefined && record.epoch > owned;
     if (overtaken && proposal.purpose !== 'transfer') {
       if (proposal.purpose === 'want') requests.wantRecorded(outcome, now);
+      if (proposal.purpose === 'bar') requests.barSettled(proposal.change, outcome, now);
       return this.#moves.yield(owns(record), now);
     }
     if (!hadRead && context.hasRead && context.epochOwned !== undefined) owner.expelUncounted();
@@ -76,6 +78,8 @@ export class Learning {
         return owner.copySettled(proposal.change, outcome, now);
       case 'voters':
         return this.#votersSettled(proposal.change, outcome, now);
+      case 'bar':
+        return requests.barSettled(proposal.change, outcome, now);
       case 'want':
         return requests.wantSettled(proposal.change, outcome, now);
       default:
@@ -102,6 +106,7 @@ export class Learning {
     if (context.epochOwned !== undefined || context.phase === 'offline') {
       // The same epoch with another wish: somebody recorded it elsewhere.
       if (!newer && record.want !== before.want) return context.learn(now);
+      if (!newer && !sameBars(record, before)) return context.learn(now);
       if (!newer || (context.phase === 'offline' && record.owner === context.me)) return;
     }
     // An own claim that somebody else has completed: sealed as it is, it is read, not given up.
@@ -133,7 +138,7 @@ export class Learning {
     const before = context.record;
     if (outcome.type === 'rejected') {
       const newer = (outcome.record?.epoch ?? 0) > (before?.epoch ?? 0);
-      if (newer) context.learn(now);
+      if (newer || !sameBars(outcome.record ?? before, before)) context.learn(now);
       return;
     }
     if (outcome.type !== 'chosen') return;

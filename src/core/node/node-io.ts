@@ -25,6 +25,7 @@ import type {
 } from '../group/engine.ts';
 import type { AcceptorEntry } from '../registry/acceptor.ts';
 import type { ForceRequest } from './forced.ts';
+import type { BarChange } from '../registry/bars.ts';
 import type { VoteNote } from './proposals.ts';
 
 /** Decided facts that members tell one another; hints, always checked against the registry. */
@@ -72,6 +73,8 @@ export type OperatorRequest =
   | { readonly type: 'stop' }
   /** Take the group over here without the majority, by an administrator's word (`forced.ts`). */
   | ForceRequest
+  /** Put a node in standby, or ban it from this group, or lift that; votes at the node asked. */
+  | BarChange
   /** This node is about to end: hand over what can be handed over, stop the rest. */
   | { readonly type: 'leave' };
 

@@ -19,6 +19,7 @@ import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { handOverTarget, obstacle } from './candidacy.ts';
 import { CopyKeeper } from './copy-keeper.ts';
+import { Drain } from './drain.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
 
@@ -39,6 +40,7 @@ export class Owner {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   readonly #copies: CopyKeeper;
+  readonly #drain: Drain;
   #leaseSoughtAt: Instant = NEVER;
   /** When the heart last said that it holds the lease, after it had not. */
   #leaseBackAt = 0 as Instant;
@@ -59,6 +61,7 @@ export class Owner {
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
     this.#moves = moves;
+    this.#drain = new Drain(context, moves);
     this.#copies = new CopyKeeper(context.options.timing.secondaryLostMs);
   }
 
@@ -75,6 +78,7 @@ export class Owner {
       phase === 'owning' && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
+      phase === 'owning' ? this.#drain.nextWakeAt(now) : NEVER,
       phase === 'owning' && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
@@ -137,6 +141,7 @@ export class Owner {
     if (this.#leaveBehind(record, now)) return;
     if (context.engine.hasGivenUp()) return this.#advanceGivenUp(record, now);
     this.#gaveUpAt = NEVER;
+    if (this.#drain.advance(record, now)) return;
     if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
     else this.#failbackAsking = false;
   }

@@ -16,6 +16,7 @@ import { handOverTarget, obstacle, staleCopies } from './candidacy.ts';
 import type { GroupContext, Moves } from './group-context.ts';
 import type { LeavingVerdict } from './hooks.ts';
 import type { OperatorRequest } from './node-io.ts';
+import { Bars } from './standing.ts';
 
 const LEAVING = 'the node is being stopped';
 
@@ -33,6 +34,7 @@ type MoveRequest = Extract<OperatorRequest, { type: 'move' }>;
 export class Requests {
   readonly #context: GroupContext;
   readonly #moves: Moves;
+  readonly #bars: Bars;
   #waiting: Waiting | undefined;
   /** A wish to start that is recorded, and that the engine is at work on. */
   #starting: OperatorRequest | undefined;
@@ -40,11 +42,13 @@ export class Requests {
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
     this.#moves = moves;
+    this.#bars = new Bars(context);
   }
 
   asked(id: number, request: Asked, now: Instant): void {
     const { engine, phase, record, voice } = this.#context;
     if (request.type === 'leave') return this.#leave(id, now);
+    if (request.type === 'bar') return this.#bars.asked(id, request, now);
     if (voice.request !== undefined) {
       return voice.reply(id, 'busy', 'another request for this group is under way');
     }
@@ -130,6 +134,10 @@ export class Requests {
       return voice.failed('not-owner', `Cannot move "${id}" to ${next}: it ${why}`);
     if (request.type === 'away') this.#context.peers.failedOn(this.#context.me, now);
     this.#moves.handOver(record, next, reasonOf(request), now);
+  }
+
+  barSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
+    this.#bars.settled(change, outcome, now);
   }
 
   wantSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
@@ -255,6 +263,7 @@ function reasonOf(request: OperatorRequest): string {
     case 'force':
       return 'an administrator asked for it';
     case 'start':
+    case 'bar':
     case 'leave':
       return LEAVING;
   }
