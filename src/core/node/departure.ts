@@ -39,16 +39,18 @@ export class Departure {
   }
 
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
-    const { engine, options, voice } = this.#context;
+    const { engine, me, options, peers, voice } = this.#context;
     const planned = options.group.nodes[0] === to ? 'failback' : 'move';
-    const cause = engine.hasGivenUp() ? 'failure' : planned;
+    // It runs, but this node has just been found unfit for it.
+    const unfit = voice.request === undefined && peers.avoided(now).has(me);
+    const cause = engine.hasGivenUp() || unfit ? 'failure' : planned;
     this.#begins(voice.request?.type === 'leave' ? 'leave' : cause, to);
     this.#context.phase = 'handing';
     this.#handTo = to;
     this.#context.reason = reason;
     // Nor does it return by itself to where its own program did not want to be.
     this.#byHand = voice.request?.type === 'move' || voice.request?.type === 'away';
-    const unasked = engine.isOnline() ? 'failback' : 'failover';
+    const unasked = engine.isOnline() && !unfit ? 'failback' : 'failover';
     // Who asked for a start did not ask for a move.
     const asked = ['move', 'away', 'leave'].includes(voice.request?.type ?? '');
     const kind = asked ? 'switchover' : unasked;

@@ -46,7 +46,6 @@ export class Learning {
     const { candidate, departure, owner, requests } = this.#parts;
     const before = context.record;
     const owned = context.epochOwned;
-    const hadRead = context.hasRead;
     if (outcome.type === 'empty') context.knownEmpty = true;
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
@@ -62,7 +61,6 @@ export class Learning {
       if (proposal.purpose === 'want') requests.wantRecorded(outcome, now);
       return this.#moves.yield(owns(record), now);
     }
-    if (!hadRead && context.hasRead && context.epochOwned !== undefined) owner.expelUncounted();
     this.#leaveOffline(now);
     switch (proposal.purpose) {
       case 'learn':
