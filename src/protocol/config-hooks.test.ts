@@ -31,7 +31,11 @@ describe('hooks of a group', () => {
       file(
         {
           'before-start': { command: ['/h', 'x'] },
-          'after-start': { url: 'https://ops.example:8443/tako?x=1', 'token-file': '/etc/t' },
+          'after-start': {
+            url: 'https://ops.example:8443/tako?x=1',
+            'token-file': '/etc/t',
+            'ca-file': '/etc/ca',
+          },
           'on-failure': { command: ['/h'], user: 'ops', timeout: '500ms' },
         },
         { 'failure-hook': { command: ['/own'] }, 'report-silence': 'failed' },
@@ -41,7 +45,8 @@ describe('hooks of a group', () => {
     const command = (words: readonly string[], user?: string): object => {
       return { type: 'command', command: words, user };
     };
-    const http = { type: 'http', url: 'https://ops.example:8443/tako?x=1', tokenFile: '/etc/t' };
+    const url = 'https://ops.example:8443/tako?x=1';
+    const http = { type: 'http', url, tokenFile: '/etc/t', caFile: '/etc/ca' };
     expect(group.hooks).toEqual({
       'before-start': { timeoutMs: 2000, call: command(['/h', 'x']) },
       'after-start': { timeoutMs: 30_000, call: http },
@@ -73,6 +78,10 @@ describe('what is told of a wrong one', () => {
     [
       { 'before-start': { command: ['/h'], 'token-file': '/t' } },
       `${AT}: a map -> "token-file" only beside "url"`,
+    ],
+    [
+      { 'before-start': { url: 'http://a/', 'ca-file': '/ca' } },
+      `${AT}: a map -> "ca-file" only beside a "url" with https`,
     ],
     [{ 'before-start': { comand: ['/h'] } }, `${AT}.comand: the unknown key "comand"`],
     [{ 'before-start': { command: [] } }, `${AT}.command: an empty list -> the program and`],

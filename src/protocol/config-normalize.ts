@@ -21,6 +21,7 @@ import {
 } from './config-words.ts';
 import { HOOK_POINTS, type HookPoint } from './hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
+import { parseWeekWindow } from './week-window.ts';
 
 export const BASE_PORT_DEFAULT = 8256;
 /** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
@@ -108,7 +109,8 @@ function hookOf(file: HookFile, point: HookPoint): HookConfig {
   const preset = point.startsWith('after-') ? 'told' : 'asked';
   const timeoutMs = ms(file.timeout ?? HOOK_TIMEOUT_DEFAULT[preset]);
   if (file.url !== undefined) {
-    return { timeoutMs, call: { type: 'http', url: file.url, tokenFile: file['token-file'] } };
+    const { url, 'token-file': tokenFile, 'ca-file': caFile } = file;
+    return { timeoutMs, call: { type: 'http', url, tokenFile, caFile } };
   }
   const command = must(file.command, 'the schema checked it');
   return { timeoutMs, call: { type: 'command', command, user: file.user } };
@@ -117,7 +119,8 @@ function hookOf(file: HookFile, point: HookPoint): HookConfig {
 function failbackOf(group: GroupFile): FailbackConfig {
   if (group.failback !== 'when-in-sync') return { policy: 'never' };
   const healthyForMs = ms(group['failback-after'] ?? FAILBACK_AFTER_DEFAULT);
-  return { policy: 'when-in-sync', healthyForMs };
+  const windows = group['failback-windows']?.flatMap((text) => parseWeekWindow(text) ?? []);
+  return { policy: 'when-in-sync', healthyForMs, ...(windows === undefined ? {} : { windows }) };
 }
 
 function normalizeResource(

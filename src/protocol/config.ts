@@ -5,6 +5,7 @@
  */
 import type { HookPoint } from './hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
+import type { WeekWindow } from './week-window.ts';
 
 export interface Config {
   /** Name of the cluster; part of every key, so that two clusters never mix. */
@@ -77,13 +78,20 @@ export interface HookConfig {
         readonly url: string;
         /** File with a secret that is sent as `Authorization: Bearer`. */
         readonly tokenFile: string | undefined;
+        /** File with the certificates of those who may vouch for the server, in place of the public. */
+        readonly caFile: string | undefined;
       };
 }
 
 export type FailbackConfig =
   | { readonly policy: 'never' }
   /** As soon as the node has been up without a break for so long, and its copies are in sync. */
-  | { readonly policy: 'when-in-sync'; readonly healthyForMs: number };
+  | {
+      readonly policy: 'when-in-sync';
+      readonly healthyForMs: number;
+      /** Only then, by the civil time of the node that runs the group; at any time when absent. */
+      readonly windows?: readonly WeekWindow[] | undefined;
+    };
 
 /** `light`: cheap and often. `deep`: as a client would see it, with all that it takes. */
 export type MonitorDepth = 'light' | 'deep';

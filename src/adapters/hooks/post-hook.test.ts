@@ -63,7 +63,7 @@ function post(
 ): Promise<HookAnswer> {
   serve = given;
   const { timeoutMs = 2000, tokenFile } = how;
-  return postHook({ url: url(), tokenFile }, { ...CALL, timeoutMs });
+  return postHook({ url: url(), tokenFile, caFile: undefined }, { ...CALL, timeoutMs });
 }
 
 function answering(status: number, body: string, headers = {}): Serve {
@@ -147,7 +147,7 @@ describe('a web server that is asked', () => {
     await new Promise((resolve) => {
       server.close(resolve);
     });
-    const gone = { url: `http://127.0.0.1:${port}/`, tokenFile: undefined };
+    const gone = { url: `http://127.0.0.1:${port}/`, tokenFile: undefined, caFile: undefined };
     expect(await postHook(gone, CALL)).toMatchObject({ word: 'none' });
     server = createServer();
   });

@@ -6,8 +6,8 @@
  * Invariant: it ends within the time limit, and keeps no more of an answer than counts.
  */
 import { readFile, stat } from 'node:fs/promises';
-import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { type RequestOptions as HttpsOptions, request as requestHttps } from 'node:https';
 import { TakoError, messageOf } from '../../base/tako-error.ts';
 import {
   ANSWER_BYTES_MAX,
@@ -21,6 +21,8 @@ export interface HookServer {
   readonly url: string;
   /** File with a secret, readable by its owner only. */
   readonly tokenFile: string | undefined;
+  /** PEM file with the only authorities that count for `https`; else those that Node.js has. */
+  readonly caFile: string | undefined;
 }
 
 /** Never rejects. */
@@ -54,7 +56,8 @@ async function post(server: HookServer, call: HookCall, signal: AbortSignal): Pr
     if (server.tokenFile !== undefined) {
       headers['authorization'] = `Bearer ${await readToken(server.tokenFile)}`;
     }
-    const options: RequestOptions = { method: 'POST', headers, signal, agent: false };
+    const ca = server.caFile === undefined ? {} : { ca: await readFile(server.caFile) };
+    const options = { method: 'POST', headers, signal, agent: false, ...ca };
     const answer = await send(new URL(server.url), options, body);
     if (answer.statusCode === undefined) return noAnswer('its answer has no status');
     const text = await readBounded(answer);
@@ -65,7 +68,7 @@ async function post(server: HookServer, call: HookCall, signal: AbortSignal): Pr
   }
 }
 
-function send(url: URL, options: RequestOptions, body: string): Promise<IncomingMessage> {
+function send(url: URL, options: HttpsOptions, body: string): Promise<IncomingMessage> {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     const sent = request(url, options, resolve);

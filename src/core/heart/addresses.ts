@@ -76,9 +76,11 @@ export class Addresses {
    * What to do now. `leaseUntil` gives the end of a group's lease at an epoch. Drops come first.
    */
   review(now: Instant, leaseUntil: (group: GroupId, epoch: Epoch) => Instant): HeartEffect[] {
+    if (this.#isIdle()) return [];
     const effects: HeartEffect[] = [];
     for (const group of [...this.#held.keys()]) {
       effects.push(...this.#dropUnwanted(group, now, leaseUntil));
+      if (this.#held.get(group)?.size === 0) this.#held.delete(group);
     }
     effects.push(...this.#dropLeftovers(now), ...this.#confirmGone());
     // Whoever asks for what is held already waits for the answer all the same.
@@ -136,6 +138,12 @@ export class Addresses {
   /** The present state of all addresses, for a client that just came. */
   report(): HeartEffect[] {
     return [...this.#held.keys()].flatMap((group) => this.#reportGroup(group));
+  }
+
+  /** As on every node that owns nothing. */
+  #isIdle(): boolean {
+    const count = this.#wanted.size + this.#held.size + this.#asked.size;
+    return count + this.#gone.length + this.#leftovers.length === 0;
   }
 
   #reportGroup(group: GroupId): HeartEffect[] {

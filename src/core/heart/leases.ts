@@ -26,8 +26,12 @@ interface Claimed {
   electorates: readonly Electorate[];
   /** Per member, when the latest heartbeat was sent that it answered with its promise. */
   readonly upheld: Map<NodeId, { readonly seat: SeatId; readonly since: Instant }>;
+  /** When its lease ends by what was answered so far. */
+  until: Instant;
   /** Who upheld it at the last review. */
   support: Electorate;
+  /** When {@link support} changes by itself; {@link VOID}: it must be looked at. */
+  supportUntil: Instant;
   held: boolean;
   markedUntil: Instant;
 }
@@ -73,6 +77,7 @@ export class Leases {
     const present = this.#claims.get(group);
     if (present?.epoch === epoch) {
       present.electorates = electorates;
+      this.#reckon(present);
       return false;
     }
     this.#claims.set(group, {
@@ -80,7 +85,9 @@ export class Leases {
       firstRound: this.#round + 1,
       electorates,
       upheld: new Map(),
+      until: VOID,
       support: [],
+      supportUntil: VOID,
       held: false,
       markedUntil: VOID,
     });
@@ -116,25 +123,30 @@ export class Leases {
       if (round < claimed.firstRound) continue;
       const known = claimed.upheld.get(node);
       const newer = known === undefined || known.seat !== seat || known.since < sentAt;
-      if (newer) claimed.upheld.set(node, { seat, since: sentAt });
+      if (!newer) continue;
+      claimed.upheld.set(node, { seat, since: sentAt });
+      this.#reckon(claimed);
     }
   }
 
   /** Nothing that was answered so far counts. */
   forget(): void {
     this.#sentAt.clear();
-    for (const claimed of this.#claims.values()) claimed.upheld.clear();
+    for (const claimed of this.#claims.values()) {
+      claimed.upheld.clear();
+      this.#reckon(claimed);
+    }
   }
 
   /** When the lease for exactly this epoch ends; {@link VOID} without one. */
   validUntil(group: GroupId, epoch: Epoch): Instant {
     const claimed = this.#claims.get(group);
-    return claimed?.epoch === epoch ? this.#validUntil(claimed) : VOID;
+    return claimed?.epoch === epoch ? claimed.until : VOID;
   }
 
   holds(group: GroupId, epoch: Epoch, now: Instant): boolean {
     const claimed = this.#claims.get(group);
-    return claimed?.epoch === epoch && claimed.held && now < this.#validUntil(claimed);
+    return claimed?.epoch === epoch && claimed.held && now < claimed.until;
   }
 
   /** Who upheld the claim at the last review. */
@@ -146,8 +158,7 @@ export class Leases {
   review(now: Instant): readonly LeaseChange[] {
     const changes: LeaseChange[] = [];
     for (const [group, claimed] of this.#claims) {
-      const { epoch } = claimed;
-      const until = this.#validUntil(claimed);
+      const { epoch, until } = claimed;
       const held = now < until;
       if (held !== claimed.held) {
         claimed.held = held;
@@ -158,7 +169,9 @@ export class Leases {
         claimed.markedUntil = until;
         changes.push({ type: 'renewed', group, epoch });
       }
+      if (now < claimed.supportUntil) continue;
       const by = this.#support(claimed, now);
+      claimed.supportUntil = this.#endOfSupport(claimed, by);
       if (!sameVoters(by, claimed.support)) {
         claimed.support = by;
         changes.push({ type: 'support', group, epoch, by });
@@ -169,13 +182,9 @@ export class Leases {
 
   nextChangeAt(): Instant {
     let next = NEVER;
-    for (const claimed of this.#claims.values()) {
-      const until = this.#validUntil(claimed);
-      if (claimed.held && until < next) next = until;
-      for (const { node } of claimed.support) {
-        const ends = plus(claimed.upheld.get(node)?.since ?? VOID, this.#leaseMs);
-        if (ends < next) next = ends;
-      }
+    for (const { held, until, supportUntil } of this.#claims.values()) {
+      if (held && until < next) next = until;
+      if (supportUntil < next) next = supportUntil;
     }
     return next;
   }
@@ -185,8 +194,16 @@ export class Leases {
     return electorate(alive.map(([node, { seat }]) => ({ node, seat })));
   }
 
-  #validUntil(claimed: Claimed): Instant {
-    return earliest(claimed.electorates.map((voters) => this.#upheldUntil(claimed, voters)));
+  #endOfSupport({ upheld }: Claimed, by: Electorate): Instant {
+    const ends = ({ node }: Voter): Instant => plus(upheld.get(node)?.since ?? VOID, this.#leaseMs);
+    return earliest(by.map(ends));
+  }
+
+  /** After every change of the electorates or of who upheld it. */
+  #reckon(claimed: Claimed): void {
+    const ends = claimed.electorates.map((voters) => this.#upheldUntil(claimed, voters));
+    claimed.until = earliest(ends);
+    claimed.supportUntil = VOID;
   }
 
   #upheldUntil(claimed: Claimed, voters: Electorate): Instant {

@@ -9,3 +9,4 @@ export interface LedgerRecord {
 export declare const RECORD_BYTES: number;
 export declare function encodeRecord(record: LedgerRecord): Buffer;
 export declare function decodeRecord(bytes: Buffer, offset: number): LedgerRecord | undefined;
+export declare function isRecord(bytes: Buffer, offset: number): boolean;
