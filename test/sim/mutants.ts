@@ -84,9 +84,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'copy-expelled-before-the-vote',
     breaks: ['P1'],
     file: 'core/node/owner.ts',
-    find: "        voice.say('warning', 'copy-lost', text, mirror);",
+    find: "        voice.sayOnce(copyLost(mirror, peer), 'warning', 'copy-lost', text, mirror);",
     replace:
-      "        voice.say('warning', 'copy-lost', text, mirror);\n" +
+      "        voice.sayOnce(copyLost(mirror, peer), 'warning', 'copy-lost', text, mirror);\n" +
       '        mirrors.expel(mirror, peer);',
   },
   {

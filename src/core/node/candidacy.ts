@@ -51,7 +51,7 @@ export function claimAt(situation: Situation, lostAt: Instant): Instant {
 }
 
 /** The links that the group's virtual addresses need. */
-function addressLinks(group: GroupConfig): readonly LinkId[] {
+export function addressLinks(group: GroupConfig): readonly LinkId[] {
   return group.resources.flatMap((r) => (r.agent === 'virtual-ip' ? [r.link] : []));
 }
 

@@ -40,9 +40,11 @@ export class Departure {
   }
 
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
-    const { engine, options, voice } = this.#context;
+    const { engine, me, options, peers, voice } = this.#context;
     const planned = options.group.nodes[0] === to ? 'failback' : 'move';
-    const cause = engine.hasGivenUp() ? 'failure' : planned;
+    // It runs, but this node has just been found unfit for it.
+    const unfit = voice.request === undefined && peers.avoided(now).has(me);
+    const cause = engine.hasGivenUp() || unfit ? 'failure' : planned;
     this.#begins(voice.request?.type === 'leave' ? 'leave' : cause, to);
     this.#context.phase = 'handing';
     this.#handTo = to;
@@ -51,7 +53,7 @@ export class Departure {
     this.#byHand = voice.request?.type === 'move' || voice.request?.type === 'away';
     const barred = barOf(record, record.owner) !== undefined;
     const unforced = barred ? 'switchover' : 'failback';
-    const unasked = engine.isOnline() ? unforced : 'failover';
+    const unasked = engine.isOnline() && !unfit ? unforced : 'failover';
     // Who asked for a start did not ask for a move.
     const asked = ['move', 'away', 'leave'].includes(voice.request?.type ?? '');
     const kind = asked ? 'switchover' : unasked;

@@ -62,8 +62,6 @@ export interface Moves {
   own(record: OwnershipRecord, reason: string, now: Instant): void;
   /** To `waiting`: nothing of the group runs here. */
   wait(now: Instant): void;
-  /** What runs was taken up: its mirrors wait for no copy that was voted out. */
-  expelUncounted(): void;
   /** From `owning` to `handing`: stop in order, then vote for another owner. */
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void;
   /** From `sealing` or `claiming` to `waiting`, as soon as it is known what became of the vote. */

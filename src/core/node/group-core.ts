@@ -73,7 +73,6 @@ export class GroupCore {
     const moves: Moves = {
       own: (record, reason, now) => this.#owner.own(record, reason, now),
       wait: (now) => this.#candidate.wait(now),
-      expelUncounted: () => this.#owner.expelUncounted(),
       handOver: (record, to, reason, now) => this.#departure.handOver(record, to, reason, now),
       leaveBehind: (record, to, reason, now) =>
         this.#departure.leaveBehind(record, to, reason, now),

@@ -47,7 +47,6 @@ export class Learning {
     const { candidate, departure, owner, requests } = this.#parts;
     const before = context.record;
     const owned = context.epochOwned;
-    const hadRead = context.hasRead;
     if (outcome.type === 'empty') context.knownEmpty = true;
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
@@ -64,7 +63,6 @@ export class Learning {
       if (proposal.purpose === 'bar') requests.barSettled(proposal.change, outcome, now);
       return this.#moves.yield(owns(record), now);
     }
-    if (!hadRead && context.hasRead && context.epochOwned !== undefined) owner.expelUncounted();
     this.#leaveOffline(now);
     switch (proposal.purpose) {
       case 'learn':

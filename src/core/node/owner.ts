@@ -22,6 +22,7 @@ import { CopyKeeper } from './copy-keeper.ts';
 import { Drain } from './drain.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
+import { linkTrouble, ServiceNetwork } from './service-network.ts';
 
 /** So often a mirror whose process does not answer is tried to be stopped before it is left behind. */
 const MIRROR_STOPS_MAX = 2;
@@ -41,6 +42,7 @@ export class Owner {
   readonly #moves: Moves;
   readonly #copies: CopyKeeper;
   readonly #drain: Drain;
+  readonly #network = new ServiceNetwork();
   #leaseSoughtAt: Instant = NEVER;
   /** When the heart last said that it holds the lease, after it had not. */
   #leaseBackAt = 0 as Instant;
@@ -141,6 +143,7 @@ export class Owner {
     if (this.#leaveBehind(record, now)) return;
     if (context.engine.hasGivenUp()) return this.#advanceGivenUp(record, now);
     this.#gaveUpAt = NEVER;
+    if (this.#leaveDeadLink(record, now)) return;
     if (this.#drain.advance(record, now)) return;
     if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
     else this.#failbackAsking = false;
@@ -401,20 +404,6 @@ export class Owner {
     return [...new Set([...listed, ...this.#copies.admitting(mirror)])].sort();
   }
 
-  /**
-   * A control process before this one may have had a copy voted out, and died before it told the
-   * mirror, which waits for that copy on. To be called once it is known what was voted.
-   */
-  expelUncounted(): void {
-    const { me, mirrors, options } = this.#context;
-    for (const mirror of mirrors.mirrors) {
-      const counted = this.countedCopies(mirror);
-      for (const peer of options.group.nodes) {
-        if (peer !== me && !counted.includes(peer)) mirrors.expel(mirror, peer);
-      }
-    }
-  }
-
   copySettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
     const context = this.#context;
     if (change.type !== 'expel' && change.type !== 'admit') return;
@@ -508,6 +497,35 @@ export class Owner {
       this.#context.reason = `it is tried again on ${me}, for nobody else could take over`;
       this.#context.engineDid(engine.start(record.epoch, now), now);
     }
+  }
+
+  /**
+   * Clients need the link on which this node hears nobody. True when the group goes where somebody is
+   * heard there, or is about to.
+   */
+  #leaveDeadLink(record: OwnershipRecord, now: Instant): boolean {
+    const { engine, leaseHeld, me, options, peers, voice } = this.#context;
+    const found = leaseHeld ? linkTrouble(options.group, peers.reports) : undefined;
+    const trouble = this.#network.review(found, now);
+    if (found === undefined) voice.mended('link ');
+    if (trouble === undefined || !engine.isOnline()) return false;
+    const { link, own } = trouble;
+    const what = `${me} hears nobody on link "${link}", which the group's address needs`;
+    const target = own
+      ? handOverTarget(this.#context.situation(record), peers.avoided(now))
+      : { node: undefined, why: 'nobody can tell which end of the link is dead' };
+    if (target.node === undefined) {
+      const next = `next: look at the network card, cable and switch port of ${me}`;
+      const text = `${what}; the group stays on ${me}: ${target.why}; ${next}`;
+      voice.sayOnce(`link ${text}`, 'error', 'link-dead', text);
+      return false;
+    }
+    const reason = `${what}, while others are heard there`;
+    const facts = { cause: 'failure', to: target.node, reason } as const;
+    if (!this.#toldBeforeStop(record, facts, now)) return true;
+    peers.failedOn(me, now);
+    this.#moves.handOver(record, target.node, reason, now);
+    return true;
   }
 
   // Failback.

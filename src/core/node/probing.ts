@@ -124,7 +124,6 @@ export class Probing {
     const held = context.leaseHeld && context.leaseEpoch === record.epoch;
     this.#moves.own(record, context.reason, now);
     context.mirrors.takenUp(record);
-    if (context.hasRead) this.#moves.expelUncounted();
     context.leaseHeld = held;
     context.engineDid(context.engine.tick(now), now);
   }

@@ -1,8 +1,8 @@
 /**
- * Which directory a copy is in, whatever it is mounted from: by the time at which its top was made
- * (a file system that is not mounted, an empty or a replaced disk, a restored backup all have
- * another one; a device that changed its name, or an image of the whole disk, has the same), or by
- * its inode where the file system does not keep that time.
+ * Which directory a copy is in, whatever it is mounted from: by the inode of its top and the time at
+ * which that was made, zero where the file system does not keep it. A file system that is not mounted,
+ * an empty or a replaced disk, a restored backup differ in them; a device that changed its name, or an
+ * image of the whole disk, does not.
  *
  * A person vouches for another directory by one word in a file beside the note:
  *
@@ -17,7 +17,7 @@ export type Vouched = 'complete' | 'refill';
 
 export function directoryIdentity(fd: number): string {
   const { birthtimeNs, ino } = fstatSync(fd, { bigint: true });
-  return birthtimeNs > 0n ? `made ${birthtimeNs}` : `inode ${ino}`;
+  return `inode ${ino} made ${birthtimeNs}`;
 }
 
 export function vouchPath(noteFile: string): string {
