@@ -197,10 +197,7 @@ export class MirrorProcess {
     const { fd, copy } = this.#open();
     const worth = copy.note.read();
     if (worth.state === 'dirty' && worth.partial === true) {
-      throw new TakoError(
-        'copy-stale',
-        'Cannot serve: this copy was being brought up to date and is incomplete',
-      );
+      throw incompleteCopy();
     }
     checkDirectory(this.#directory(), fd);
     await this.#settled();
@@ -307,8 +304,10 @@ export class MirrorProcess {
 
   /** A disk that was replaced, or not mounted, must not be taken for the copy that was there. */
   #checkCopy(): void {
-    const { state } = this.#open().copy.note.read();
+    const worth = this.#open().copy.note.read();
+    const { state } = worth;
     if (state === 'empty' || state === 'foreign') throw noCopy(this.#setup.config.path);
+    if (state === 'dirty' && worth.partial === true) throw incompleteCopy();
   }
 
   #unseal(): void {
@@ -382,6 +381,11 @@ function peersOfSecondary(secondary: MirrorSecondary): MirrorStatus['peers'] {
   const detail = secondary.failed ?? (secondary.connected ? 'follows' : 'waits for the primary');
   const connected = secondary.connected ? ('in-sync' as const) : state;
   return [{ node, state: connected, behindBytes: 0, resync: undefined, detail }];
+}
+
+function incompleteCopy(): TakoError {
+  const text = 'Cannot serve: this copy was being brought up to date and is incomplete';
+  return new TakoError('copy-stale', text);
 }
 
 function noCopy(path: string): TakoError {

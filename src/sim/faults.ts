@@ -10,6 +10,7 @@ import type { Config } from '../protocol/config.ts';
 import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
+import { forceGroup } from './forcing.ts';
 import { dispensable } from './policy.ts';
 import { type Swarm, weighted } from './swarm.ts';
 import type { World } from './world.ts';
@@ -46,6 +47,8 @@ export type FaultKind =
   | 'hook'
   | 'kill'
   | 'operator'
+  /** An administrator forces a group onto a node (forcing.ts). */
+  | 'force'
   | 'leave';
 
 /** What a hook does; not `stay`, which only a person ends. */
@@ -251,6 +254,8 @@ export function inflict(world: World, fault: Fault): void {
       return world.node(node)?.kill(fault.group as GroupId, 'program' as ResourceId);
     case 'operator':
       return ask(world, fault);
+    case 'force':
+      return forceGroup(world, fault);
     case 'leave':
       return leave(world, fault);
     default:

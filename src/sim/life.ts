@@ -8,6 +8,7 @@ import { Prng } from '../base/prng.ts';
 import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
+import { drawForcing, emptyKept } from './forcing.ts';
 import { KnownDefect } from './known-defects.ts';
 import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
@@ -53,7 +54,12 @@ export function planLife(seed: number): LifePlan {
   const config = swarmConfig(swarm);
   const faults = drawFaults(swarm, config, new Prng(seed ^ 0x2545f491));
   const ofHooks = drawHookFaults(swarm, config, new Prng(seed ^ 0x27d4eb2f));
-  return { seed, swarm, faults: [...faults, ...ofHooks].sort((a, b) => a.atMs - b.atMs) };
+  const forced = drawForcing(swarm, config, new Prng(seed ^ 0x165667b1));
+  return {
+    seed,
+    swarm,
+    faults: [...faults, ...ofHooks, ...forced].sort((a, b) => a.atMs - b.atMs),
+  };
 }
 
 /**
@@ -175,6 +181,7 @@ export function peace(world: World): void {
       asked += 1;
       // A group that somebody stopped is started by somebody, who asks again when in doubt.
       if (asked % 8 === 0) startAll(world);
+      if (asked % 8 === 4) emptyKept(world);
       if (unsettled(world) !== undefined) settledAt = undefined;
       else settledAt ??= world.now;
       return settledAt !== undefined && world.now - settledAt >= STEADY_MS;

@@ -181,6 +181,7 @@ export class SimMirror {
     if (this.role === 'primary') return refuse('this node serves');
     if (this.disk.note.state === 'empty')
       return { ...refuse('there is no copy here'), copyGone: true };
+    if (this.disk.partial) return { ...refuse('this copy is incomplete'), copyGone: true };
     if (this.role === 'idle') {
       this.#lastEpoch = Math.max(this.#lastEpoch, epoch) as Epoch;
       return DONE;
