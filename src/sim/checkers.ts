@@ -23,6 +23,8 @@ export interface CheckedWorld {
   readonly now: Instant;
   node(id: NodeId): SimNode | undefined;
   members(): readonly NodeId[];
+  /** Both answer, and packets get through both ways. */
+  hear(a: NodeId, b: NodeId): boolean;
   /** The copy on that node's disk, also while the node is off. */
   copyHas(id: NodeId, key: string, write: number): boolean;
 }
@@ -68,6 +70,7 @@ export class Checkers {
     this.#options = options;
     this.#vouched = new Vouched({
       isOn: (id) => world.node(id) !== undefined,
+      hear: (a, b) => world.hear(a, b),
       copyHas: (id, key, write) => world.copyHas(id, key, write),
     });
     for (const { id } of world.config.groups) this.#histories.set(id, new RecordHistory(id));

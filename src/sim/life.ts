@@ -9,6 +9,7 @@ import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
+import { drawForcing, emptyKept } from './forcing.ts';
 import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
 import { World } from './world.ts';
@@ -54,7 +55,9 @@ export function planLife(seed: number): LifePlan {
   const faults = drawFaults(swarm, config, new Prng(seed ^ 0x2545f491));
   const ofHooks = drawHookFaults(swarm, config, new Prng(seed ^ 0x27d4eb2f));
   const bars = drawBars(swarm, config, new Prng(seed ^ 0x165667b1));
-  return { seed, swarm, faults: [...faults, ...ofHooks, ...bars].sort((a, b) => a.atMs - b.atMs) };
+  const forced = drawForcing(swarm, config, new Prng(seed ^ 0x85ebca6b));
+  const all = [...faults, ...ofHooks, ...bars, ...forced];
+  return { seed, swarm, faults: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
 /** `keepLines`: how many of the latest events to report with a failure. */
@@ -175,6 +178,7 @@ export function peace(world: World): void {
         liftAllBars(world);
         startAll(world);
       }
+      if (asked % 8 === 4) emptyKept(world);
       if (unsettled(world) !== undefined) settledAt = undefined;
       else settledAt ??= world.now;
       return settledAt !== undefined && world.now - settledAt >= STEADY_MS;

@@ -128,6 +128,11 @@ export class World {
     return this.checkers.acknowledgedCount(key);
   }
 
+  hear(a: NodeId, b: NodeId): boolean {
+    const answer = this.node(a)?.answers === true && this.node(b)?.answers === true;
+    return answer && this.network.reaches(a, b) && this.network.reaches(b, a);
+  }
+
   copyHas(id: NodeId, key: string, write: number): boolean {
     const copy = this.#disks.get(id)?.copies.get(key);
     return copy !== undefined && holds(copy.data, copy.synced, write);
