@@ -43,6 +43,7 @@ test('standby tells how each group leaves, and ends when all are online elsewher
   const other = group('mail', 'n2');
   const { told, done } = run('standby n1', [
     [group('db', 'n1'), group('web', 'n1'), other],
+    [group('db', 'n1'), group('web', 'n1'), other],
     [group('db', 'n1', 'stopping'), group('web', 'n1'), other],
     [group('db', 'n2', 'starting'), group('web', 'n1', 'stopping'), other],
     [group('db', 'n2'), group('web', 'n2', 'starting'), other],
@@ -59,6 +60,20 @@ test('standby tells how each group leaves, and ends when all are online elsewher
     '  "db" is online on n2',
     '  "web" is starting on n2',
     '  "web" is online on n2',
+    'n1 has nothing left to run',
+  ]);
+});
+
+test('standby waits for what had moved before it looked again', async () => {
+  const { told, done } = run('standby n1', [
+    [group('db', 'n1')],
+    [group('db', 'n2', 'starting')],
+    [group('db', 'n2')],
+  ]);
+  await done;
+  expect(told.slice(1)).toEqual([
+    '  "db" is starting on n2',
+    '  "db" is online on n2',
     'n1 has nothing left to run',
   ]);
 });

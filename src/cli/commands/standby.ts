@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { TakoError } from '../../base/tako-error.ts';
 import type { ApiClient } from '../../ports/api-client.ts';
 import type { GroupStatus } from '../../protocol/api.ts';
-import type { NodeId } from '../../protocol/ids.ts';
+import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import {
   type ClientOptions,
   clientOf,
@@ -30,8 +30,11 @@ export function addStandbyCommands(program: Command, context: CommandContext): v
     .option('--no-wait', 'end when it is recorded, not when the groups have moved');
   withRunDir(standby, context).action(async (node: string, options: StandbyOptions) => {
     const client = await clientOf(context, options);
+    // Before, for they may have moved by the next look.
+    const { groups } = await client.status();
+    const leaving = groups.filter((group) => isThere(group, node as NodeId)).map(({ id }) => id);
     context.world.out(`${await client.standby(node as NodeId, true)}\n`);
-    if (options.wait) await drained(client, node as NodeId, context);
+    if (options.wait) await drained(client, { node: node as NodeId, leaving }, context);
   });
   const unstandby = program
     .command('unstandby')
@@ -44,10 +47,14 @@ export function addStandbyCommands(program: Command, context: CommandContext): v
 }
 
 /** Tells each step; throws when something has to stay there. */
-async function drained(client: ApiClient, node: NodeId, { world }: CommandContext): Promise<void> {
+async function drained(
+  client: ApiClient,
+  { node, leaving }: { readonly node: NodeId; readonly leaving: readonly GroupId[] },
+  { world }: CommandContext,
+): Promise<void> {
   let told = new Map<string, string>();
   let stillMs = 0;
-  const moving = new Set<string>();
+  const moving = new Set<GroupId>(leaving);
   while (!world.interrupted.aborted) {
     const { groups } = await client.status();
     const here = groups.filter((group) => isThere(group, node));
