@@ -201,10 +201,11 @@ export class RigNode {
     }
   }
 
-  /** Once the note on disk says `clean`, what it says. */
+  /** Once the note on disk says `clean`, what it says of the copy; each is in a directory of its own. */
   async cleanNote(): Promise<unknown> {
     await this.until(() => JSON.parse(this.note()).state === 'clean', 'the note is clean');
-    return JSON.parse(this.note());
+    const { directory, ...worth } = JSON.parse(this.note()) as { readonly directory: unknown };
+    return directory === undefined ? undefined : worth;
   }
 
   note(): string {
