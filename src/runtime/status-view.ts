@@ -11,6 +11,7 @@ import type { EventLevel } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import { type GroupId, type MirrorId, type NodeId, mirrorId } from '../protocol/ids.ts';
 import type { MirrorStatus } from '../protocol/mirror-ipc.ts';
+import { decidedBy } from './decided-by.ts';
 
 export interface StatusSources {
   readonly me: NodeId;
@@ -31,7 +32,16 @@ export function clusterStatus(sources: StatusSources): ClusterStatus {
   const nodes = nodeStatuses(sources);
   const { summary, level } = summarize(nodes, groups);
   const { me, config, time } = sources;
-  return { cluster: config.cluster, node: me, time, summary, level, nodes, groups };
+  return {
+    cluster: config.cluster,
+    node: me,
+    time,
+    summary,
+    level,
+    nodes,
+    groups,
+    decidedBy: decidedBy(config),
+  };
 }
 
 /** A group as this node knows it best: its own view when it owns it, else the owner's word. */
