@@ -19,6 +19,7 @@ import type { Epoch, GroupId, LinkId, NodeId, SeatId } from '../protocol/ids.ts'
 import { type ReportMessage, reportSocketPath } from '../protocol/report.ts';
 import type { WitnessClusterStatus } from '../protocol/witness.ts';
 import { createRealWorld } from './real-world.ts';
+import { renderStatus } from './render/status.ts';
 import { runCli } from './run-cli.ts';
 import type { CliWorld, LaunchRequest } from './world.ts';
 
@@ -277,6 +278,19 @@ describe('tako status', () => {
       w1 (witness)  lost   lan no carrier           silent on lan for 12 s
       "
     `);
+  });
+
+  test('names the risk of two nodes without a witness, and none where there is none', () => {
+    const alone = {
+      ...STATUS,
+      decidedBy: { by: 'both-nodes', risk: 'nothing fails over \u001B[31m' },
+    } as const;
+    const shown = renderStatus(alone, false);
+    const line = 'Risk: Decided by both nodes together: nothing fails over ';
+    expect(shown).toContain(`at 2026-11-22 16:07:00\n\n${line}`);
+    expect(shown).not.toContain('\u001B');
+    const safe = { ...STATUS, decidedBy: { by: 'witness', risk: undefined } } as const;
+    expect(renderStatus(safe, false)).toBe(renderStatus(STATUS, false));
   });
 
   test('is coloured for a terminal only', async () => {

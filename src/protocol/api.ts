@@ -14,6 +14,15 @@ export interface ClusterStatus {
   readonly level: EventLevel;
   readonly nodes: readonly NodeStatus[];
   readonly groups: readonly GroupStatus[];
+  /** Absent where an older Tako answers. */
+  readonly decidedBy?: DecidedBy | undefined;
+}
+
+/** Whose word settles who owns a group when members are lost. */
+export interface DecidedBy {
+  readonly by: 'witness' | 'nodes' | 'both-nodes' | 'one-node';
+  /** What this arrangement can't do, for people; undefined where there is nothing to warn of. */
+  readonly risk: string | undefined;
 }
 
 export interface NodeStatus {

@@ -12,6 +12,7 @@ import type { PeerReport } from '../protocol/heart-ipc.ts';
 import { barWarnings, standbyOf } from './bar-view.ts';
 import { type GroupId, type MirrorId, type NodeId, mirrorId } from '../protocol/ids.ts';
 import type { MirrorStatus } from '../protocol/mirror-ipc.ts';
+import { decidedBy } from './decided-by.ts';
 
 export interface StatusSources {
   readonly me: NodeId;
@@ -32,7 +33,16 @@ export function clusterStatus(sources: StatusSources): ClusterStatus {
   const nodes = nodeStatuses(sources, groups);
   const { summary, level } = summarize(nodes, groups, sources.config);
   const { me, config, time } = sources;
-  return { cluster: config.cluster, node: me, time, summary, level, nodes, groups };
+  return {
+    cluster: config.cluster,
+    node: me,
+    time,
+    summary,
+    level,
+    nodes,
+    groups,
+    decidedBy: decidedBy(config),
+  };
 }
 
 /** A group as this node knows it best: its own view when it owns it, else the owner's word. */

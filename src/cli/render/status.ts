@@ -2,7 +2,13 @@
  * `tako status` for people: one sentence that answers "is everything all right?", then each group
  * with what belongs to it, then the nodes and their links.
  */
-import type { ClusterStatus, GroupStatus, NodeStatus, ResourceStatus } from '../../protocol/api.ts';
+import type {
+  ClusterStatus,
+  DecidedBy,
+  GroupStatus,
+  NodeStatus,
+  ResourceStatus,
+} from '../../protocol/api.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { MirrorPeerStatus } from '../../protocol/mirror-ipc.ts';
 import { localTime, plain } from './event.ts';
@@ -20,9 +26,24 @@ export function renderStatus(status: ClusterStatus, colours: boolean): string {
   return [
     `${sign} ${paint('strong', plain(status.summary))}\n`,
     `${paint('faint', seen)}\n`,
+    ...riskLines(status.decidedBy, paint),
     ...status.groups.map((group) => renderGroup(group, status, colours)),
     renderNodes(status, colours),
   ].join('\n');
+}
+
+const DECIDED_BY = {
+  witness: 'the nodes and a witness',
+  nodes: 'the nodes',
+  'both-nodes': 'both nodes together',
+  'one-node': 'one node alone',
+} as const satisfies Record<DecidedBy['by'], string>;
+
+/** Who decides, where that is a risk. */
+function riskLines(decidedBy: DecidedBy | undefined, paint: Paint): readonly string[] {
+  if (decidedBy?.risk === undefined) return [];
+  const who = `Decided by ${DECIDED_BY[decidedBy.by]}`;
+  return [`${paint('notice', 'Risk:')} ${who}: ${plain(decidedBy.risk)}\n`];
 }
 
 function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean): string {
