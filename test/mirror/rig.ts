@@ -204,8 +204,10 @@ export class RigNode {
   /** Once the note on disk says `clean`, what it says of the copy; each is in a directory of its own. */
   async cleanNote(): Promise<unknown> {
     await this.until(() => JSON.parse(this.note()).state === 'clean', 'the note is clean');
-    const { directory, ...worth } = JSON.parse(this.note()) as { readonly directory: unknown };
-    return directory === undefined ? undefined : worth;
+    // By whose resync it was overwritten once is different for each copy, too.
+    const own = ['directory', 'base'];
+    const shared = (key: string, value: unknown): unknown => (own.includes(key) ? undefined : value);
+    return JSON.parse(this.note(), shared);
   }
 
   note(): string {
