@@ -237,6 +237,8 @@ export class Departure {
   }
 
   votersSettled(outcome: ProposalOutcome, now: Instant): void {
+    // A vote that the owner began before is no sign that everything has stopped.
+    if (!this.#context.engine.isStopped()) return;
     if (outcome.type === 'chosen') return this.#transfer(outcome.record, now);
     this.transferSettled(outcome, now);
   }
