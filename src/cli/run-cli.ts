@@ -13,6 +13,7 @@ import { addKeyCommands } from './commands/key.ts';
 import { addMoveCommand } from './commands/move.ts';
 import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addSimulateCommand } from './commands/simulate.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addVersionCommand } from './commands/version.ts';
 import { addWhyCommand } from './commands/why.ts';
@@ -35,6 +36,7 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
   for (const add of [
     addStatusCommand,
     addWhyCommand,
+    addSimulateCommand,
     addEventsCommand,
     addMoveCommand,
     addGroupCommands,
