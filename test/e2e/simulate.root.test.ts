@@ -9,6 +9,7 @@ import { ledgerApp } from '../demo/ledger-app.ts';
 import { until } from '../hosts/wait.ts';
 
 const TIMEOUT_MS = 60_000;
+const TAKEOVER_MS = 10_000;
 
 let cluster: Cluster;
 
@@ -36,10 +37,14 @@ it(
     expect(await cluster.settled()).toMatchObject({ owner, epoch: before.epoch });
 
     await cluster.lab.host(owner).powerOff();
-    await until('the other node serves', async () => {
-      const group = (await cluster.status(other))?.groups[0];
-      return group?.owner === other && group.state === 'online' ? group : undefined;
-    });
+    await until(
+      'the other node serves',
+      async () => {
+        const group = (await cluster.status(other))?.groups[0];
+        return group?.owner === other && group.state === 'online' ? group : undefined;
+      },
+      { timeoutMs: TAKEOVER_MS },
+    );
 
     const away = await simulate(other, 'fail', 'ledger/service', '100', 'then', 'wait', '5s');
     expect(away.steps[0]?.outcomes[0]).toMatchObject({ before: other });
