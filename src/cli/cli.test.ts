@@ -235,6 +235,7 @@ function makeWorld(over: Partial<CliWorld> = {}): {
     client: async (socketPath) => createApiClient(socketPath),
     reportHealth: createRealWorld(new AbortController().signal).reportHealth,
     askAway: createRealWorld(new AbortController().signal).askAway,
+    readText: createRealWorld(new AbortController().signal).readText,
     checkConfigFile: async (file) => checkConfigFile(file),
     createKey: async (file) => createClusterKey(file),
     launch: () => Promise.resolve(0),

@@ -44,6 +44,10 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
       const { createApiClient } = await import('../adapters/api-client/api-client.ts');
       return createApiClient(socketPath);
     },
+    readText: async (file) => {
+      const { readConfigText } = await import('../adapters/config/load-config.ts');
+      return readConfigText(file);
+    },
     checkConfigFile: async (file) => {
       const { checkConfigFile } = await import('../adapters/config/load-config.ts');
       return checkConfigFile(file);

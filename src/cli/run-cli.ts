@@ -16,6 +16,7 @@ import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addBanCommands } from './commands/ban.ts';
 import { addStandbyCommands } from './commands/standby.ts';
+import { addSimulateCommand } from './commands/simulate.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addVersionCommand } from './commands/version.ts';
 import { addWhyCommand } from './commands/why.ts';
@@ -38,6 +39,7 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
   for (const add of [
     addStatusCommand,
     addWhyCommand,
+    addSimulateCommand,
     addEventsCommand,
     addMoveCommand,
     addGroupCommands,

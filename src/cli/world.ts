@@ -35,6 +35,8 @@ export interface CliWorld {
   reportHealth(socketPath: string, health: Health): Promise<Answer>;
   askAway(socketPath: string, reason: string): Promise<Answer>;
   client(socketPath: string): Promise<ApiClient>;
+  /** The text of a small file. */
+  readText(file: string): Promise<string>;
   checkConfigFile(file: string): Promise<ConfigReport>;
   createKey(file: string): Promise<void>;
   /** Runs Tako on this machine until it is stopped; its exit code. */

@@ -34,6 +34,17 @@ export interface WorldOptions extends NetworkOptions {
   readonly harsh?: boolean | undefined;
   /** Remember the latest lines of what every node was told. */
   readonly keepLines?: number | undefined;
+  /** Told of every event and of every answer to an administrator (kind `answer`). */
+  readonly onSaid?: ((said: Said) => void) | undefined;
+}
+
+export interface Said {
+  readonly at: Instant;
+  readonly node: NodeId;
+  /** Empty where no group is meant. */
+  readonly group: string;
+  readonly kind: string;
+  readonly text: string;
 }
 
 const WRITE_EVERY_MS = 5;
@@ -284,11 +295,13 @@ export class World {
       reached: (id, what, moment) => this.watch?.reached(id, what, moment),
       said: (id, group, kind, text) => {
         this.coverage.hit(`event ${kind}`);
+        this.options.onSaid?.({ at: this.#now, node: id, group, kind, text });
         this.note(`${id}: ${group} ${kind}: ${text}`);
       },
       acknowledged: (id, key, write, epoch) => this.checkers.acknowledged(id, key, write, epoch),
       replied: (id, number, ok, text) => {
         this.#asked.delete(number);
+        this.options.onSaid?.({ at: this.#now, node: id, group: '', kind: 'answer', text });
         this.note(`${id}: ${ok ? 'done' : 'refused'}: ${text}`);
       },
     };
