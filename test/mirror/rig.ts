@@ -206,7 +206,8 @@ export class RigNode {
     await this.until(() => JSON.parse(this.note()).state === 'clean', 'the note is clean');
     // By whose resync it was overwritten once is different for each copy, too.
     const own = ['directory', 'base'];
-    const shared = (key: string, value: unknown): unknown => (own.includes(key) ? undefined : value);
+    const shared = (key: string, value: unknown): unknown =>
+      own.includes(key) ? undefined : value;
     return JSON.parse(this.note(), shared);
   }
 
