@@ -75,16 +75,17 @@ async function main(setupFile: string, id: MirrorId): Promise<void> {
     },
   });
   const heart = helloToHeart(setup, log);
-  await mirror.warmUp();
-  log.info('mirror is ready', { path: setup.config.path });
-  // The next one has to be quick, too: programs wait for it.
-  flushCompileCache();
+  // Commands are carried out from here on, so what was begun must be ended in order.
   endOnSignal(log, async () => {
     tellStatus.stop();
     heart.close();
     await mirror.shutDown(SHUT_DOWN_MS);
     await server.close();
   });
+  await mirror.warmUp();
+  log.info('mirror is ready', { path: setup.config.path });
+  // The next one has to be quick, too: programs wait for it.
+  flushCompileCache();
 }
 
 async function answer(
