@@ -447,7 +447,7 @@ test('never two leases, never an election against a lease, and a lease in the en
       leases += world.leases;
       elections += world.elections;
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
   // The property would hold as well if nothing ever happened.
   expect(leases).toBeGreaterThan(1000);
