@@ -22,6 +22,7 @@ import { type FileLock, tryLockFile } from './flock.ts';
 import { type Put, encodeCommit, encodeFile, scanFile } from './record-log-format.ts';
 import { newerFormat } from './newer-format.ts';
 import { judgeFiles } from './record-log-recovery.ts';
+import { syncDirectory } from './replace-file.ts';
 
 /** A file larger than this, and four times the state that it holds, is written anew. */
 const COMPACT_BYTES_MIN = 256 * 1024;
@@ -146,7 +147,7 @@ class RecordLog<T> implements StateStore<T> {
     const files: FileHandle[] = [];
     this.#files = files;
     try {
-      for (const name of filesOf(path)) files.push(await replaceFile(name, bytes));
+      for (const name of filesOf(path)) files.push(await replaceOpen(name, bytes));
       await syncDirectory(dirname(path));
     } catch (cause) {
       throw this.#fail('write', cause);
@@ -216,7 +217,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
 }
 
 /** Leaves the new file open for appending. */
-async function replaceFile(path: string, bytes: Buffer): Promise<FileHandle> {
+async function replaceOpen(path: string, bytes: Buffer): Promise<FileHandle> {
   const temporary = `${path}.new`;
   await rm(temporary, { force: true });
   const file = await open(temporary, 'wx', 0o600);
@@ -237,15 +238,6 @@ async function writeFully(file: FileHandle, bytes: Buffer, position: number): Pr
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
     if (bytesWritten === 0) throw new Error('the kernel wrote nothing');
     done += bytesWritten;
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

@@ -6,21 +6,14 @@
  * A file that cannot be read stands for the longest term that there is: that costs a pause, and
  * nothing else.
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../base/tako-error.ts';
 import type { Log } from '../ports/log.ts';
 import { TERM_MS_MAX } from '../protocol/packet.ts';
 import { errnoCode } from './errno-code.ts';
+import { replaceFile, replaceFileSync } from './replace-file.ts';
 
 const VERSION = 1;
 
@@ -48,41 +41,13 @@ export async function readTerm(path: string, log: Log): Promise<number> {
 /** On stable storage when it returns. */
 export function writeTermSync(path: string, termMs: number): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.new`;
-  const file = openSync(temporary, 'w', 0o600);
-  try {
-    writeSync(file, textOf(termMs));
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
-  const directory = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
+  replaceFileSync(path, textOf(termMs));
 }
 
 /** On stable storage when it resolves; not to be called again before. */
 export async function writeTerm(path: string, termMs: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(textOf(termMs));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  const directory = await open(dirname(path), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await replaceFile(path, textOf(termMs));
 }
 
 function textOf(termMs: number): string {

@@ -20,15 +20,7 @@
  * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`. One that
  * a newer release wrote is refused, and left as it is.
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TakoError, messageOf } from '../../../base/tako-error.ts';
 import type { Log } from '../../../ports/log.ts';
@@ -43,6 +35,7 @@ import {
 import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
 import { FORMATS } from '../../../protocol/versions.ts';
 import { newerFormat } from '../../newer-format.ts';
+import { replaceFileSync } from '../../replace-file.ts';
 import { ROOT_KEY, keyOf } from './paths.ts';
 import { listDirectory } from './remove-tree.ts';
 import { type Store, errnoName } from './store.ts';
@@ -154,7 +147,8 @@ export class FileCopyNote implements CopyNote {
     const directory = this.#directory;
     const note = { version: VERSION, mirror, directory, state: word, epoch, sequence: seq, base };
     try {
-      replaceFile(file, `${JSON.stringify(note)}\n`);
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      replaceFileSync(file, `${JSON.stringify(note)}\n`);
     } catch (cause) {
       // What is on disk is not known now; the next write must not be left out.
       this.#written = undefined;
@@ -248,24 +242,4 @@ function directoryIn(text: string): string | undefined {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-function replaceFile(file: string, text: string): void {
-  const directory = dirname(file);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const fresh = `${file}.new`;
-  const fd = openSync(fresh, 'w', 0o600);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(fresh, file);
-  const directoryFd = openSync(directory, 'r');
-  try {
-    fsyncSync(directoryFd);
-  } finally {
-    closeSync(directoryFd);
-  }
 }
