@@ -103,7 +103,8 @@ export class Candidate {
     if (this.#ownerLostAt === NEVER) this.#ownerLostAt = now;
     if (record.want !== 'online') {
       context.reason = `${record.owner} is lost, and the group is wanted offline`;
-      return;
+      // Somebody may have wanted it online since.
+      return this.#readAgain(now);
     }
     const stale = staleCopies(record, context.me);
     if (stale.length > 0) {
@@ -214,6 +215,7 @@ export class Candidate {
   /** The owner answers but claims nothing: the record may have moved on without our hearing it. */
   #checkUnclaimed(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
+    if (context.peers.someoneClaimsAfter(record.epoch)) return this.#readAgain(now);
     const claims = context.peers.claims(record.owner, record.epoch);
     if (record.owner !== context.me && (claims || record.want === 'offline')) {
       this.#ownerSilentSince = NEVER;
