@@ -104,6 +104,13 @@ export class CopyKeeper {
     else this.#copies.delete(name);
   }
 
+  /** The mirror waits for it no longer: only its next word brings it in. */
+  expelled(mirror: ResourceId, peer: NodeId): void {
+    this.#copies.delete(key(mirror, peer));
+    this.#proposed.delete(key(mirror, peer));
+    this.#admitting.get(mirror)?.delete(peer);
+  }
+
   /** Copies whose admission was proposed and may yet turn out to be chosen. */
   admitting(mirror: ResourceId): readonly NodeId[] {
     return [...(this.#admitting.get(mirror) ?? [])];

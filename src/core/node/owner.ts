@@ -383,8 +383,8 @@ export class Owner {
       const { type, mirror, peer } = vote;
       const counted = this.countedCopies(mirror).includes(peer);
       if (type === 'expel' && !counted) {
-        this.#copies.settled(vote);
         mirrors.expel(mirror, peer);
+        this.#expelled(mirror, peer, now);
         continue;
       }
       if (type === 'expel') {
@@ -394,6 +394,18 @@ export class Owner {
       const change: RecordChange = { type, owner: me, epoch: record.epoch, mirror, peer };
       this.#context.propose('copy', change, now);
     }
+  }
+
+  /** The record names other copies, by whichever vote. */
+  copiesChanged(before: OwnershipRecord, after: OwnershipRecord, now: Instant): void {
+    for (const { mirror, peer } of this.#context.mirrors.copiesChanged(before, after)) {
+      this.#expelled(mirror, peer, now);
+    }
+  }
+
+  #expelled(mirror: ResourceId, peer: NodeId, now: Instant): void {
+    this.#copies.expelled(mirror, peer);
+    this.#context.withdrawAdmission(mirror, peer, now);
   }
 
   /** The copies that a mirror has to wait for that begins to serve now; this node's among them. */
@@ -430,6 +442,8 @@ export class Owner {
       return this.#context.engineDid(engine.observed(seen, now), now);
     }
     if (news.type === 'bypassed') return this.#bypassed(mirror, news.by);
+    const { mirrors } = this.#context;
+    if (news.type === 'peerCaughtUp' && !mirrors.waitsAgain(mirror, news.peer)) return;
     const told = epochOwned !== undefined || phase === 'probing';
     if (news.type === 'peerAnswers') this.#context.voice.mended(copyLost(mirror, news.peer));
     if (told) this.#copies.news(mirror, news, now);
