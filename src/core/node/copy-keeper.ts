@@ -111,6 +111,11 @@ export class CopyKeeper {
     this.#admitting.get(mirror)?.delete(peer);
   }
 
+  /** The mirror said that it waits for it, and no vote has brought it in. */
+  hasCaughtUp(mirror: ResourceId, peer: NodeId): boolean {
+    return this.#copies.get(key(mirror, peer))?.caughtUp === true;
+  }
+
   /** Copies whose admission was proposed and may yet turn out to be chosen. */
   admitting(mirror: ResourceId): readonly NodeId[] {
     return [...(this.#admitting.get(mirror) ?? [])];

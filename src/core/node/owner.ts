@@ -89,7 +89,8 @@ export class Owner {
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
     // What is taken up as it runs has been told while it was probed, and is told once.
-    if (context.phase !== 'probing') this.#copies.reset();
+    const takenUp = context.phase === 'probing';
+    if (!takenUp) this.#copies.reset();
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
@@ -110,6 +111,7 @@ export class Owner {
     this.#startAskedAgainAt = NEVER;
     this.#startPending = hooks.has('before-start') && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
+    if (takenUp) this.#takenUp(record, now);
     if (record.want === 'offline') context.reason = 'an administrator stopped it';
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
   }
@@ -400,6 +402,23 @@ export class Owner {
   copiesChanged(before: OwnershipRecord, after: OwnershipRecord, now: Instant): void {
     for (const { mirror, peer } of this.#context.mirrors.copiesChanged(before, after)) {
       this.#expelled(mirror, peer, now);
+    }
+  }
+
+  /**
+   * A mirror that served before this process began waits for the copies of the record. One that is not
+   * in it may have been voted out without the mirror's knowing: told so, it says when it is in again.
+   */
+  #takenUp(record: OwnershipRecord, now: Instant): void {
+    const { mirrors, options } = this.#context;
+    mirrors.takenUp(record);
+    for (const mirror of mirrors.mirrors) {
+      for (const peer of options.group.nodes) {
+        const listed = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;
+        if (listed || this.#copies.hasCaughtUp(mirror, peer)) continue;
+        mirrors.expel(mirror, peer);
+        this.#expelled(mirror, peer, now);
+      }
     }
   }
 
