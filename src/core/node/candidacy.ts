@@ -60,18 +60,22 @@ export function addressLinks(group: GroupConfig): readonly LinkId[] {
 
 /**
  * The best node to hand the group to, other than this one: in sync, up, not among `avoid`, and
- * not cut off on a link that the group's addresses need. With the reason why there is none.
+ * not cut off on a link that the group's addresses need. With the reason why there is none. Less
+ * important groups make room there, if it is not gently.
  */
 export function handOverTarget(
   situation: Situation,
   avoid: ReadonlySet<NodeId>,
+  manner: 'pushing' | 'gently' = 'pushing',
 ): { readonly node: NodeId } | { readonly node: undefined; readonly why: string } {
   const reasons: string[] = [];
   const fit: NodeId[] = [];
   for (const node of situation.group.nodes) {
     if (node === situation.me) continue;
-    const why = obstacle(situation, node, avoid);
-    if (why === undefined && situation.placing === undefined) return { node };
+    const full = manner === 'gently' ? situation.placing?.against(node) : undefined;
+    const why = obstacle(situation, node, avoid) ?? full;
+    if (why === undefined && (situation.placing === undefined || manner === 'gently'))
+      return { node };
     if (why === undefined) fit.push(node);
     else reasons.push(`${node} ${why}`);
   }

@@ -81,7 +81,7 @@ export class Candidate {
     if (placing === undefined || record.owner === me) {
       return claimAt(this.#context.situation(record), this.#ownerLostAt);
     }
-    return placing.turn().mine ? this.#ownerLostAt : NEVER;
+    return placing.turn(record).mine ? this.#ownerLostAt : NEVER;
   }
 
   // Waiting.
@@ -258,7 +258,7 @@ export class Candidate {
   /** No node takes it at the moment, because of other groups. */
   #sayNowhere(record: OwnershipRecord, now: Instant): void {
     const { options, peers, voice } = this.#context;
-    const why = options.placing?.turn().why;
+    const why = options.placing?.turn(record).why;
     if (why === undefined || record.owner === this.#context.me) return;
     if (now - this.#ownerLostAt < UNCLAIMED_MS) return;
     this.#context.reason = `${peers.lostReason(record.owner, record.epoch)}; ${why}`;

@@ -103,6 +103,7 @@ export class Departure {
     this.#handTo = to;
     this.#byHand = false;
     this.#context.reason = reason;
+    this.#context.gaveWay = !away;
     if (away) voice.say('info', 'placed', `moving from ${me} to ${to}: ${reason}`);
     else {
       this.#context.arrival = { cause: 'start', from: me };

@@ -135,6 +135,8 @@ export class GroupContext {
   cannotLeave: string | undefined;
   /** Why what this node owns does not start, or not yet: other groups stand in the way. */
   heldBack: string | undefined;
+  /** It was stopped here to make room, and waits for room again. */
+  gaveWay = false;
   /** A person wants the group to start: until it is online no hook may veto that. */
   overruled = false;
 

@@ -4,10 +4,10 @@
  *
  * Invariants: nothing starts beside what it must be apart from, nor beyond the capacity, nor before
  * what it comes after is online; what is asked is what runs here at that moment, not the plan. A
- * plan moves something only when it has said the same for a while, and each time less soon, so that
- * two nodes that see things differently cannot send a group to and fro.
+ * plan moves something only when it has said the same for a while, and ever less often, so that two
+ * nodes that see things differently do not send a group to and fro.
  */
-import { type Instant, NEVER, plus } from '../../base/time.ts';
+import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import { barOf } from '../registry/bars.ts';
@@ -17,9 +17,12 @@ import type { GroupPlacing } from './placing.ts';
 
 /** A plan that moves something has to last so long; what is known may be on its way. */
 const SETTLE_MS = 1000;
-/** After a move by the plan: until the next one, doubled each time. */
-const AGAIN_MS = 30_000;
-const AGAIN_MAX_MS = 3_600_000;
+/** What lasts so long is worth a word. */
+const SAY_MS = 2000;
+/** So many moves by the plan are made at once; then it pauses, each time for twice as long. */
+const MOVES_AT_ONCE = 3;
+const PAUSE_MS = 30_000;
+const PAUSE_MAX_MS = 3_600_000;
 /** A hook that said no is asked again. */
 const VETO_RETRY_MS = 60_000;
 
@@ -38,11 +41,11 @@ export class Placed {
   readonly #moves: Moves;
   #wished: { readonly to: NodeId; readonly since: Instant } | undefined;
   #notBefore = 0 as Instant;
-  #pauseMs = AGAIN_MS;
+  #moved = 0;
   #movedAt = 0 as Instant;
   /** A hook is asked whether it may go; its answer wakes this node. */
   #asking = false;
-  #heldSince: Instant = NEVER;
+  #held: { readonly why: string; readonly since: Instant; readonly before: string } | undefined;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -54,16 +57,16 @@ export class Placed {
   }
 
   nextWakeAt(now: Instant): Instant {
-    if (this.#heldSince !== NEVER && now < this.#saysHeldAt) return this.#saysHeldAt;
-    if (this.#wished === undefined || this.#asking) return NEVER;
+    const saysAt = now < this.#saysHeldAt ? this.#saysHeldAt : NEVER;
+    if (this.#wished === undefined || this.#asking) return saysAt;
     const settled = plus(this.#wished.since, SETTLE_MS);
-    return Math.max(settled, this.#notBefore) as Instant;
+    return earliest([saysAt, Math.max(settled, this.#notBefore) as Instant]);
   }
 
   reset(): void {
     this.#wished = undefined;
     this.#asking = false;
-    this.#heldSince = NEVER;
+    this.#held = undefined;
     this.#context.heldBack = undefined;
   }
 
@@ -90,9 +93,7 @@ export class Placed {
     if (here !== undefined) return this.#holdBack(`${me} ${here}`, now);
     const awaited = placing.awaited();
     if (awaited !== undefined) return this.#holdBack(awaited, now);
-    if (context.heldBack !== undefined) context.reason = placement?.reason ?? context.reason;
-    context.heldBack = undefined;
-    this.#heldSince = NEVER;
+    this.#release();
     context.voice.mended('held back');
     return true;
   }
@@ -100,8 +101,10 @@ export class Placed {
   #holdBack(why: string, now: Instant): false {
     const context = this.#context;
     context.heldBack = why;
+    if (this.#held?.why !== why) {
+      this.#held = { why, since: now, before: this.#held?.before ?? context.reason };
+    }
     context.reason = `not started yet: ${why}`;
-    if (this.#heldSince === NEVER) this.#heldSince = now;
     // What lasts only until all is known is not worth a word.
     if (now < this.#saysHeldAt) return false;
     context.voice.sayOnce(`held back: ${why}`, 'warning', 'held-back', context.reason);
@@ -109,7 +112,19 @@ export class Placed {
   }
 
   get #saysHeldAt(): Instant {
-    return plus(this.#heldSince, 2 * SETTLE_MS);
+    return plus(this.#held?.since ?? NEVER, SAY_MS);
+  }
+
+  /** What brought it here is the reason for being here, but for a group that had to go. */
+  #release(): void {
+    const context = this.#context;
+    const { gaveWay, me } = context;
+    if (this.#held !== undefined) {
+      context.reason = gaveWay ? `there is room on ${me} again` : this.#held.before;
+    }
+    this.#held = undefined;
+    context.heldBack = undefined;
+    context.gaveWay = false;
   }
 
   /** Of a group that runs here: true when it goes, or its hook is asked. */
@@ -189,11 +204,10 @@ export class Placed {
     const { me } = this.#context;
     this.reset();
     if (to === me || follows === true) return this.#moves.place(to, reason, now);
-    const calm = now >= plus(this.#movedAt, AGAIN_MAX_MS);
-    this.#pauseMs = calm ? AGAIN_MS : this.#pauseMs;
-    this.#notBefore = plus(now, this.#pauseMs);
-    this.#pauseMs = Math.min(2 * this.#pauseMs, AGAIN_MAX_MS);
+    this.#moved = now >= plus(this.#movedAt, 2 * PAUSE_MAX_MS) ? 1 : this.#moved + 1;
     this.#movedAt = now;
+    const more = this.#moved - MOVES_AT_ONCE;
+    this.#notBefore = more < 0 ? now : plus(now, Math.min(PAUSE_MS * 2 ** more, PAUSE_MAX_MS));
     this.#moves.place(to, reason, now);
   }
 }

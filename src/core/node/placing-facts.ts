@@ -10,7 +10,6 @@ import type { Amounts, Config, GroupConfig } from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
-import { barOf } from '../registry/bars.ts';
 import type {
   FailbackPolicy,
   FailoverGroup,
@@ -71,7 +70,8 @@ export function placementInput(around: Surroundings): PlacementInput {
 function nodeOf(around: Surroundings, id: NodeId, capacity: Amounts): PlacementNode {
   const state = stateOf(around, id);
   return {
-    ...{ id, capacity, state, standby: false, maintenance: false, quarantined: false },
+    ...{ id, capacity, state, maintenance: false, quarantined: false },
+    standby: [...around.facts.values()].some(({ record }) => record?.standby?.includes(id)),
     healthySince: state === 'up' ? around.upSince(id) : undefined,
   };
 }
@@ -90,8 +90,6 @@ function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
   const record = facts?.record;
   const where = whereItRuns(around, id, facts);
   const idleOwner = where.runs === 'no' && facts?.ownerLost !== true ? where.owner : undefined;
-  const others = nodes.filter((node) => node !== idleOwner);
-  const isNode = idleOwner !== undefined && nodes.includes(idleOwner);
   // A first record is made by the first node alone.
   const [first] = nodes;
   const founder = first === undefined ? [] : [first];
@@ -99,10 +97,11 @@ function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
     ...{ id, type: 'failover', want: record?.want ?? 'online', maintenance: false, ...where },
     priority: placement?.priority ?? 0,
     demand: placement?.needs ?? NONE,
-    preferred: isNode ? [idleOwner, ...others] : nodes,
+    firstTry: idleOwner,
+    preferred: nodes,
     allowed: record === undefined ? founder : nodes,
     bans: nodes
-      .filter((node) => node !== where.owner && record !== undefined && barOf(record, node))
+      .filter((node) => node !== where.owner && record?.banned?.includes(node) === true)
       .map((node) => ({ node, until: undefined })),
     failedOn: avoided(around, id, facts, where.owner),
     apart: [

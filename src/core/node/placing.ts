@@ -14,6 +14,7 @@ import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { Config } from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
+import type { OwnershipRecord } from '../../protocol/record.ts';
 import { barOf } from '../registry/bars.ts';
 import { Planner } from '../placement/planner.ts';
 import { PARTS_PER_UNIT } from '../placement/shape.ts';
@@ -186,9 +187,13 @@ export class Placing {
   }
 
   /** Whether it is this node's turn to take the group over from its lost owner; else why not. */
-  turnOf(group: GroupId): { readonly mine: boolean; readonly why: string | undefined } {
+  turnOf(
+    group: GroupId,
+    record: OwnershipRecord,
+  ): { readonly mine: boolean; readonly why: string | undefined } {
     const placement = this.#placements.get(group);
-    if (placement === undefined) return { mine: false, why: undefined };
+    const known = this.#facts.get(group)?.record === record;
+    if (placement === undefined || !known) return { mine: false, why: undefined };
     const { action, target } = placement;
     const mine = action === 'start' && target === this.#options.me;
     return { mine, why: target === undefined ? placement.reason : undefined };
@@ -376,7 +381,10 @@ function isSame(a: GroupFacts, b: GroupFacts): boolean {
 
 /** What one group's core sees of it. */
 export interface GroupPlacing {
-  readonly turn: () => { readonly mine: boolean; readonly why: string | undefined };
+  readonly turn: (record: OwnershipRecord) => {
+    readonly mine: boolean;
+    readonly why: string | undefined;
+  };
   readonly placement: () => Placement | undefined;
   readonly choose: (fit: readonly NodeId[]) => Placement | undefined;
   readonly against: (node: NodeId) => string | undefined;
@@ -393,7 +401,7 @@ export interface GroupPlacing {
 export function placingFor(placing: Placing, group: GroupId): GroupPlacing {
   const mates = placing.matesOf(group);
   return {
-    turn: () => placing.turnOf(group),
+    turn: (record) => placing.turnOf(group, record),
     placement: () => placing.placement(group),
     choose: (fit) => placing.choose(group, fit),
     against: (node) => placing.against(group, node),

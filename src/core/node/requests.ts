@@ -223,7 +223,7 @@ export class Requests {
     if (record === undefined || phase !== 'owning') {
       return voice.reply(requestId, 'not-owner', this.#notRun(record));
     }
-    const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+    const target = handOverTarget(this.#context.situation(record), peers.avoided(now), 'gently');
     if (target.node === undefined) {
       return voice.reply(requestId, 'no-node', `Cannot move "${id}" away: ${target.why}`);
     }
