@@ -3,6 +3,7 @@ import type {
   Config,
   FailbackConfig,
   GroupConfig,
+  GroupType,
   NodeConfig,
   ResourceConfig,
   Timing,
@@ -27,6 +28,8 @@ export interface SimGroup {
   readonly nodes: readonly string[];
   /** Never, when left out. */
   readonly failback?: FailbackConfig | undefined;
+  /** `everywhere`: a program alone, on each of the nodes. */
+  readonly type?: GroupType | undefined;
 }
 
 export function simConfig(options: {
@@ -69,11 +72,11 @@ function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {
 }
 
 function simGroup(
-  { id, nodes, failback = { policy: 'never' } }: SimGroup,
+  { id, nodes, failback = { policy: 'never' }, type }: SimGroup,
   index: number,
   timeoutMs: number,
 ): GroupConfig {
-  const common = {
+  const policy = {
     monitorMs: 1000,
     monitorTimeoutMs: 5000,
     deepMonitor: undefined,
@@ -86,7 +89,7 @@ function simGroup(
   const named = (name: string): ResourceId => name as ResourceId;
   const resources: readonly ResourceConfig[] = [
     {
-      ...common,
+      ...policy,
       id: named('data'),
       after: [],
       agent: 'mirror',
@@ -95,7 +98,7 @@ function simGroup(
       index,
     },
     {
-      ...common,
+      ...policy,
       id: named('program'),
       after: [named('data')],
       agent: 'process',
@@ -108,7 +111,7 @@ function simGroup(
       checkCommand: undefined,
     },
     {
-      ...common,
+      ...policy,
       id: named('address'),
       after: [named('program')],
       agent: 'virtual-ip',
@@ -118,5 +121,9 @@ function simGroup(
       link: 'lan' as LinkId,
     },
   ];
-  return { id: id as GroupId, nodes: nodes as readonly NodeId[], failback, resources };
+  const common = { id: id as GroupId, nodes: nodes as readonly NodeId[], failback };
+  if (type !== 'everywhere') return { ...common, resources };
+  const programs = resources.filter(({ agent }) => agent === 'process');
+  const alone = programs.map((program) => ({ ...program, after: [], onFailure: 'retry' as const }));
+  return { ...common, type, resources: alone };
 }
