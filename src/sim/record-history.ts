@@ -121,6 +121,7 @@ export class RecordHistory {
   /** Who missed the joint record could else still decide by the former voters alone. */
   #checkSettled(record: OwnershipRecord, parent: Vote | undefined): void {
     if (record.formerVoters !== undefined || parent?.record.formerVoters === undefined) return;
+    if (lineOf(record) !== lineOf(parent.record)) return;
     let joint: Vote | undefined = parent;
     while (joint !== undefined && !joint.chosen && sameElectorates(joint, parent)) {
       joint = joint.parent;

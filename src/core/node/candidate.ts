@@ -103,7 +103,8 @@ export class Candidate {
     if (this.#ownerLostAt === NEVER) this.#ownerLostAt = now;
     if (record.want !== 'online') {
       context.reason = `${record.owner} is lost, and the group is wanted offline`;
-      return;
+      // Somebody may have wanted it online since.
+      return this.#readAgain(now);
     }
     const stale = staleCopies(record, context.me);
     if (stale.length > 0) {
@@ -214,6 +215,7 @@ export class Candidate {
   /** The owner answers but claims nothing: the record may have moved on without our hearing it. */
   #checkUnclaimed(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
+    if (context.peers.someoneClaimsAfter(record.epoch)) return this.#readAgain(now);
     const claims = context.peers.claims(record.owner, record.epoch);
     if (record.owner !== context.me && (claims || record.want === 'offline')) {
       this.#ownerSilentSince = NEVER;
@@ -455,10 +457,11 @@ export class Candidate {
     if (outcome.type === 'chosen' && outcome.record.owner === context.me) {
       return this.#won(outcome.record, purpose, now);
     }
-    if (outcome.type === 'noQuorum' && this.#forcing !== undefined) {
+    if (outcome.type === 'noQuorum' && this.#forcing !== undefined && !outcome.uncertain) {
       return this.unseal(outcome.why, now);
     }
     if (outcome.type === 'noQuorum') {
+      this.#forcedInDoubt(outcome.why);
       context.voice.say('warning', 'no-majority', `cannot take over yet: ${outcome.why}`);
       context.knownEmpty = false;
       return context.learn(now);
@@ -471,11 +474,20 @@ export class Candidate {
     context.learn(now);
   }
 
+  /** What was asked for is answered; its vote is read up like any other, and taken up if it won. */
+  #forcedInDoubt(why: string): void {
+    if (this.#forcing === undefined) return;
+    this.#forcing = undefined;
+    const next = 'look at "tako status" in a moment, and force it again if it did not come about';
+    const text = `It is not known yet whether it was forced: ${why}; ${next}`;
+    this.#context.voice.failed('not-forced', text);
+  }
+
   #won(record: OwnershipRecord, purpose: 'create' | 'claim', now: Instant): void {
     const context = this.#context;
     const again = this.#claimedFrom === context.me ? 'restarted' : 'failover';
     const kind = purpose === 'create' ? 'first-start' : again;
-    if (this.#forcing !== undefined && record.forced !== undefined) this.#wasForced(record);
+    if (record.forced?.at === record.epoch) this.#wasForced(record);
     const text = `${context.me} owns the group at epoch ${record.epoch}: ${context.reason}`;
     context.voice.say('info', kind, text);
     const cause = kind === 'restarted' ? 'restart' : kind;
