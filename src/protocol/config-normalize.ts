@@ -84,15 +84,19 @@ function normalizeNode([id, addresses]: [string, Readonly<Record<string, string>
 }
 
 function normalizeGroup(id: string, group: GroupFile, mirrors: { next: number }): GroupConfig {
+  const everywhere = group.type === 'everywhere';
   let previous: ResourceId | undefined;
   const resources = Object.entries(group.resources).map(([name, file]) => {
     const resource = normalizeResource(name as ResourceId, file, previous, mirrors);
     previous = resource.id;
-    return resource;
+    return everywhere && file['on-failure'] === undefined
+      ? { ...resource, onFailure: 'retry' as const }
+      : resource;
   });
   const failback = failbackOf(group);
   const hooks = hooksOf(group.hooks);
-  return { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources, hooks };
+  const common = { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources, hooks };
+  return everywhere ? { ...common, type: 'everywhere' } : common;
 }
 
 function hooksOf(file: GroupFile['hooks']): GroupConfig['hooks'] {

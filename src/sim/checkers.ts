@@ -187,7 +187,7 @@ export class Checkers {
   #instanceStarts(node: SimNode, group: GroupId): void {
     const record = node.core?.instance(group)?.record;
     const wanted = record?.want === 'online' && barOf(record, node.id) === undefined;
-    assert(wanted, `N18: ${group} starts on ${node.id}, which knows that it shall not`);
+    assert(wanted, `I1: ${group} starts on ${node.id}, which knows that it shall not`);
   }
 
   // Data.

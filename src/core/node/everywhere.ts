@@ -9,7 +9,7 @@
  *   instance.ts              what runs here
  *   everywhere-requests.ts   what people ask
  *
- * Invariants (SPEC.md, N18 to N20): the instance runs only while the newest record that this node
+ * Invariants (SPEC.md, I1 to I5): the instance runs only while the newest record that this node
  * knows wants it on this node; a majority is asked first, and only where none answers for
  * {@link PATIENCE_MS} counts what this node's own voter has stored; what runs goes on when this node
  * is cut off, and obeys what it missed as soon as it hears a majority again.

@@ -57,6 +57,8 @@ export class Instance {
   #known = false;
   /** Undefined until it is told for the first time. */
   #wanted: boolean | undefined;
+  /** Why that is wanted. */
+  #wish = '';
   /** The hook has still to say whether it may start, or has to do its part before it stops. */
   #gate: 'before-start' | 'before-stop' | undefined;
   #askAgainAt: Instant = NEVER;
@@ -75,7 +77,7 @@ export class Instance {
     this.#group = group;
     this.#me = me;
     this.#voice = voice;
-    this.engine = new GroupEngine(group, () => true);
+    this.engine = new GroupEngine(group, () => this.#wanted === true);
     const advise: HooksOptions['advise'] = (question, advice, now) =>
       this.engineDid(this.engine.advised(question, advice, now), now);
     this.hooks = new Hooks({ me, group, voice, advise });
@@ -110,13 +112,12 @@ export class Instance {
   /** Whether it shall run. */
   want(up: boolean, reason: string, { epoch, now }: { epoch: Epoch; now: Instant }): void {
     const before = this.#wanted;
-    if (before === up) {
-      if (!up) this.reason = reason;
-      return;
-    }
+    // A better word for the same thing, where nothing else has happened since.
+    if (before !== up || this.reason === this.#wish) this.reason = reason;
+    this.#wish = reason;
+    if (before === up) return;
     this.#wanted = up;
     this.#epoch = epoch;
-    this.reason = reason;
     this.#tryAgainAt = NEVER;
     this.hooks.forget('before-start');
     this.hooks.forget('before-stop');
@@ -126,10 +127,10 @@ export class Instance {
 
   /** A person wants it to start: what gave up or is kept down is tried again. */
   again(now: Instant): void {
-    if (this.#wanted !== true) return;
     this.#overruled = true;
+    if (this.#wanted !== true) return;
     this.#pauseMs = AGAIN_MS;
-    if (this.#gate === undefined) this.#start(now);
+    if (this.#gate === undefined) this.#start(now, 'an administrator started it');
   }
 
   tick(now: Instant): void {
@@ -167,7 +168,8 @@ export class Instance {
     this.#askToStart(now);
   }
 
-  #start(now: Instant): void {
+  #start(now: Instant, reason = this.#wish): void {
+    this.reason = reason;
     this.#gate = undefined;
     this.#veto = undefined;
     this.#tryAgainAt = NEVER;
@@ -201,6 +203,8 @@ export class Instance {
     if (runs) this.#voice.say('info', 'stopping', `stopping on ${this.#me}: ${this.reason}`);
     if (!runs || !this.hooks.has('before-stop')) return this.#stop(now);
     this.#gate = 'before-stop';
+    // What fails meanwhile is not started again.
+    this.engineDid(this.engine.tick(now), now);
     this.#tellBeforeStop(now);
   }
 
@@ -242,8 +246,7 @@ export class Instance {
       return this.#voice.failed('agent-failed', text);
     }
     if (now < this.#tryAgainAt) return;
-    this.reason = `it is tried again on ${this.#me}, for it failed before`;
-    this.#start(now);
+    this.#start(now, `it is tried again on ${this.#me}, for it failed before`);
   }
 
   #noticed(notice: EngineNotice, now: Instant): void {
