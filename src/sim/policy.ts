@@ -51,14 +51,27 @@ function findable(world: World, id: GroupId, there: readonly NodeId[]): readonly
 
 /**
  * Whether the others can do without the votes that this member has stored: they decide without them
- * whatever was chosen or may yet be.
+ * whatever was chosen or may yet be. Nor may it own a group that it never began to serve: without a
+ * memory it can't tell that from a lost disk, and leaves it to a person.
  */
 export function dispensable(world: World, member: NodeId): boolean {
   const others = world.members().filter((id) => id !== member);
   const seats = new Map(others.map((id) => [id, world.disk(id).seat]));
   return world.config.groups.every(({ id }) =>
-    world.checkers.history(id).open.every((record) => decide(record, seats)),
+    world.checkers
+      .history(id)
+      .open.every((record) => decide(record, seats) && !isUnbegun(world, id, { record, member })),
   );
+}
+
+function isUnbegun(
+  world: World,
+  id: GroupId,
+  { record, member }: { readonly record: OwnershipRecord; readonly member: NodeId },
+): boolean {
+  if (record.owner !== member) return false;
+  const copies = mirrorsOf(world.config, id).map((mirror) => `${id}/${mirror}`);
+  return copies.some((key) => world.disk(member).copy(key).note.state === 'empty');
 }
 
 /** A majority of each electorate is there, and a copy in sync where it may run. */

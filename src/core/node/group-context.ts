@@ -9,7 +9,7 @@
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { GroupConfig, Timing } from '../../protocol/config.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
-import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
+import type { Epoch, GroupId, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import { isWithinWindow, type WeekMinute, type WeekWindow } from '../../protocol/week-window.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
@@ -217,7 +217,17 @@ export class GroupContext {
 
   /** Ends votes of that purpose, under way or waiting; what became of the former is unknown. */
   withdraw(purpose: Purpose, now: Instant): void {
-    this.#voted(this.#votes.withdraw(purpose, now), now);
+    this.#voted(
+      this.#votes.withdraw((proposal) => proposal.purpose === purpose, now),
+      now,
+    );
+  }
+
+  /** The mirror waits for that copy no longer: nobody may count on it by a vote that is still to come. */
+  withdrawAdmission(mirror: ResourceId, peer: NodeId, now: Instant): void {
+    const admits = ({ change }: Proposal<Purpose>): boolean =>
+      change.type === 'admit' && change.mirror === mirror && change.peer === peer;
+    this.#voted(this.#votes.withdraw(admits, now), now);
   }
 
   tickVotes(now: Instant): void {

@@ -195,6 +195,9 @@ export class GroupCore {
       case 'mirrorNews':
         return this.#owner.mirrorNews(event.mirror, event.news, now);
       case 'mirrorAnswered':
+        if (event.order.type === 'expel') {
+          return context.mirrors.expelAnswered(event.mirror, event.order.peer);
+        }
         return this.#candidate.mirrorAnswered(event.mirror, event.order, event, now);
       case 'mirrorConnected':
         return context.mirrors.forget(event.mirror);

@@ -89,7 +89,8 @@ export class Owner {
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
     // What is taken up as it runs has been told while it was probed, and is told once.
-    if (context.phase !== 'probing') this.#copies.reset();
+    const takenUp = context.phase === 'probing';
+    if (!takenUp) this.#copies.reset();
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
@@ -110,6 +111,7 @@ export class Owner {
     this.#startAskedAgainAt = NEVER;
     this.#startPending = hooks.has('before-start') && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
+    if (takenUp) this.#takenUp(record, now);
     if (record.want === 'offline') context.reason = 'an administrator stopped it';
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
   }
@@ -383,8 +385,8 @@ export class Owner {
       const { type, mirror, peer } = vote;
       const counted = this.countedCopies(mirror).includes(peer);
       if (type === 'expel' && !counted) {
-        this.#copies.settled(vote);
         mirrors.expel(mirror, peer);
+        this.#expelled(mirror, peer, now);
         continue;
       }
       if (type === 'expel') {
@@ -394,6 +396,35 @@ export class Owner {
       const change: RecordChange = { type, owner: me, epoch: record.epoch, mirror, peer };
       this.#context.propose('copy', change, now);
     }
+  }
+
+  /** The record names other copies, by whichever vote. */
+  copiesChanged(before: OwnershipRecord, after: OwnershipRecord, now: Instant): void {
+    for (const { mirror, peer } of this.#context.mirrors.copiesChanged(before, after)) {
+      this.#expelled(mirror, peer, now);
+    }
+  }
+
+  /**
+   * A mirror that served before this process began waits for the copies of the record. One that is not
+   * in it may have been voted out without the mirror's knowing: told so, it says when it is in again.
+   */
+  #takenUp(record: OwnershipRecord, now: Instant): void {
+    const { mirrors, options } = this.#context;
+    mirrors.takenUp(record);
+    for (const mirror of mirrors.mirrors) {
+      for (const peer of options.group.nodes) {
+        const listed = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;
+        if (listed || this.#copies.hasCaughtUp(mirror, peer)) continue;
+        mirrors.expel(mirror, peer);
+        this.#expelled(mirror, peer, now);
+      }
+    }
+  }
+
+  #expelled(mirror: ResourceId, peer: NodeId, now: Instant): void {
+    this.#copies.expelled(mirror, peer);
+    this.#context.withdrawAdmission(mirror, peer, now);
   }
 
   /** The copies that a mirror has to wait for that begins to serve now; this node's among them. */
@@ -430,6 +461,8 @@ export class Owner {
       return this.#context.engineDid(engine.observed(seen, now), now);
     }
     if (news.type === 'bypassed') return this.#bypassed(mirror, news.by);
+    const { mirrors } = this.#context;
+    if (news.type === 'peerCaughtUp' && !mirrors.waitsAgain(mirror, news.peer)) return;
     const told = epochOwned !== undefined || phase === 'probing';
     if (news.type === 'peerAnswers') this.#context.voice.mended(copyLost(mirror, news.peer));
     if (told) this.#copies.news(mirror, news, now);

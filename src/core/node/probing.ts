@@ -123,7 +123,6 @@ export class Probing {
     const record = must(context.record, 'mine implies a record');
     const held = context.leaseHeld && context.leaseEpoch === record.epoch;
     this.#moves.own(record, context.reason, now);
-    context.mirrors.takenUp(record);
     context.leaseHeld = held;
     context.engineDid(context.engine.tick(now), now);
   }
