@@ -1,10 +1,11 @@
 /**
  * All decisions of one node, in one object without any I/O: the acceptor, and one `GroupCore` per
- * group, or one `EverywhereCore` where the group runs on each of its nodes at once. Give it events with the time they happened, carry out the effects it returns in order
- * (the duties are listed in `node-io.ts`), and wake it at `nextWakeAt`.
+ * group, or one `EverywhereCore` where the group runs on each of its nodes at once. Give it events
+ * with the time they happened, carry out the effects it returns in order (the duties are listed in
+ * `node-io.ts`), and wake it at `nextWakeAt`.
  *
- * Where to read on: `group-core.ts` for where a group runs, `everywhere.ts`, `../group/engine.ts` for starting and
- * stopping, `../registry/` for votes, `../heart/` for leases.
+ * Where to read on: `group-core.ts` for where a group runs, `everywhere.ts`, `../group/engine.ts`
+ * for starting and stopping, `../registry/` for votes, `../heart/` for leases.
  */
 import { type Instant, earliest } from '../../base/time.ts';
 import { type Config, type GroupConfig, isEverywhere } from '../../protocol/config.ts';
