@@ -70,6 +70,8 @@ export class Instance {
   #onlineAt: Instant = NEVER;
   /** It was told to stop, and the end of that is worth a word. */
   #ends = false;
+  /** Something ran when it was told to stop. */
+  #ran = false;
   /** Why it is as it is. */
   reason = 'Tako has just started on this node';
 
@@ -199,6 +201,7 @@ export class Instance {
     const runs = !this.engine.isStopped();
     this.#gate = undefined;
     this.#overruled = false;
+    this.#ran = runs;
     if (before === undefined && !runs) return;
     if (runs) this.#voice.say('info', 'stopping', `stopping on ${this.#me}: ${this.reason}`);
     if (!runs || !this.hooks.has('before-stop')) return this.#stop(now);
@@ -292,6 +295,7 @@ export class Instance {
     this.#ends = false;
     this.#onlineAt = NEVER;
     this.#voice.say('info', 'stopped', `stopped on ${this.#me}: ${this.reason}`);
+    if (!this.#ran) return;
     this.hooks.tell('after-stop', { ...this.#facts('stop'), epoch: this.#epoch }, now);
   }
 
