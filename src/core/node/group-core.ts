@@ -227,7 +227,11 @@ export class GroupCore {
       case 'recordDiffers':
         return this.#owner.recordDiffers(now);
       case 'registryMessage':
-        return context.voteMessage(event.from, event.message, now);
+        if (event.message.type !== 'accept') {
+          return context.voteMessage(event.from, event.message, now);
+        }
+        if (event.from !== context.me) this.#learning.lineSeen(event.message.record, now);
+        return undefined;
       case 'decided':
         return this.#learning.heard(event.decided, now);
       case 'probed':
