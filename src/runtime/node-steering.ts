@@ -119,7 +119,8 @@ export class NodeSteering implements Steering {
     const events = all.filter((event) => event.group === group).slice(-WHY_EVENTS);
     const status = groupStatus(this.#sources(), config);
     const where = status.owner === undefined ? 'on no node' : `on ${status.owner}`;
-    const sentence = `"${group}" is ${status.state} ${where}: ${status.reason}`;
+    const placed = status.placement === undefined ? '' : `; placement: ${status.placement}`;
+    const sentence = `"${group}" is ${status.state} ${where}: ${status.reason}${placed}`;
     return { group, sentence, events };
   }
 

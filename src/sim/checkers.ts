@@ -12,6 +12,7 @@ import { isBelow } from '../core/registry/ballot.ts';
 import type { Config } from '../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/record.ts';
+import { checkNeighbours } from './placed-checks.ts';
 import { RecordHistory } from './record-history.ts';
 import { holds } from './sim-disk.ts';
 import type { SimNode } from './sim-node.ts';
@@ -260,6 +261,9 @@ export class Checkers {
     if (!this.#dirty) return;
     this.#dirty = false;
     this.checks += 1;
+    checkNeighbours(this.#world.config, (node, group) => {
+      return this.#world.node(node)?.runs(`${group}/program`) === true;
+    });
     if (!this.#options.clocks) return;
     for (const { id, resources } of this.#world.config.groups) {
       if (this.#vouched.falsely(id)) continue;

@@ -10,7 +10,14 @@ import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
 import { drawForcing, emptyKept } from './forcing.ts';
-import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
+import {
+  drawHarm,
+  type LastingHarm,
+  leftOver,
+  rightlyDown,
+  survivable,
+  unsettled,
+} from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
 import { World } from './world.ts';
 
@@ -154,7 +161,8 @@ function served(world: World, { off }: LastingHarm, expected: readonly GroupId[]
     expected.find((id) => {
       // Only what was to be expected at the beginning, and is still wanted.
       const wanted = world.checkers.history(id).latest?.want !== 'offline';
-      return wanted && world.serving(id).length !== 1;
+      const down = world.serving(id).length !== 1;
+      return wanted && down && !rightlyDown(world, id);
     });
   const late = until(world, () => missing() === undefined, PEACE_MS);
   const left = missing();

@@ -23,6 +23,8 @@ const SAY_MS = 2000;
 const MOVES_AT_ONCE = 3;
 const PAUSE_MS = 30_000;
 const PAUSE_MAX_MS = 3_600_000;
+/** For what does not run, and could run elsewhere, it pauses less. */
+const PAUSE_IDLE_MAX_MS = 60_000;
 /** A hook that said no is asked again. */
 const VETO_RETRY_MS = 60_000;
 
@@ -41,6 +43,7 @@ export class Placed {
   readonly #moves: Moves;
   #wished: { readonly to: NodeId; readonly since: Instant } | undefined;
   #notBefore = 0 as Instant;
+  #idleNotBefore = 0 as Instant;
   #moved = 0;
   #movedAt = 0 as Instant;
   /** A hook is asked whether it may go; its answer wakes this node. */
@@ -60,7 +63,11 @@ export class Placed {
     const saysAt = now < this.#saysHeldAt ? this.#saysHeldAt : NEVER;
     if (this.#wished === undefined || this.#asking) return saysAt;
     const settled = plus(this.#wished.since, SETTLE_MS);
-    return earliest([saysAt, Math.max(settled, this.#notBefore) as Instant]);
+    return earliest([saysAt, Math.max(settled, this.#pausedUntil) as Instant]);
+  }
+
+  get #pausedUntil(): Instant {
+    return this.#context.heldBack === undefined ? this.#notBefore : this.#idleNotBefore;
   }
 
   reset(): void {
@@ -78,10 +85,11 @@ export class Placed {
     const { me, peers } = context;
     const placement = placing.placement();
     const { target } = placement ?? {};
-    const here = placing.obstacleHere();
+    const here = placing.obstacleHere('alone');
     // What this node owned is started on it again, whatever it is barred from.
     const only = barOf(record, me) !== undefined || peers.avoided(now).has(me);
-    const mine = target === me || (only && target === undefined && here === undefined);
+    const fits = only && target === undefined && placing.obstacleHere('whole') === undefined;
+    const mine = target === me || fits;
     if (!mine && target !== undefined && placement !== undefined) {
       this.#holdBack(placement.reason, now);
       const wish = { to: target, reason: placement.reason, atOnce: false };
@@ -178,7 +186,7 @@ export class Placed {
     if (this.#wished?.to !== to) this.#wished = { to, since: now };
     // A move may be undone by somebody who sees it otherwise; a stop is undone by nobody.
     const moves = to !== this.#context.me && follows !== true;
-    if (moves && now < this.#notBefore) return false;
+    if (moves && now < this.#pausedUntil) return false;
     return atOnce || now >= plus(this.#wished.since, SETTLE_MS);
   }
 
@@ -207,7 +215,9 @@ export class Placed {
     this.#moved = now >= plus(this.#movedAt, 2 * PAUSE_MAX_MS) ? 1 : this.#moved + 1;
     this.#movedAt = now;
     const more = this.#moved - MOVES_AT_ONCE;
-    this.#notBefore = more < 0 ? now : plus(now, Math.min(PAUSE_MS * 2 ** more, PAUSE_MAX_MS));
+    const pauseMs = more < 0 ? 0 : Math.min(PAUSE_MS * 2 ** more, PAUSE_MAX_MS);
+    this.#notBefore = plus(now, pauseMs);
+    this.#idleNotBefore = plus(now, Math.min(pauseMs, PAUSE_IDLE_MAX_MS));
     this.#moves.place(to, reason, now);
   }
 }

@@ -24,6 +24,8 @@ export type OwnStanding = Pick<Standing['groups'][number], 'state' | 'to'>;
 /** What this node's core of a group knows. */
 export interface GroupFacts {
   readonly record: OwnershipRecord | undefined;
+  /** There has never been one. */
+  readonly knownEmpty: boolean;
   /** Undefined where this node does not own it. */
   readonly own: OwnStanding | undefined;
   /** Something of it runs here, or may. */
@@ -94,7 +96,9 @@ function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
   const [first] = nodes;
   const founder = first === undefined ? [] : [first];
   return {
-    ...{ id, type: 'failover', want: record?.want ?? 'online', maintenance: false, ...where },
+    ...{ id, type: 'failover', want: record?.want ?? 'online', ...where },
+    // Where it runs nobody knows here, nor whether it can be had: it is left alone, and has no room.
+    maintenance: record === undefined && facts?.knownEmpty !== true,
     priority: placement?.priority ?? 0,
     demand: placement?.needs ?? NONE,
     firstTry: idleOwner,
