@@ -5,6 +5,7 @@
  */
 import { Prng } from '../base/prng.ts';
 import type { Amounts, Config, FailbackConfig, Timing } from '../protocol/config.ts';
+import { drawEverywhere } from './everywhere-faults.ts';
 import type { FaultKind } from './faults.ts';
 import { drawPlaced } from './placed-swarm.ts';
 import { DEFAULT_TIMING, type SimGroup, simConfig } from './sim-config.ts';
@@ -103,7 +104,7 @@ export function drawSwarm(seed: number): Swarm {
   return {
     nodes,
     witness: shape.witness ? 'w1' : undefined,
-    groups: placed?.groups ?? groups,
+    groups: [...(placed?.groups ?? groups), ...drawEverywhere(seed, nodes)],
     ...(placed !== undefined && { capacity: placed.capacity }),
     timing,
     actionTimeoutMs: prng.pick([1500, 4000]),

@@ -453,6 +453,11 @@ export class Owner {
     }
     const { type, mirror, peer } = change;
     this.#copies.settled(change);
+    // It was out before, and the mirror that waited for it all the same has heard nothing yet.
+    if (type === 'expel' && !context.mirrors.isExpelling(mirror, peer)) {
+      context.mirrors.expel(mirror, peer);
+      this.#expelled(mirror, peer, now);
+    }
     context.voice.mended(copyLost(mirror, peer));
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
