@@ -11,7 +11,7 @@ import type { SimGroup } from './sim-config.ts';
 
 /** In this share of lives. */
 const LIVES = 0.2;
-const NAMES = ['db', 'app', 'web', 'files', 'mail'];
+const NAMES = ['db', 'app', 'shop', 'files', 'mail'];
 
 export interface PlacedSwarm {
   readonly groups: readonly SimGroup[];

@@ -115,7 +115,11 @@ export class Placed {
     context.reason = `not started yet: ${why}`;
     // What lasts only until all is known is not worth a word.
     if (now < this.#saysHeldAt) return false;
-    context.voice.sayOnce(`held back: ${why}`, 'warning', 'held-back', context.reason);
+    const { id, me, voice } = context;
+    voice.sayOnce(`held back: ${why}`, 'warning', 'held-back', context.reason);
+    if (voice.request?.type === 'start') {
+      voice.failed('no-node', `"${id}" is wanted online, and waits on ${me}: ${why}`);
+    }
     return false;
   }
 

@@ -15,6 +15,7 @@ import {
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { barOf } from '../registry/bars.ts';
 import type {
   FailbackPolicy,
   FailoverGroup,
@@ -80,9 +81,18 @@ function nodeOf(around: Surroundings, id: NodeId, capacity: Amounts): PlacementN
   const state = stateOf(around, id);
   return {
     ...{ id, capacity, state, maintenance: false, quarantined: false },
-    standby: [...around.facts.values()].some(({ record }) => record?.standby?.includes(id)),
+    standby: isResting(around, id),
     healthySince: state === 'up' ? around.upSince(id) : undefined,
   };
+}
+
+/** In standby for all groups; a node that is so for some has bars of these. */
+function isResting({ config, facts }: Surroundings, id: NodeId): boolean {
+  const records = config.groups.flatMap((group) => {
+    const record = group.nodes.includes(id) ? facts.get(group.id)?.record : undefined;
+    return record === undefined ? [] : [record];
+  });
+  return records.length > 0 && records.every(({ standby }) => standby?.includes(id) === true);
 }
 
 function stateOf({ heartConnected, me, peers }: Surroundings, id: NodeId): PlacementNode['state'] {
@@ -112,7 +122,7 @@ function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
     preferred: nodes,
     allowed: record === undefined ? founder : nodes,
     bans: nodes
-      .filter((node) => node !== where.owner && record?.banned?.includes(node) === true)
+      .filter((node) => node !== where.owner && record !== undefined && barOf(record, node))
       .map((node) => ({ node, until: undefined })),
     failedOn: avoided(around, id, facts, where.owner),
     apart: [
