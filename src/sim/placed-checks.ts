@@ -2,7 +2,6 @@
  * The onlooker's view of relations between groups and of capacity: what may never be, what must be
  * when all is settled, and why a group may rightly be down. It knows nothing of plans.
  */
-import { assert } from '../base/assert.ts';
 import { barOf } from '../core/registry/bars.ts';
 import type { Config, GroupConfig } from '../protocol/config.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
@@ -15,24 +14,26 @@ export interface PlacedWorld {
   readonly record: (group: GroupId) => OwnershipRecord | undefined;
 }
 
-/** N30: at any moment, on each node by itself. */
-export function checkNeighbours(
+/** What stands side by side on a node, or exceeds it, and may not (N30). */
+export function badNeighbours(
   { groups, nodes }: Config,
   runs: (node: NodeId, group: GroupId) => boolean,
-): void {
-  if (groups.every(({ placement }) => placement === undefined)) return;
-  for (const { id: node, capacity = {} } of nodes) {
+): readonly string[] {
+  if (groups.every(({ placement }) => placement === undefined)) return [];
+  return nodes.flatMap(({ id: node, capacity = {} }) => {
     const there = groups.filter(({ id }) => runs(node, id));
-    for (const [index, a] of there.entries()) {
-      for (const b of there.slice(0, index)) {
-        assert(!areApart(a, b), `N30: ${a.id} and ${b.id} must be apart, and both run on ${node}`);
-      }
-    }
-    for (const [kind, limit] of Object.entries(capacity)) {
+    const rivals = there.flatMap((a, index) =>
+      there
+        .slice(0, index)
+        .filter((b) => areApart(a, b))
+        .map((b) => `${a.id} and ${b.id} must be apart, and both run on ${node}`),
+    );
+    const excess = Object.entries(capacity).flatMap(([kind, limit]) => {
       const sum = needOf(there, kind);
-      assert(sum <= limit, `N30: ${node} has ${limit} ${kind}, and what runs there needs ${sum}`);
-    }
-  }
+      return sum > limit ? [`${node} has ${limit} ${kind}, and what runs there needs ${sum}`] : [];
+    });
+    return [...rivals, ...excess];
+  });
 }
 
 /** A node on which a group that nobody serves could run, less important ones making room. */

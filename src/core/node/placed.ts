@@ -44,6 +44,7 @@ export class Placed {
   #wished: { readonly to: NodeId; readonly since: Instant } | undefined;
   #notBefore = 0 as Instant;
   #idleNotBefore = 0 as Instant;
+  #vetoedUntil = 0 as Instant;
   #moved = 0;
   #movedAt = 0 as Instant;
   /** A hook is asked whether it may go; its answer wakes this node. */
@@ -63,7 +64,7 @@ export class Placed {
     const saysAt = now < this.#saysHeldAt ? this.#saysHeldAt : NEVER;
     if (this.#wished === undefined || this.#asking) return saysAt;
     const settled = plus(this.#wished.since, SETTLE_MS);
-    return earliest([saysAt, Math.max(settled, this.#pausedUntil) as Instant]);
+    return earliest([saysAt, Math.max(settled, this.#pausedUntil, this.#vetoedUntil) as Instant]);
   }
 
   get #pausedUntil(): Instant {
@@ -188,6 +189,7 @@ export class Placed {
 
   #isDue({ atOnce, follows, to }: Wish, now: Instant): boolean {
     if (this.#wished?.to !== to) this.#wished = { to, since: now };
+    if (now < this.#vetoedUntil) return false;
     // A move may be undone by somebody who sees it otherwise; a stop is undone by nobody.
     const moves = to !== this.#context.me && follows !== true;
     if (moves && now < this.#pausedUntil) return false;
@@ -205,8 +207,7 @@ export class Placed {
     if (verdict === undefined) return false;
     if (verdict.type === 'go') return true;
     hooks.forgetLeaving();
-    this.#notBefore = plus(now, VETO_RETRY_MS);
-    this.#wished = { to, since: plus(now, VETO_RETRY_MS) };
+    this.#vetoedUntil = plus(now, VETO_RETRY_MS);
     const text = `${reason}, but the hook ${verdict.point} says no: ${verdict.reason}`;
     voice.sayOnce(`placed ${text}`, 'warning', 'held-by-hook', text);
     return false;
