@@ -15,6 +15,7 @@ import {
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { barOf } from '../registry/bars.ts';
 import type {
   FailbackPolicy,
   FailoverGroup,
@@ -29,6 +30,8 @@ export type OwnStanding = Pick<Standing['groups'][number], 'state' | 'to'>;
 /** What this node's core of a group knows. */
 export interface GroupFacts {
   readonly record: OwnershipRecord | undefined;
+  /** There has never been one. */
+  readonly knownEmpty: boolean;
   /** Undefined where this node does not own it. */
   readonly own: OwnStanding | undefined;
   /** Something of it runs here, or may. */
@@ -78,9 +81,18 @@ function nodeOf(around: Surroundings, id: NodeId, capacity: Amounts): PlacementN
   const state = stateOf(around, id);
   return {
     ...{ id, capacity, state, maintenance: false, quarantined: false },
-    standby: [...around.facts.values()].some(({ record }) => record?.standby?.includes(id)),
+    standby: isResting(around, id),
     healthySince: state === 'up' ? around.upSince(id) : undefined,
   };
+}
+
+/** In standby for all groups; a node that is so for some has bars of these. */
+function isResting({ config, facts }: Surroundings, id: NodeId): boolean {
+  const records = config.groups.flatMap((group) => {
+    const record = group.nodes.includes(id) ? facts.get(group.id)?.record : undefined;
+    return record === undefined ? [] : [record];
+  });
+  return records.length > 0 && records.every(({ standby }) => standby?.includes(id) === true);
 }
 
 function stateOf({ heartConnected, me, peers }: Surroundings, id: NodeId): PlacementNode['state'] {
@@ -101,14 +113,16 @@ function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
   const [first] = nodes;
   const founder = first === undefined ? [] : [first];
   return {
-    ...{ id, type: 'failover', want: record?.want ?? 'online', maintenance: false, ...where },
+    ...{ id, type: 'failover', want: record?.want ?? 'online', ...where },
+    // Where it runs nobody knows here, nor whether it can be had: it is left alone, and has no room.
+    maintenance: record === undefined && facts?.knownEmpty !== true,
     priority: placement?.priority ?? 0,
     demand: placement?.needs ?? NONE,
     firstTry: idleOwner,
     preferred: nodes,
     allowed: record === undefined ? founder : nodes,
     bans: nodes
-      .filter((node) => node !== where.owner && record?.banned?.includes(node) === true)
+      .filter((node) => node !== where.owner && record !== undefined && barOf(record, node))
       .map((node) => ({ node, until: undefined })),
     failedOn: avoided(around, id, facts, where.owner),
     apart: [

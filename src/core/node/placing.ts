@@ -25,6 +25,8 @@ import { type GroupFacts, placementInput } from './placing-facts.ts';
 
 /** Who the plan names has this long to be first; then it is the turn of the next one. */
 const TURN_MS = 200;
+/** Who cannot take over in that time, for want of votes perhaps, keeps no room for it any longer. */
+const OWN_TURN_MS = 5000;
 /** When nobody took its turn, all have another one. */
 const TURNS_AGAIN_MS = 5000;
 /** How often a node repeats how its groups stand: datagrams may be lost. */
@@ -188,12 +190,12 @@ export class Placing {
       const passedOver = this.#passedOver.get(group) ?? new Set();
       if (turn === undefined || turn.node !== node) {
         const again = passedOver.size === 0 ? NEVER : plus(now, TURNS_AGAIN_MS);
-        const next = node === this.#options.me ? plus(now, TURNS_AGAIN_MS) : plus(now, TURN_MS);
+        const next = plus(now, node === this.#options.me ? OWN_TURN_MS : TURN_MS);
         this.#turns.set(group, { node, endsAt: node === undefined ? again : next });
       } else if (now >= turn.endsAt) {
         this.#dirty = true;
         this.#turns.delete(group);
-        if (node === undefined || node === this.#options.me) this.#passedOver.delete(group);
+        if (node === undefined) this.#passedOver.delete(group);
         else this.#passedOver.set(group, passedOver.add(node));
       }
     }
@@ -209,7 +211,9 @@ export class Placing {
     if (placement === undefined || !known) return { mine: false, why: undefined };
     const { action, target } = placement;
     const mine = action === 'start' && target === this.#options.me;
-    return { mine, why: target === undefined ? placement.reason : undefined };
+    // Whom the plan passes over for having let its turn go by is no matter of room.
+    const told = target === undefined && !this.#passedOver.has(group);
+    return { mine, why: told ? placement.reason : undefined };
   }
 
   // What the plan says.
@@ -261,11 +265,15 @@ export class Placing {
     return barOf(record, node);
   }
 
-  /** What is against starting it on this node now; what runs here is known exactly. */
-  obstacleHere(group: GroupId): string | undefined {
-    const { config, me } = this.#options;
-    const here = [...this.#facts].flatMap(([id, { present }]) => (present ? [id] : []));
-    return conflict(config, me, [group], here);
+  /**
+   * What is against starting it on this node now, alone or with all that it runs together with. What
+   * runs here is known exactly: the cores are asked, for others may have started in this very step.
+   */
+  obstacleHere(group: GroupId, manner: 'alone' | 'whole'): string | undefined {
+    const { config, factsOf, me } = this.#options;
+    const here = config.groups.flatMap(({ id }) => (factsOf(id)?.present === true ? [id] : []));
+    const unit = manner === 'whole' ? this.matesOf(group) : [];
+    return conflict(config, me, [group, ...unit], here);
   }
 
   /** Of those that it comes after, the first one that is not online, with how it stands. */
@@ -389,6 +397,7 @@ function isSame(a: GroupFacts, b: GroupFacts): boolean {
     a.present === b.present &&
     a.ownerLost === b.ownerLost &&
     a.isTime === b.isTime &&
+    a.knownEmpty === b.knownEmpty &&
     a.own?.state === b.own?.state &&
     a.own?.to === b.own?.to &&
     a.failedOn.length === b.failedOn.length &&
@@ -405,7 +414,7 @@ export interface GroupPlacing {
   readonly placement: () => Placement | undefined;
   readonly choose: (fit: readonly NodeId[]) => Placement | undefined;
   readonly against: (node: NodeId) => string | undefined;
-  readonly obstacleHere: () => string | undefined;
+  readonly obstacleHere: (manner: 'alone' | 'whole') => string | undefined;
   readonly awaited: () => string | undefined;
   readonly waitsForRoom: () => GroupId | undefined;
   readonly rivalHere: () => GroupId | undefined;
@@ -422,7 +431,7 @@ export function placingFor(placing: Placing, group: GroupId): GroupPlacing {
     placement: () => placing.placement(group),
     choose: (fit) => placing.choose(group, fit),
     against: (node) => placing.against(group, node),
-    obstacleHere: () => placing.obstacleHere(group),
+    obstacleHere: (manner) => placing.obstacleHere(group, manner),
     awaited: () => placing.awaited(group),
     waitsForRoom: () => placing.waitsForRoomOf(group),
     rivalHere: () => placing.rivalHere(group),
