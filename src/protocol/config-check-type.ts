@@ -1,5 +1,5 @@
 /** What a group of type `everywhere` can't have, for nothing of it is on one node only. */
-import type { DraftGroup, DraftResource } from './config-draft.ts';
+import { type Draft, type DraftGroup, type DraftResource, RELATIONS } from './config-draft.ts';
 import type { Findings } from './config-finding.ts';
 
 const TYPE = '"type: everywhere"';
@@ -10,9 +10,19 @@ const MOVING_HOOKS = [
   'before-failback',
   'after-failback',
 ] as const;
+/** Such a group is where it is: it makes way for nobody, and waits for nobody. */
+const RELATION_WORDS = [
+  'after',
+  'together',
+  'apart',
+  'apart-if-possible',
+  'needs',
+  'priority',
+] as const;
 const MOVING_WORDS = ['failback', 'failback-after', 'failback-windows'] as const;
 
-export function checkType(group: DraftGroup, out: Findings): void {
+export function checkType(draft: Draft, group: DraftGroup, out: Findings): void {
+  checkNamed(draft, group, out);
   const everywhere = group.type === 'everywhere';
   for (const resource of group.resources) {
     if (everywhere) checkShared(resource, out);
@@ -28,6 +38,15 @@ export function checkType(group: DraftGroup, out: Findings): void {
       next: 'Remove it',
     });
   }
+  for (const word of RELATION_WORDS) {
+    if (!group.words.includes(word)) continue;
+    out.error({
+      path: [...group.path, word],
+      found: `"${word}" in a group with ${TYPE}`,
+      expected: 'no such word: it runs on each of its nodes, whatever else runs there',
+      next: 'Remove it; a group without "type" may come "after" this one',
+    });
+  }
   for (const hook of MOVING_HOOKS) {
     if (!group.hooks.includes(hook)) continue;
     out.error({
@@ -36,6 +55,34 @@ export function checkType(group: DraftGroup, out: Findings): void {
       expected: 'one of: before-start, after-start, on-failure, before-stop, after-stop',
       next: 'Remove it, or use before-start and after-stop, which each instance has for itself',
     });
+  }
+}
+
+/** Other groups may come after one that runs everywhere, where that runs. */
+function checkNamed(draft: Draft, group: DraftGroup, out: Findings): void {
+  for (const word of RELATIONS) {
+    for (const [i, name] of group.relations[word].entries()) {
+      const other = draft.groups.find(({ id }) => id === name);
+      if (other?.type !== 'everywhere' || other === group) continue;
+      const path = [...group.path, word, i];
+      if (word !== 'after') {
+        out.error({
+          path,
+          found: `"${name}", which runs on each of its nodes`,
+          expected: 'groups that run on one node at a time',
+          next: 'Remove it, or leave out of "nodes" where the two must not meet',
+        });
+        continue;
+      }
+      const missing = (group.nodes ?? []).filter((node) => other.nodes?.includes(node) === false);
+      if (missing.length === 0) continue;
+      out.error({
+        path,
+        found: `"${name}", which does not run on ${missing.join(', ')}`,
+        expected: `a group that runs on each node of "${group.id}": there it starts after it`,
+        next: `Add ${missing.join(', ')} to the nodes of "${name}", or remove it here`,
+      });
+    }
   }
 }
 

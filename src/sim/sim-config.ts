@@ -1,10 +1,12 @@
 /** The small cluster that simulations run: two nodes and a witness, or more nodes, two links. */
 import type {
+  Amounts,
   Config,
   FailbackConfig,
   GroupConfig,
   GroupType,
   NodeConfig,
+  PlacementConfig,
   ResourceConfig,
   Timing,
 } from '../protocol/config.ts';
@@ -30,6 +32,7 @@ export interface SimGroup {
   readonly failback?: FailbackConfig | undefined;
   /** `everywhere`: a program alone, on each of the nodes. */
   readonly type?: GroupType | undefined;
+  readonly placement?: PlacementConfig | undefined;
 }
 
 export function simConfig(options: {
@@ -40,6 +43,8 @@ export function simConfig(options: {
   readonly actionTimeoutMs?: number | undefined;
   /** Every group has a hook at every point, with so much time. */
   readonly hookTimeoutMs?: number | undefined;
+  /** By node; no limit where there is none. */
+  readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
 }): Config {
   const member = (name: string, index: number, links: readonly string[]): NodeConfig => ({
     id: name as NodeId,
@@ -57,7 +62,7 @@ export function simConfig(options: {
       { id: 'mirror' as LinkId, kind: 'udp', direct: true },
       { id: 'lan' as LinkId, kind: 'udp', direct: false },
     ],
-    nodes,
+    nodes: nodes.map((node) => withCapacity(node, options.capacity?.[node.id])),
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
     groups: options.groups.map((group, index) => ({
       ...simGroup(group, index, options.actionTimeoutMs ?? ACTION_TIMEOUT_MS),
@@ -66,13 +71,17 @@ export function simConfig(options: {
   };
 }
 
+function withCapacity(node: NodeConfig, capacity: Amounts | undefined): NodeConfig {
+  return capacity === undefined ? node : { ...node, capacity };
+}
+
 function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {
   const call = { type: 'command', command: ['hook'], user: undefined } as const;
   return Object.fromEntries(HOOK_POINTS.map((point) => [point, { timeoutMs, call }]));
 }
 
 function simGroup(
-  { id, nodes, failback = { policy: 'never' }, type }: SimGroup,
+  { id, nodes, failback = { policy: 'never' }, placement, type }: SimGroup,
   index: number,
   timeoutMs: number,
 ): GroupConfig {
@@ -121,7 +130,10 @@ function simGroup(
       link: 'lan' as LinkId,
     },
   ];
-  const common = { id: id as GroupId, nodes: nodes as readonly NodeId[], failback };
+  const common = {
+    ...{ id: id as GroupId, nodes: nodes as readonly NodeId[], failback },
+    ...(placement !== undefined && { placement }),
+  };
   if (type !== 'everywhere') return { ...common, resources };
   const programs = resources.filter(({ agent }) => agent === 'process');
   const alone = programs.map((program) => ({ ...program, after: [], onFailure: 'retry' as const }));

@@ -142,7 +142,7 @@ class Bench {
     if (effect.type !== 'send') return;
     const { message, to } = effect;
     if (message.type === 'decided') this.told.push(to);
-    else if (this.reachable.has(to)) this.#vote(to, message);
+    else if (message.type !== 'standing' && this.reachable.has(to)) this.#vote(to, message);
   }
 
   #vote(to: NodeId, message: RegistryMessage): void {

@@ -25,6 +25,7 @@ import { EverywhereRecord } from './everywhere-record.ts';
 import { EverywhereRequests } from './everywhere-requests.ts';
 import { Instance, type InstanceState } from './instance.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
+import type { InstanceFacts } from './placing-instances.ts';
 import { Voice } from './voice.ts';
 
 /** So long a majority is waited for before this node goes by what it knew last. */
@@ -88,6 +89,12 @@ export class EverywhereCore {
     return `what is wanted is not known yet: ${this.#doubt()}`;
   }
 
+  /** What a plan of placement has to know of it. */
+  facts(): InstanceFacts {
+    const online = this.#isMember && this.state === 'online';
+    return { record: this.record, online, present: this.#isMember && !this.engine.isStopped() };
+  }
+
   nextWakeAt(): Instant {
     return earliest([
       this.#record.nextWakeAt(),
@@ -143,6 +150,7 @@ export class EverywhereCore {
         return this.#requests.asked(event.id, event.request, now);
       // There is no lease, no copy and no window here, and whoever sends waits for what is stored.
       case 'calendar':
+      case 'standing':
       case 'heartConnected':
       case 'heartLost':
       case 'lease':

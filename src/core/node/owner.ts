@@ -22,6 +22,7 @@ import { CopyKeeper } from './copy-keeper.ts';
 import { Drain } from './drain.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
+import { Placed } from './placed.ts';
 import { linkTrouble, ServiceNetwork } from './service-network.ts';
 
 /** So often a mirror whose process does not answer is tried to be stopped before it is left behind. */
@@ -42,6 +43,7 @@ export class Owner {
   readonly #moves: Moves;
   readonly #copies: CopyKeeper;
   readonly #drain: Drain;
+  readonly #placed: Placed;
   readonly #network = new ServiceNetwork();
   #leaseSoughtAt: Instant = NEVER;
   /** When the heart last said that it holds the lease, after it had not. */
@@ -64,6 +66,7 @@ export class Owner {
     this.#context = context;
     this.#moves = moves;
     this.#drain = new Drain(context, moves);
+    this.#placed = new Placed(context, moves);
     this.#copies = new CopyKeeper(context.options.timing.secondaryLostMs);
   }
 
@@ -81,6 +84,7 @@ export class Owner {
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
       phase === 'owning' ? this.#drain.nextWakeAt(now) : NEVER,
+      phase === 'owning' ? this.#placed.nextWakeAt(now) : NEVER,
       phase === 'owning' && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
@@ -109,7 +113,9 @@ export class Owner {
     const { engine, hooks } = context;
     hooks.forget('before-start');
     this.#startAskedAgainAt = NEVER;
-    this.#startPending = hooks.has('before-start') && engine.isStopped();
+    this.#placed.reset();
+    const asks = hooks.has('before-start') || context.options.placing !== undefined;
+    this.#startPending = asks && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
     if (takenUp) this.#takenUp(record, now);
     if (record.want === 'offline') context.reason = 'an administrator stopped it';
@@ -147,6 +153,7 @@ export class Owner {
     this.#gaveUpAt = NEVER;
     if (this.#leaveDeadLink(record, now)) return;
     if (this.#drain.advance(record, now)) return;
+    if (this.#placed.advance(record, now)) return;
     if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
     else this.#failbackAsking = false;
   }
@@ -178,6 +185,7 @@ export class Owner {
   /** The resources start when the hook has answered, or its time is over. */
   #advanceStart(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
+    if (!this.#placed.mayStart(record, now)) return;
     const { arrival, engine, hooks, me, overruled, reason, voice } = context;
     if (this.#startAskedAgainAt !== NEVER && now < this.#startAskedAgainAt && !overruled) return;
     const { epoch } = record;
@@ -445,6 +453,11 @@ export class Owner {
     }
     const { type, mirror, peer } = change;
     this.#copies.settled(change);
+    // It was out before, and the mirror that waited for it all the same has heard nothing yet.
+    if (type === 'expel' && !context.mirrors.isExpelling(mirror, peer)) {
+      context.mirrors.expel(mirror, peer);
+      this.#expelled(mirror, peer, now);
+    }
     context.voice.mended(copyLost(mirror, peer));
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
@@ -571,6 +584,10 @@ export class Owner {
     if (failback.policy === 'never' || record === undefined || record.byHand === true) return NEVER;
     if (first === undefined || first === me || !leaseHeld || !engine.isOnline()) return NEVER;
     if (voice.request !== undefined || record.formerVoters !== undefined) return NEVER;
+    // With other groups to think of, the plan says when.
+    const planned = options.placing?.placement();
+    const goes = planned?.action === 'move' && planned.target === first;
+    if (options.placing !== undefined && !goes) return NEVER;
     const upSince = peers.upSince(first);
     if (upSince === undefined || !this.#context.isTimeFor(failback)) return NEVER;
     const situation = this.#context.situation(record);
