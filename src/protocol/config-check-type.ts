@@ -10,41 +10,25 @@ const MOVING_HOOKS = [
   'before-failback',
   'after-failback',
 ] as const;
-/** Such a group is where it is: it makes way for nobody, and waits for nobody. */
-const RELATION_WORDS = [
-  'after',
-  'together',
-  'apart',
-  'apart-if-possible',
-  'needs',
-  'priority',
-] as const;
 const MOVING_WORDS = ['failback', 'failback-after', 'failback-windows'] as const;
+/** What is weighed when a node is chosen. */
+const PLACING_WORDS = [...RELATIONS, 'needs', 'priority'] as const;
 
 export function checkType(draft: Draft, group: DraftGroup, out: Findings): void {
-  checkNamed(draft, group, out);
+  checkAfter(draft, group, out);
   const everywhere = group.type === 'everywhere';
   for (const resource of group.resources) {
     if (everywhere) checkShared(resource, out);
     checkOnFailure(resource, everywhere, out);
   }
   if (!everywhere) return;
-  for (const word of MOVING_WORDS) {
+  for (const word of [...MOVING_WORDS, ...PLACING_WORDS]) {
     if (!group.words.includes(word)) continue;
     out.error({
       path: [...group.path, word],
       found: `"${word}" in a group with ${TYPE}`,
       expected: 'a group that runs on one node at a time: this one is on all its nodes already',
       next: 'Remove it',
-    });
-  }
-  for (const word of RELATION_WORDS) {
-    if (!group.words.includes(word)) continue;
-    out.error({
-      path: [...group.path, word],
-      found: `"${word}" in a group with ${TYPE}`,
-      expected: 'no such word: it runs on each of its nodes, whatever else runs there',
-      next: 'Remove it; a group without "type" may come "after" this one',
     });
   }
   for (const hook of MOVING_HOOKS) {
@@ -59,30 +43,18 @@ export function checkType(draft: Draft, group: DraftGroup, out: Findings): void 
 }
 
 /** Other groups may come after one that runs everywhere, where that runs. */
-function checkNamed(draft: Draft, group: DraftGroup, out: Findings): void {
-  for (const word of RELATIONS) {
-    for (const [i, name] of group.relations[word].entries()) {
-      const other = draft.groups.find(({ id }) => id === name);
-      if (other?.type !== 'everywhere' || other === group) continue;
-      const path = [...group.path, word, i];
-      if (word !== 'after') {
-        out.error({
-          path,
-          found: `"${name}", which runs on each of its nodes`,
-          expected: 'groups that run on one node at a time',
-          next: 'Remove it, or leave out of "nodes" where the two must not meet',
-        });
-        continue;
-      }
-      const missing = (group.nodes ?? []).filter((node) => other.nodes?.includes(node) === false);
-      if (missing.length === 0) continue;
-      out.error({
-        path,
-        found: `"${name}", which does not run on ${missing.join(', ')}`,
-        expected: `a group that runs on each node of "${group.id}": there it starts after it`,
-        next: `Add ${missing.join(', ')} to the nodes of "${name}", or remove it here`,
-      });
-    }
+function checkAfter(draft: Draft, group: DraftGroup, out: Findings): void {
+  for (const [i, name] of group.relations.after.entries()) {
+    const other = draft.groups.find(({ id }) => id === name);
+    if (other?.type !== 'everywhere' || other === group) continue;
+    const missing = (group.nodes ?? []).filter((node) => other.nodes?.includes(node) === false);
+    if (missing.length === 0) continue;
+    out.error({
+      path: [...group.path, 'after', i],
+      found: `"${name}", which does not run on ${missing.join(', ')}`,
+      expected: `a group that runs on each node of "${group.id}": there it starts after it`,
+      next: `Add ${missing.join(', ')} to the nodes of "${name}", or remove it here`,
+    });
   }
 }
 

@@ -81,7 +81,7 @@ describe('what it cannot have', () => {
       'groups.db.after.0: "web", which does not run on n2',
     ]);
     expect(withDb('apart', ['n1'])).toEqual([
-      'groups.db.apart.0: "web", which runs on each of its nodes',
+      'groups.db.apart.0: the group "web", which runs on each of its nodes',
     ]);
   });
 

@@ -105,9 +105,10 @@ function normalizeGroup(id: string, group: GroupFile, mirrors: { next: number })
   const failback = failbackOf(group);
   const hooks = hooksOf(group.hooks);
   const placement = placementOf(group);
-  const nodes = group.nodes as NodeId[];
+  const common = { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources, hooks };
   return {
-    ...{ id: id as GroupId, nodes, failback, resources, hooks },
+    ...common,
+    ...(everywhere && { type: 'everywhere' as const }),
     ...(placement !== undefined && { placement }),
     ...(everywhere && { type: 'everywhere' as const }),
   };

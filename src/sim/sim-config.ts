@@ -30,9 +30,9 @@ export interface SimGroup {
   readonly nodes: readonly string[];
   /** Never, when left out. */
   readonly failback?: FailbackConfig | undefined;
+  readonly placement?: PlacementConfig | undefined;
   /** `everywhere`: a program alone, on each of the nodes. */
   readonly type?: GroupType | undefined;
-  readonly placement?: PlacementConfig | undefined;
 }
 
 export function simConfig(options: {

@@ -36,8 +36,8 @@ interface GroupWord {
   readonly mirrors: readonly string[];
   readonly nodes: readonly string[] | undefined;
   readonly failback: FailbackConfig;
-  readonly type: GroupType;
   readonly placement: PlacementConfig | undefined;
+  readonly type: GroupType;
 }
 
 /** Often enough to find a lost write; what is decided does not depend on how many there are. */
@@ -114,8 +114,8 @@ function groupWord(words: readonly string[]): GroupWord {
     mirrors: mirrors === 'none' ? [] : mirrors.split(','),
     nodes: valueOf(words, 'nodes')?.split(','),
     failback: failbackOf(valueOf(words, 'failback')),
-    type,
     placement: placementOf(words),
+    type,
   };
 }
 

@@ -74,6 +74,11 @@ export class EverywhereCore {
     return this.#instance.engine;
   }
 
+  /** Whatever comes after it may start on this node. */
+  get isOnline(): boolean {
+    return this.state === 'online';
+  }
+
   /** Of this node's instance. */
   get state(): InstanceState {
     if (!this.#isMember) return 'stopped';
@@ -91,8 +96,8 @@ export class EverywhereCore {
 
   /** What a plan of placement has to know of it. */
   facts(): InstanceFacts {
-    const online = this.#isMember && this.state === 'online';
-    return { record: this.record, online, present: this.#isMember && !this.engine.isStopped() };
+    const present = this.#isMember && !this.engine.isStopped();
+    return { record: this.record, online: this.isOnline, present };
   }
 
   nextWakeAt(): Instant {

@@ -4,8 +4,9 @@
  * with the time they happened, carry out the effects it returns in order (the duties are listed in
  * `node-io.ts`), and wake it at `nextWakeAt`.
  *
- * Where to read on: `group-core.ts` for where a group runs, `everywhere.ts`, `../group/engine.ts`
- * for starting and stopping, `../registry/` for votes, `../heart/` for leases.
+ * Where to read on: `group-core.ts` for where a group runs, `everywhere.ts` for one that runs on all
+ * its nodes, `../group/engine.ts` for starting and stopping, `../registry/` for votes, `../heart/` for
+ * leases.
  */
 import { type Instant, NEVER, earliest } from '../../base/time.ts';
 import { type Config, type GroupConfig, isEverywhere } from '../../protocol/config.ts';

@@ -123,6 +123,7 @@ function failoverInput(around: Surroundings, group: GroupConfig): FailoverGroup 
       ...(placement?.apart ?? []).map((other) => ({ group: other, soft: false })),
       ...(placement?.apartIfPossible ?? []).map((other) => ({ group: other, soft: true })),
     ],
+    // An instance on the same node is waited for there (`Placing.awaited`).
     after: placement?.after ?? [],
     together: placement?.together ?? [],
     inSync: inSyncOf(record),

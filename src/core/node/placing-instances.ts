@@ -22,10 +22,9 @@ export function sameInstance(a: InstanceFacts | undefined, b: InstanceFacts): bo
   return a?.record === b.record && a?.online === b.online && a.present === b.present;
 }
 
-/** Whether an instance of it belongs on that node. */
-export function belongsOn(group: GroupConfig, facts: InstanceFacts, node: NodeId): boolean {
-  const { record } = facts;
-  if (!group.nodes.includes(node) || record?.want === 'offline') return false;
+/** Whether an instance of it may run on that node, when the group is wanted. */
+function mayRunOn(group: GroupConfig, { record }: InstanceFacts, node: NodeId): boolean {
+  if (!group.nodes.includes(node)) return false;
   return record === undefined || barOf(record, node) === undefined;
 }
 
@@ -36,7 +35,9 @@ export function everywhereInput(
 ): EverywhereGroup {
   const { id, nodes } = group;
   const running = (node: NodeId): boolean =>
-    node === around.me ? facts.present : around.isUp(node) && belongsOn(group, facts, node);
+    node === around.me
+      ? facts.present
+      : facts.record?.want === 'online' && around.isUp(node) && mayRunOn(group, facts, node);
   const banned = nodes.filter((node) => facts.record?.banned?.includes(node));
   return {
     ...{ id, type: 'everywhere', want: facts.record?.want ?? 'online', maintenance: false },
@@ -59,7 +60,7 @@ export function awaitedInstance(
   return barred === undefined ? `is not online on ${me} yet` : `does not run here: ${me} ${barred}`;
 }
 
-/** Of those that a group comes after, the ones that run everywhere, with what is known of them. */
+/** Whether all that run everywhere, of those that a group comes after, may run on that node. */
 export function hostsOf(
   group: GroupConfig,
   groups: readonly GroupConfig[],
@@ -69,6 +70,6 @@ export function hostsOf(
   return (node) =>
     named.every((other) => {
       const facts = instances.get(other.id);
-      return facts === undefined || belongsOn(other, facts, node);
+      return facts === undefined || mayRunOn(other, facts, node);
     });
 }

@@ -287,11 +287,12 @@ export class Placing {
   }
 
   #stateOf(group: GroupId): { readonly online: boolean; readonly words: string } {
+    const { me } = this.#options;
     const { record } = this.#facts.get(group) ?? {};
     if (record === undefined) return { online: false, words: 'has never run, as far as is known' };
     if (record.want === 'offline') return { online: false, words: 'is wanted offline' };
     const { owner } = record;
-    const mine = owner === this.#options.me;
+    const mine = owner === me;
     const told = this.#told.get(group);
     const state = mine
       ? this.#facts.get(group)?.own?.state
