@@ -68,7 +68,7 @@ export class NodeCore {
     return new Placing({
       ...{ me, config },
       factsOf: (group) => this.#groups.get(group)?.facts(),
-      instanceOnline: (group) => this.#everywhere.get(group)?.isOnline === true,
+      instanceOf: (group) => this.#everywhere.get(group)?.facts(),
       upSince: (node) => [...this.#groups.values()][0]?.upSince(node),
     });
   }

@@ -11,7 +11,7 @@
  *   - moves are few (`placed.ts`).
  */
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
-import { type Config, isEverywhere } from '../../protocol/config.ts';
+import type { Config } from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
@@ -22,6 +22,7 @@ import type { Placement, PlacementInput, Plan } from '../placement/types.ts';
 import { staleCopies } from './candidacy.ts';
 import type { Effect, Standing } from './node-io.ts';
 import { type GroupFacts, placementInput } from './placing-facts.ts';
+import { awaitedInstance, type InstanceFacts, sameInstance } from './placing-instances.ts';
 
 /** Who the plan names has this long to be first; then it is the turn of the next one. */
 const TURN_MS = 200;
@@ -44,8 +45,8 @@ export interface PlacingOptions {
   readonly config: Config;
   /** What the core of each group knows at the moment. */
   readonly factsOf: (group: GroupId) => GroupFacts | undefined;
-  /** Whether the instance of a group of type `everywhere` is online on this node. */
-  readonly instanceOnline: (group: GroupId) => boolean;
+  /** The same of groups that run everywhere. */
+  readonly instanceOf: (group: GroupId) => InstanceFacts | undefined;
   readonly upSince: (node: NodeId) => Instant | undefined;
 }
 
@@ -53,6 +54,7 @@ export class Placing {
   readonly #options: PlacingOptions;
   readonly #planner = new Planner();
   #facts = new Map<GroupId, GroupFacts>();
+  readonly #instances = new Map<GroupId, InstanceFacts>();
   #peers: ReadonlyMap<NodeId, PeerReport> = new Map();
   #heartConnected = false;
   #startedAt: Instant | undefined;
@@ -63,7 +65,6 @@ export class Placing {
   #plan: Plan | undefined;
   #placements: ReadonlyMap<GroupId, Placement> = new Map();
   #dirty = true;
-  #instances = '';
   #said = '';
   #sayAt: Instant = NEVER;
   readonly #choices = new Map<string, Placement | undefined>();
@@ -115,13 +116,17 @@ export class Placing {
   refresh(now: Instant): boolean {
     this.#startedAt ??= now;
     for (const { id } of this.#options.config.groups) {
+      const instance = this.#options.instanceOf(id);
+      if (instance !== undefined && !sameInstance(this.#instances.get(id), instance)) {
+        this.#instances.set(id, instance);
+        this.#dirty = true;
+      }
       const facts = this.#options.factsOf(id);
       const before = this.#facts.get(id);
       if (facts === undefined || (before !== undefined && isSame(before, facts))) continue;
       this.#facts.set(id, facts);
       this.#dirty = true;
     }
-    this.#lookAtInstances();
     this.#takeTurns(now);
     if (!this.#dirty && now < (this.#plan?.nextChangeAt ?? NEVER)) return false;
     this.#dirty = false;
@@ -130,21 +135,13 @@ export class Placing {
     return true;
   }
 
-  /** What comes after one of them on this node waits for it. */
-  #lookAtInstances(): void {
-    const { config, instanceOnline } = this.#options;
-    const online = config.groups.filter((group) => isEverywhere(group) && instanceOnline(group.id));
-    const text = online.map(({ id }) => id).join(' ');
-    this.#dirty ||= text !== this.#instances;
-    this.#instances = text;
-  }
-
   #makePlan(now: Instant): void {
     const { config, me } = this.#options;
     this.#input = placementInput({
       ...{ me, config, now, peers: this.#peers, heartConnected: this.#heartConnected },
       upSince: (node) => (node === me ? this.#startedAt : this.#options.upSince(node)),
-      ...{ facts: this.#facts, told: this.#told, passedOver: this.#passedOver },
+      ...{ facts: this.#facts, instances: this.#instances, told: this.#told },
+      passedOver: this.#passedOver,
     });
     this.#plan = this.#planner.plan(this.#input);
     this.#placements = new Map(this.#plan.placements.map((each) => [each.group, each]));
@@ -279,6 +276,9 @@ export class Placing {
   /** Of those that it comes after, the first one that is not online, with how it stands. */
   awaited(group: GroupId): string | undefined {
     for (const other of this.#configOf(group)?.after ?? []) {
+      const instance = this.#awaitedInstance(other);
+      if (instance !== undefined) return `it comes after "${other}", which ${instance}`;
+      if (this.#instances.has(other)) continue;
       const state = this.#stateOf(other);
       if (state.online) continue;
       return `it comes after "${other}", which ${state.words}`;
@@ -286,11 +286,16 @@ export class Placing {
     return undefined;
   }
 
+  #awaitedInstance(group: GroupId): string | undefined {
+    const { config, me } = this.#options;
+    const facts = this.#instances.get(group);
+    const found = config.groups.find(({ id }) => id === group);
+    if (facts === undefined || found === undefined) return undefined;
+    return awaitedInstance(found, facts, me);
+  }
+
   #stateOf(group: GroupId): { readonly online: boolean; readonly words: string } {
-    const { config, instanceOnline, me } = this.#options;
-    if (config.groups.some((each) => each.id === group && isEverywhere(each))) {
-      return { online: instanceOnline(group), words: `is not online on ${me} yet` };
-    }
+    const { me } = this.#options;
     const { record } = this.#facts.get(group) ?? {};
     if (record === undefined) return { online: false, words: 'has never run, as far as is known' };
     if (record.want === 'offline') return { online: false, words: 'is wanted offline' };
