@@ -48,6 +48,18 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
       const { readConfigText } = await import('../adapters/config/load-config.ts');
       return readConfigText(file);
     },
+    recordings: async (stateDir) => {
+      const { readRecordings } = await import('../adapters/decision-files.ts');
+      return readRecordings(`${stateDir.replace(/\/+$/u, '')}/decisions`);
+    },
+    recordingFile: async (file) => {
+      const { readRecordingFile } = await import('../adapters/decision-files.ts');
+      return readRecordingFile(file);
+    },
+    saveRecording: async (recording, file) => {
+      const { saveRecording } = await import('../adapters/decision-files.ts');
+      await saveRecording(recording, file);
+    },
     checkConfigFile: async (file) => {
       const { checkConfigFile } = await import('../adapters/config/load-config.ts');
       return checkConfigFile(file);

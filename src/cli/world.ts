@@ -2,6 +2,7 @@
 import type { CancelSignal } from '../base/cancel-signal.ts';
 import type { Answer, Health } from '../client/report-client.ts';
 import type { ApiClient } from '../ports/api-client.ts';
+import type { RecordingText } from '../ports/recording.ts';
 import type { ConfigReport } from '../protocol/config-problem.ts';
 import type { FromWitness, ToWitness } from '../protocol/witness.ts';
 
@@ -37,6 +38,10 @@ export interface CliWorld {
   client(socketPath: string): Promise<ApiClient>;
   /** The text of a small file. */
   readText(file: string): Promise<string>;
+  /** What the control of this machine has recorded of its decisions, the newest first. */
+  recordings(stateDir: string): Promise<readonly RecordingText[]>;
+  recordingFile(file: string): Promise<RecordingText>;
+  saveRecording(recording: RecordingText, file: string): Promise<void>;
   checkConfigFile(file: string): Promise<ConfigReport>;
   createKey(file: string): Promise<void>;
   /** Runs Tako on this machine until it is stopped; its exit code. */
