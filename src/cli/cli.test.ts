@@ -236,6 +236,7 @@ function makeWorld(over: Partial<CliWorld> = {}): {
     reportHealth: createRealWorld(new AbortController().signal).reportHealth,
     askAway: createRealWorld(new AbortController().signal).askAway,
     readText: createRealWorld(new AbortController().signal).readText,
+    keptConfig: createRealWorld(new AbortController().signal).keptConfig,
     recordings: createRealWorld(new AbortController().signal).recordings,
     recordingFile: createRealWorld(new AbortController().signal).recordingFile,
     saveRecording: createRealWorld(new AbortController().signal).saveRecording,

@@ -45,8 +45,12 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
       return createApiClient(socketPath);
     },
     readText: async (file) => {
-      const { readConfigText } = await import('../adapters/config/load-config.ts');
-      return readConfigText(file);
+      const { readSavedText } = await import('../adapters/saved-text.ts');
+      return readSavedText(file);
+    },
+    keptConfig: async (file) => {
+      const { readKeptConfig } = await import('../adapters/config/setup-files.ts');
+      return readKeptConfig(file);
     },
     recordings: async (stateDir) => {
       const { readRecordings } = await import('../adapters/decision-files.ts');

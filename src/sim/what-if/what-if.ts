@@ -9,12 +9,13 @@ import type { ClusterStatus } from '../../protocol/api.ts';
 import type { Config, GroupConfig } from '../../protocol/config.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import { type Said, World } from '../world.ts';
+import { planIf } from './planned.ts';
 import { changeLink, recordOf, recreate, servedAt } from './recreate.ts';
 import { parseSteps, type Step, type TimedStep } from './steps.ts';
 
 export interface Happening {
-  /** Milliseconds after the step. */
-  readonly afterMs: number;
+  /** Milliseconds after the step; undefined where it was only planned. */
+  readonly afterMs: number | undefined;
   readonly node: NodeId;
   readonly group: string;
   readonly kind: string;
@@ -25,8 +26,8 @@ export interface GroupOutcome {
   readonly group: GroupId;
   readonly before: NodeId | undefined;
   readonly after: NodeId | undefined;
-  /** How long nobody served it, until the end of the step. */
-  readonly awayMs: number;
+  /** How long nobody served it, until the end of the step; undefined where it was only planned. */
+  readonly awayMs: number | undefined;
   /** Why it is not online at the end. */
   readonly why: string | undefined;
 }
@@ -35,10 +36,15 @@ export interface StepReport {
   readonly step: string;
   readonly lookedAtMs: number;
   readonly happenings: readonly Happening[];
+  /** Of all groups; where it was only planned, of those that change or are down. */
   readonly outcomes: readonly GroupOutcome[];
+  /** Groups that are not among the outcomes. */
+  readonly unchanged: number;
 }
 
 export interface Prediction {
+  /** `simulated`: by the cores of all members, in virtual time. `planned`: by the planner alone. */
+  readonly how: 'simulated' | 'planned';
   /** Who saw the state, and when. */
   readonly seenBy: NodeId;
   readonly seenAt: string;
@@ -63,14 +69,21 @@ const UNKNOWN: readonly string[] = [
   'Whether an administrator moved a group to where it is, so that failback leaves it there',
 ];
 
-/** Throws a TakoError for words or a state that cannot be simulated. */
+/**
+ * Throws a TakoError for words or a state that cannot be simulated. `configs`: the configurations that
+ * the words name, by file.
+ */
 export function whatIf(
   config: Config,
   status: ClusterStatus,
   words: readonly string[],
+  configs: ReadonlyMap<string, Config> = new Map(),
 ): Prediction {
-  const steps = parseSteps(words, config);
-  checkSize(config, status);
+  const steps = parseSteps(words, config, configs);
+  checkCluster(config, status);
+  if (isLarge(config) || steps.some(({ step }) => step.type === 'config')) {
+    return planIf(config, status, steps);
+  }
   const said: Said[] = [];
   const world = new World({
     config,
@@ -83,6 +96,7 @@ export function whatIf(
   });
   const differences = recreate(world, status);
   return {
+    how: 'simulated',
     seenBy: status.node,
     seenAt: status.time,
     steps: steps.map((step) => lookAt(world, step, said)),
@@ -91,20 +105,18 @@ export function whatIf(
   };
 }
 
-function checkSize(config: Config, status: ClusterStatus): void {
-  const members = config.nodes.length + (config.witness === undefined ? 0 : 1);
-  const next = 'Give the configuration that this cluster runs with --config';
-  if (status.cluster !== config.cluster) {
-    const text = `the state is of cluster "${status.cluster}", the file of "${config.cluster}"`;
-    throw new TakoError('bad-request', `Cannot simulate: ${text}`, { next });
-  }
-  if (members > MEMBERS_MAX || config.groups.length > GROUPS_MAX) {
-    const found = `${members} members and ${config.groups.length} groups`;
-    const most = `at most ${MEMBERS_MAX} and ${GROUPS_MAX} can be`;
-    throw new TakoError('bad-request', `Cannot simulate: found ${found}, ${most}`, {
-      next: 'Leave out of a copy of the configuration what the question does not concern',
-    });
-  }
+function checkCluster(config: Config, status: ClusterStatus): void {
+  if (status.cluster === config.cluster) return;
+  const text = `the state is of cluster "${status.cluster}", the file of "${config.cluster}"`;
+  throw new TakoError('bad-request', `Cannot simulate: ${text}`, {
+    next: 'Give the configuration that this cluster runs with --config',
+  });
+}
+
+/** Larger than the cores of all members can be run in a few seconds. */
+function isLarge({ groups, nodes, witness }: Config): boolean {
+  const members = nodes.length + (witness === undefined ? 0 : 1);
+  return members > MEMBERS_MAX || groups.length > GROUPS_MAX;
 }
 
 function lookAt(world: World, { step, words, forMs }: TimedStep, said: Said[]): StepReport {
@@ -136,6 +148,7 @@ function lookAt(world: World, { step, words, forMs }: TimedStep, said: Said[]): 
       awayMs: away.get(group.id) ?? 0,
       why: whyDown(world, group),
     })),
+    unchanged: 0,
   };
 }
 
@@ -163,6 +176,9 @@ function perform(world: World, step: Step, look: () => void): void {
       return world.breakResource(step.node, step.group, step.resource);
     case 'fail':
       return failAgainAndAgain(world, step, look);
+    case 'config':
+      // `whatIf` has it planned.
+      return;
     default:
       return unreachable(step);
   }
