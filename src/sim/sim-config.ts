@@ -4,6 +4,7 @@ import type {
   Config,
   FailbackConfig,
   GroupConfig,
+  GroupType,
   NodeConfig,
   PlacementConfig,
   ResourceConfig,
@@ -30,6 +31,8 @@ export interface SimGroup {
   /** Never, when left out. */
   readonly failback?: FailbackConfig | undefined;
   readonly placement?: PlacementConfig | undefined;
+  /** `everywhere`: a program alone, on each of the nodes. */
+  readonly type?: GroupType | undefined;
 }
 
 export function simConfig(options: {
@@ -78,11 +81,11 @@ function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {
 }
 
 function simGroup(
-  { id, nodes, failback = { policy: 'never' }, placement }: SimGroup,
+  { id, nodes, failback = { policy: 'never' }, placement, type }: SimGroup,
   index: number,
   timeoutMs: number,
 ): GroupConfig {
-  const common = {
+  const policy = {
     monitorMs: 1000,
     monitorTimeoutMs: 5000,
     deepMonitor: undefined,
@@ -95,7 +98,7 @@ function simGroup(
   const named = (name: string): ResourceId => name as ResourceId;
   const resources: readonly ResourceConfig[] = [
     {
-      ...common,
+      ...policy,
       id: named('data'),
       after: [],
       agent: 'mirror',
@@ -104,7 +107,7 @@ function simGroup(
       index,
     },
     {
-      ...common,
+      ...policy,
       id: named('program'),
       after: [named('data')],
       agent: 'process',
@@ -117,7 +120,7 @@ function simGroup(
       checkCommand: undefined,
     },
     {
-      ...common,
+      ...policy,
       id: named('address'),
       after: [named('program')],
       agent: 'virtual-ip',
@@ -127,8 +130,12 @@ function simGroup(
       link: 'lan' as LinkId,
     },
   ];
-  return {
-    ...{ id: id as GroupId, nodes: nodes as readonly NodeId[], failback, resources },
+  const common = {
+    ...{ id: id as GroupId, nodes: nodes as readonly NodeId[], failback },
     ...(placement !== undefined && { placement }),
   };
+  if (type !== 'everywhere') return { ...common, resources };
+  const programs = resources.filter(({ agent }) => agent === 'process');
+  const alone = programs.map((program) => ({ ...program, after: [], onFailure: 'retry' as const }));
+  return { ...common, type, resources: alone };
 }

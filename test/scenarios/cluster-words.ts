@@ -4,6 +4,7 @@
  *
  *     group web mirrors=none nodes=n2,n1     before `cluster`; without any there is the group `db`
  *     group db mirrors=data,logs             several mirrors; the first one is always `data`
+ *     group web type=everywhere              a program alone, on each of its nodes at once
  *     group db failback=5s                   it returns to its first node when that is up so long
  *     group db failback=5s@02:00-04:00       and only at these times
  *     group web after=db apart=log      its relations: after, together, apart, softly-apart
@@ -19,6 +20,7 @@ import type {
   FailbackConfig,
   Amounts,
   GroupConfig,
+  GroupType,
   PlacementConfig,
   ResourceConfig,
 } from '../../src/protocol/config.ts';
@@ -35,6 +37,7 @@ interface GroupWord {
   readonly nodes: readonly string[] | undefined;
   readonly failback: FailbackConfig;
   readonly placement: PlacementConfig | undefined;
+  readonly type: GroupType;
 }
 
 /** Often enough to find a lost write; what is decided does not depend on how many there are. */
@@ -79,11 +82,9 @@ export class ClusterWords {
     const witness = valueOf(words, 'witness');
     const nodes = words.filter((word) => !word.includes('='));
     const told = this.#groups.length === 0 ? [groupWord(['db'])] : this.#groups;
-    const groups = told.map(({ id, nodes: own, failback, placement }) => ({
-      id,
-      placement,
+    const groups = told.map(({ id, nodes: own, failback, placement, type }) => ({
+      ...{ id, failback, placement, type },
       nodes: own ?? nodes,
-      failback,
     }));
     const config = withMirrors(
       simConfig({ nodes, witness, groups, capacity: this.#capacity }),
@@ -106,13 +107,15 @@ function valueOf(words: readonly string[], key: string): string | undefined {
 }
 
 function groupWord(words: readonly string[]): GroupWord {
-  const mirrors = valueOf(words, 'mirrors') ?? 'data';
+  const type = valueOf(words, 'type') === 'everywhere' ? 'everywhere' : 'failover';
+  const mirrors = type === 'everywhere' ? 'none' : (valueOf(words, 'mirrors') ?? 'data');
   return {
     id: must(words[0], 'a group has a name'),
     mirrors: mirrors === 'none' ? [] : mirrors.split(','),
     nodes: valueOf(words, 'nodes')?.split(','),
     failback: failbackOf(valueOf(words, 'failback')),
     placement: placementOf(words),
+    type,
   };
 }
 

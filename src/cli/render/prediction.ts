@@ -28,7 +28,9 @@ function linesOf(step: StepReport): readonly string[] {
     ...(happenings.length === 0 ? ['  Nobody does anything.'] : some(happenings.map(eventText))),
     `  After ${lookedAtMs} ms:`,
     ...some(outcomes.map((outcome) => `    ${outcomeText(outcome)}`)),
-    ...(unchanged === 0 ? [] : [`    ${unchanged} ${unchanged === 1 ? 'group is' : 'groups are'} as before`]),
+    ...(unchanged === 0
+      ? []
+      : [`    ${unchanged} ${unchanged === 1 ? 'group is' : 'groups are'} as before`]),
   ];
 }
 
@@ -41,14 +43,29 @@ function eventText({ afterMs, node, group, text }: Happening): string {
 /** What nobody reads to the end is cut; JSON has it all. */
 function some(lines: readonly string[]): readonly string[] {
   if (lines.length <= LINES_MAX) return lines;
-  return [...lines.slice(0, LINES_MAX), `    ... and ${lines.length - LINES_MAX} more (see --json)`];
+  return [
+    ...lines.slice(0, LINES_MAX),
+    `    ... and ${lines.length - LINES_MAX} more (see --json)`,
+  ];
 }
 
-function outcomeText({ group, before, after, awayMs, why }: GroupOutcome): string {
+function outcomeText(outcome: GroupOutcome): string {
+  const { group, before, after, awayMs, instances, why } = outcome;
+  if (instances !== undefined) return instancesText(outcome, instances);
   if (after === undefined) {
     const was = before === undefined ? 'as before' : `it was online on ${before}`;
     return `${group} is down (${was}): ${why ?? 'nobody says why'}`;
   }
   const from = before === after ? 'stays' : `is online (before: ${before ?? 'nowhere'})`;
   return `${group} ${from} on ${after}${awayMs === undefined ? '' : `, away for ${awayMs} ms`}`;
+}
+
+function instancesText(
+  { group, why }: GroupOutcome,
+  { before, after }: NonNullable<GroupOutcome['instances']>,
+): string {
+  const on = (nodes: readonly string[]): string => nodes.join(', ') || 'no node';
+  const same = on(before) === on(after) ? 'as before' : `before: ${on(before)}`;
+  const not = why === undefined ? '' : `; not on ${why}`;
+  return `${group} runs on ${on(after)} (${same})${not}`;
 }

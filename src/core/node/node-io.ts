@@ -232,6 +232,7 @@ export type Effect =
         | 'hook-vetoed'
         | 'no-node'
         | 'not-forced'
+        | 'runs-everywhere'
         | 'version-unsupported'
         | 'timed-out'
         | undefined;

@@ -6,7 +6,12 @@
  * first node that is tried for it, so that nothing moves just because it had to start anew.
  */
 import type { Instant } from '../../base/time.ts';
-import type { Amounts, Config, GroupConfig } from '../../protocol/config.ts';
+import {
+  type Amounts,
+  type Config,
+  type GroupConfig,
+  isEverywhere,
+} from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
@@ -59,19 +64,30 @@ export function usesPlacement(config: Config): boolean {
 }
 
 export function placementInput(around: Surroundings): PlacementInput {
+  const standby = new Set(
+    [...around.facts.values()].flatMap(({ record }) => record?.standby ?? []),
+  );
   return {
     now: around.now,
     maintenance: false,
-    nodes: around.config.nodes.map(({ id, capacity }) => nodeOf(around, id, capacity ?? NONE)),
-    groups: around.config.groups.map((group) => groupOf(around, group)),
+    nodes: around.config.nodes.map(({ id, capacity }) => ({
+      ...nodeOf(around, id, capacity ?? NONE),
+      standby: standby.has(id),
+    })),
+    groups: around.config.groups
+      .filter((group) => !isEverywhere(group))
+      .map((group) => groupOf(around, group)),
   };
 }
 
-function nodeOf(around: Surroundings, id: NodeId, capacity: Amounts): PlacementNode {
+function nodeOf(
+  around: Surroundings,
+  id: NodeId,
+  capacity: Amounts,
+): Omit<PlacementNode, 'standby'> {
   const state = stateOf(around, id);
   return {
     ...{ id, capacity, state, maintenance: false, quarantined: false },
-    standby: [...around.facts.values()].some(({ record }) => record?.standby?.includes(id)),
     healthySince: state === 'up' ? around.upSince(id) : undefined,
   };
 }
@@ -108,11 +124,16 @@ function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
       ...(placement?.apart ?? []).map((other) => ({ group: other, soft: false })),
       ...(placement?.apartIfPossible ?? []).map((other) => ({ group: other, soft: true })),
     ],
-    after: placement?.after ?? [],
+    // An instance on the same node is waited for there (`Placing.awaited`), wherever that is.
+    after: (placement?.after ?? []).filter((other) => !runsEverywhere(around.config, other)),
     together: placement?.together ?? [],
     inSync: inSyncOf(record),
     failback: failbackOf(group, facts),
   };
+}
+
+function runsEverywhere({ groups }: Config, id: GroupId): boolean {
+  return groups.some((group) => group.id === id && isEverywhere(group));
 }
 
 /** Where it runs, or shall run soon, as far as this node knows. */

@@ -24,7 +24,11 @@ export function configChanges(from: Config, to: Config): readonly string[] {
 function groupChanges(from: GroupConfig, to: GroupConfig): readonly string[] {
   if (isSame(from, to)) return [];
   const name = `Group ${to.id}`;
-  const lines = listChanges(`${name}: resource`, names(from.resources), names(to.resources)).slice();
+  const lines = listChanges(
+    `${name}: resource`,
+    names(from.resources),
+    names(to.resources),
+  ).slice();
   if (!isSame(from.nodes, to.nodes)) {
     lines.push(`${name}: nodes ${to.nodes.join(', ')} (before: ${from.nodes.join(', ')})`);
   }

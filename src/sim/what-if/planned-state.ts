@@ -3,12 +3,12 @@
  * out here until one changes nothing; a group whose voters have no majority left changes nothing.
  */
 import { must } from '../../base/assert.ts';
-import { type Instant, instant, plus } from '../../base/time.ts';
+import { type Instant, NEVER, instant, plus } from '../../base/time.ts';
 import { type GroupFacts, placementInput } from '../../core/node/placing-facts.ts';
 import { Planner } from '../../core/placement/planner.ts';
 import type { Placement } from '../../core/placement/types.ts';
 import type { ClusterStatus, GroupStatus } from '../../protocol/api.ts';
-import type { Config, GroupConfig } from '../../protocol/config.ts';
+import { type Config, type GroupConfig, isEverywhere } from '../../protocol/config.ts';
 import type { PeerReport, PeerState } from '../../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
@@ -34,8 +34,11 @@ export class PlannedState {
   readonly #states = new Map<NodeId, PeerState>();
   readonly #upSince = new Map<NodeId, Instant>();
   readonly #known = new Map<GroupId, Known>();
+  /** Of groups that run everywhere: whether they shall run, and nodes that they are kept from. */
+  readonly #everywhere = new Map<GroupId, Pick<GroupStatus, 'want' | 'standby' | 'banned'>>();
   readonly #failed: readonly GroupId[];
   readonly #planner = new Planner();
+  #nextChangeAt: Instant = NEVER;
   #placements: ReadonlyMap<GroupId, Placement> = new Map();
 
   constructor(config: Config, status: ClusterStatus) {
@@ -43,6 +46,7 @@ export class PlannedState {
     this.seenBy = status.node;
     for (const { id, state } of status.nodes) this.#states.set(id, state);
     for (const group of status.groups) {
+      if (group.type === 'everywhere') this.#everywhere.set(group.id, group);
       const known = knownOf(group);
       if (known !== undefined) this.#known.set(group.id, known);
     }
@@ -60,9 +64,9 @@ export class PlannedState {
 
   /** Where each group runs. */
   served(): ReadonlyMap<GroupId, NodeId | undefined> {
-    const groups = [...new Set([...this.#config.groups.map(({ id }) => id), ...this.#known.keys()])];
+    const groups = this.#config.groups.filter((group) => !isEverywhere(group));
     return new Map(
-      groups.map((id) => {
+      groups.map(({ id }) => {
         const known = this.#known.get(id);
         const owner = known?.record.owner;
         return [id, known?.runs === true && this.#isUp(owner) ? owner : undefined];
@@ -70,10 +74,24 @@ export class PlannedState {
     );
   }
 
+  /** Where the instances of groups run that run everywhere: on each of their nodes that is up. */
+  instances(): ReadonlyMap<GroupId, readonly NodeId[]> {
+    const groups = this.#config.groups.filter(isEverywhere);
+    return new Map(
+      groups.map(({ id, nodes }) => {
+        const { want, standby = [], banned = [] } = this.#everywhere.get(id) ?? { want: undefined };
+        const barred = [...standby, ...banned];
+        const on = nodes.filter((node) => this.#isUp(node) && !barred.includes(node));
+        return [id, want === 'offline' ? [] : on];
+      }),
+    );
+  }
+
   /** Why it is down although it should run; undefined where it shall not. */
   whyDown(group: GroupId): string | undefined {
     const known = this.#known.get(group);
-    if (!this.#config.groups.some(({ id }) => id === group)) return 'the configuration has it no more';
+    if (!this.#config.groups.some(({ id }) => id === group))
+      return 'the configuration has it no more';
     if (known?.record.want === 'offline') return undefined;
     if (known !== undefined && !this.#hasMajority(known)) return noMajority(known);
     return this.#placements.get(group)?.reason ?? 'nothing is planned for it';
@@ -93,6 +111,8 @@ export class PlannedState {
   want(group: GroupId, want: OwnershipRecord['want']): void {
     const known = this.#known.get(group);
     if (known !== undefined) known.record = { ...known.record, want };
+    const { standby = [], banned = [] } = this.#everywhere.get(group) ?? {};
+    this.#everywhere.set(group, { want, standby, banned });
   }
 
   /** Why not, where it is not moved. */
@@ -113,7 +133,8 @@ export class PlannedState {
   reconfigure(config: Config): void {
     for (const { id } of config.nodes) if (!this.#states.has(id)) this.#states.set(id, 'up');
     const members = config.nodes.map(({ id }) => id);
-    for (const { id } of this.#config.nodes) if (!members.includes(id)) this.#states.set(id, 'lost');
+    for (const { id } of this.#config.nodes)
+      if (!members.includes(id)) this.#states.set(id, 'lost');
     for (const id of [...this.#known.keys()]) {
       if (!config.groups.some((group) => group.id === id)) this.#known.delete(id);
     }
@@ -124,8 +145,10 @@ export class PlannedState {
   settle(forMs: number): readonly { readonly group: GroupId; readonly text: string }[] {
     const done = this.#carryOut();
     this.#followVotes();
-    this.#catchUp();
+    const caughtUp = this.#catchUp();
     this.#now = plus(this.#now, forMs);
+    // Nothing but a new copy, or time itself, can change the plan by now.
+    if (!caughtUp && this.#now < this.#nextChangeAt) return done;
     return [...done, ...this.#carryOut()];
   }
 
@@ -133,6 +156,7 @@ export class PlannedState {
     const done: { group: GroupId; text: string }[] = [];
     for (let plans = 0; plans < PLANS_MAX; plans += 1) {
       const plan = this.#planner.plan(this.#input());
+      this.#nextChangeAt = plan.nextChangeAt;
       this.#placements = new Map(plan.placements.map((each) => [each.group, each]));
       const taken = plan.steps.filter((step) => this.#take(step));
       if (taken.length === 0) break;
@@ -212,8 +236,9 @@ export class PlannedState {
     }
   }
 
-  /** Copies of lost nodes are voted out, those of nodes that are up are brought up to date. */
-  #catchUp(): void {
+  /** Copies of lost nodes are voted out, those of others come up to date; whether there is a new one. */
+  #catchUp(): boolean {
+    let added = false;
     for (const { id, nodes, resources } of this.#config.groups) {
       const known = this.#known.get(id);
       if (known === undefined || !known.runs || !resources.some(isMirror)) continue;
@@ -221,11 +246,11 @@ export class PlannedState {
       if (!this.#isUp(known.record.owner)) continue;
       const { inSync } = known.record;
       const up = nodes.filter((node) => this.#isUp(node)).toSorted();
-      const same = Object.values(inSync).every((list) => list.join() === up.join());
-      if (same) continue;
+      added ||= Object.values(inSync).some((list) => up.some((node) => !list.includes(node)));
       const copies = Object.keys(inSync).map((mirror) => [mirror, up]);
       known.record = { ...known.record, inSync: Object.fromEntries(copies) };
     }
+    return added;
   }
 
   #hasMajority({ voters }: Known): boolean {
@@ -242,8 +267,10 @@ export class PlannedState {
   }
 }
 
-function knownOf(group: GroupStatus): Known | undefined {
-  const { owner, epoch, inSync, want = 'online', standby = [], banned = [], voters } = group;
+/** The status of an older release may say less. */
+function knownOf(group: Partial<GroupStatus>): Known | undefined {
+  const { owner, epoch, inSync = {}, want = 'online' } = group;
+  const { standby = [], banned = [], voters = [] } = group;
   if (owner === undefined) return undefined;
   const record = { epoch: epoch ?? (1 as Epoch), owner, inSync, want, voters: [], standby, banned };
   const rests = group.state === 'stopped' || group.state === 'failed' || want === 'offline';

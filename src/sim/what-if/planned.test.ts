@@ -1,5 +1,6 @@
 /** Questions that the planner answers: other configurations, and states too large to simulate. */
 import { describe, expect, test } from 'vitest';
+import { must } from '../../base/assert.ts';
 import type { ClusterStatus } from '../../protocol/api.ts';
 import type { Config } from '../../protocol/config.ts';
 import type { NodeId } from '../../protocol/ids.ts';
@@ -49,7 +50,9 @@ describe('another configuration', () => {
     expect(prediction.how).toBe('planned');
     expect(textsOf(prediction)).toEqual([': Nothing is changed by it']);
     expect(prediction.steps[0]).toMatchObject({ outcomes: [], unchanged: 2 });
-    expect(prediction.unknown.join()).toContain('takes effect on each node when Tako is started anew');
+    expect(prediction.unknown.join()).toContain(
+      'takes effect on each node when Tako is started anew',
+    );
   });
 
   test('a new group is started on its first node', () => {
@@ -71,7 +74,9 @@ describe('another configuration', () => {
   test('a group leaves a node that is taken off its list', () => {
     const prediction = change([{ id: 'db', nodes: ['n2'] }, GROUPS[1] ?? { id: '', nodes: [] }]);
     expect(textsOf(prediction)[0]).toBe(': Group db: nodes n2 (before: n1, n2)');
-    expect(prediction.steps[0]?.outcomes).toMatchObject([{ group: 'db', before: 'n1', after: 'n2' }]);
+    expect(prediction.steps[0]?.outcomes).toMatchObject([
+      { group: 'db', before: 'n1', after: 'n2' },
+    ]);
   });
 
   test('words of placement count: what must be apart', () => {
@@ -137,6 +142,22 @@ describe('a state too large to simulate', () => {
     expect(steps[3]?.happenings[0]?.text).toBe('Refused: n9 is not among its nodes');
   });
 
+  test('a group that runs everywhere runs on those of its nodes that are up', () => {
+    const [first, ...others] = large.groups;
+    const agent = { ...must(first, 'it has groups'), type: 'everywhere' as const };
+    const config = { ...large, groups: [agent, ...others] };
+    const status = statusOf(config);
+    const groups = status.groups.map((group) =>
+      group.id === 'g1' ? { ...group, type: 'everywhere', owner: undefined } : group,
+    );
+    const words = 'lose n2 then stop g1'.split(' ');
+    const { steps } = whatIf(config, { ...status, groups } as ClusterStatus, words);
+    expect(steps[0]?.outcomes).toContainEqual(
+      expect.objectContaining({ group: 'g1', instances: { before: ['n1', 'n2'], after: ['n1'] } }),
+    );
+    expect(steps[1]?.outcomes[0]?.instances).toEqual({ before: ['n1'], after: [] });
+  });
+
   test('without a majority of its voters nothing takes over', () => {
     const half = nodes.slice(0, 21).filter((id) => id !== 'n7' && id !== 'n8');
     const { steps } = ask('lose n7 then lose n8', [...half, 'n39']);
@@ -146,7 +167,10 @@ describe('a state too large to simulate', () => {
 
   test('a stale copy does not take over', () => {
     const status = statusOf(large);
-    const groups = status.groups.map((group) => ({ ...group, inSync: { data: ['n1'] as NodeId[] } }));
+    const groups = status.groups.map((group) => ({
+      ...group,
+      inSync: { data: ['n1'] as NodeId[] },
+    }));
     const { steps } = whatIf(large, { ...status, groups } as ClusterStatus, ['lose', 'n1']);
     const [outcome] = steps[0]?.outcomes ?? [];
     expect(outcome).toMatchObject({ group: 'g1', after: undefined });

@@ -45,18 +45,42 @@ export function planIf(
 }
 
 function reportOf(state: PlannedState, { step, words, forMs }: TimedStep): StepReport {
-  const before = state.served();
+  const before = { groups: state.served(), instances: state.instances() };
   const happenings: Happening[] = [];
   const say = (group: string, kind: string, text: string): void =>
     void happenings.push({ afterMs: undefined, node: state.seenBy, group, kind, text });
   perform(state, step, say);
   for (const { group, text } of state.settle(forMs)) say(group, 'planned', text);
-  const after = state.served();
-  const outcomes = [...new Set([...before.keys(), ...after.keys()])].flatMap((group) =>
-    outcomeOf(state, group, [before.get(group), after.get(group)]),
-  );
-  const unchanged = new Set([...before.keys(), ...after.keys()]).size - outcomes.length;
+  const after = { groups: state.served(), instances: state.instances() };
+  const groups = namesOf(before.groups, after.groups);
+  const everywhere = namesOf(before.instances, after.instances);
+  const outcomes = [
+    ...groups.flatMap((group) =>
+      outcomeOf(state, group, [before.groups.get(group), after.groups.get(group)]),
+    ),
+    ...everywhere.flatMap((group) =>
+      instancesOutcome(group, before.instances.get(group) ?? [], after.instances.get(group) ?? []),
+    ),
+  ];
+  const unchanged = groups.length + everywhere.length - outcomes.length;
   return { step: words, lookedAtMs: forMs, happenings, outcomes, unchanged };
+}
+
+function namesOf<T>(
+  before: ReadonlyMap<GroupId, T>,
+  after: ReadonlyMap<GroupId, T>,
+): readonly GroupId[] {
+  return [...new Set([...before.keys(), ...after.keys()])];
+}
+
+function instancesOutcome(
+  group: GroupId,
+  before: readonly NodeId[],
+  after: readonly NodeId[],
+): readonly GroupOutcome[] {
+  if (before.join() === after.join()) return [];
+  const nowhere = { before: undefined, after: undefined, awayMs: undefined, why: undefined };
+  return [{ group, ...nowhere, instances: { before, after } }];
 }
 
 /** None for a group that serves where it did, or rests as it shall and did. */
@@ -95,11 +119,15 @@ function perform(
     case 'mend':
     case 'fail':
     case 'break':
-      throw new TakoError('bad-request', `Cannot simulate "${step.type}" here: it is planned only`, {
-        next:
-          'A state of more than 16 members or 50 groups, or another configuration, knows the steps ' +
-          'lose, return, move, start, stop and config',
-      });
+      throw new TakoError(
+        'bad-request',
+        `Cannot simulate "${step.type}" here: it is planned only`,
+        {
+          next:
+            'A state of more than 16 members or 50 groups, or another configuration, knows the steps ' +
+            'lose, return, move, start, stop and config',
+        },
+      );
     default:
       return unreachable(step);
   }
