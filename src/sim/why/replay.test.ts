@@ -141,6 +141,10 @@ describe('a takeover', () => {
     expect(found.event).toEqual(all.event);
     const { replay: last } = await replayOneOf([text(younger), text(tape)], DB, 'last');
     expect(last.event).toEqual(all.event);
+    const empty: Tape = { name: 'empty', lines: [] };
+    expect((await replayOneOf([text(empty), text(tape)], DB, 'last')).replay.event).toEqual(
+      all.event,
+    );
     await expect(replayOneOf([text(tape)], DB, 9999)).rejects.toThrow('no recording has it');
   });
 });

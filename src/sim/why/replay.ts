@@ -91,10 +91,9 @@ export async function replayOneOf(
   wanted: Wanted,
 ): Promise<{ readonly recording: RecordingText; readonly replay: Replay }> {
   for (const recording of recordings) {
-    if (wanted !== 'last') {
-      const head = await headIn(recording);
-      if (head === undefined || head.eventsBefore >= wanted) continue;
-    }
+    const head = await headIn(recording);
+    // It ended before its first line was whole: the disk was full.
+    if (head === undefined || (wanted !== 'last' && head.eventsBefore >= wanted)) continue;
     const found = await replay(recording, group, wanted);
     if (found.event !== undefined) return { recording, replay: found };
     if (wanted !== 'last') break;
