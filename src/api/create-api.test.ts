@@ -34,6 +34,10 @@ beforeEach(async () => {
       moves.push([group, node, on]);
       return 'done';
     },
+    maintain: async (request) => {
+      moves.push(request);
+      return 'done';
+    },
     events: async (limit) => Array.from({ length: Math.min(limit, 3) }, () => eventOf(1)),
     follow: (listener) => {
       listeners.add(listener);
@@ -101,6 +105,9 @@ test.each([
   ['POST', '/v1/nodes/n1/standby', undefined, 400],
   ['POST', '/v1/nodes/n1/standby', '{"on": "maybe"}', 400],
   ['POST', '/v1/groups/g/ban', '{"on": true}', 400],
+  ['POST', '/v1/maintenance', '{"on": true}', 400],
+  ['POST', '/v1/maintenance', '{"scope": "world", "on": true}', 400],
+  ['POST', '/v1/maintenance', '{"scope": "cluster", "on": true, "forMs": 1}', 400],
   ['GET', '/v1/events?limit=0', undefined, 400],
   ['GET', '/v1/events?limit=x', undefined, 400],
   ['POST', '/v1/groups/g/move', `{"to": "${'n'.repeat(100_000)}"}`, 413],
@@ -117,10 +124,12 @@ test('a good request goes through', async () => {
   });
   await ask('POST', '/v1/nodes/n1/standby', '{"on": true}');
   await ask('POST', '/v1/groups/g/ban', '{"node": "n1", "on": false}');
+  await ask('POST', '/v1/maintenance', '{"scope": "cluster", "on": true, "forMs": 2000}');
   expect(moves).toEqual([
     ['g', 'n1'],
     ['n1', true],
     ['g', 'n1', false],
+    { scope: 'cluster', on: true, forMs: 2000 },
   ]);
 });
 

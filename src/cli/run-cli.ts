@@ -11,6 +11,7 @@ import { addEventsCommand } from './commands/events.ts';
 import { addForceCommands } from './commands/force.ts';
 import { addGroupCommands } from './commands/group.ts';
 import { addKeyCommands } from './commands/key.ts';
+import { addMaintenanceCommands } from './commands/maintenance.ts';
 import { addMoveCommand } from './commands/move.ts';
 import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
@@ -46,6 +47,7 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
     addForceCommands,
     addStandbyCommands,
     addBanCommands,
+    addMaintenanceCommands,
     addReportCommand,
     addConfigCommands,
     addKeyCommands,

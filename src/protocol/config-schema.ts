@@ -428,6 +428,10 @@ export const configSchema = z
       .refine((all) => Object.keys(all).length === 1, 'exactly one witness')
       .optional()
       .describe('A machine that votes and runs nothing, so that two nodes can decide.'),
+    'maintenance-warning': z
+      .union([z.literal('never'), duration], { error: `${DURATION_WANTED}, or never` })
+      .optional()
+      .describe('A maintenance that lasts longer is warned of; or never. Default 4h.'),
     groups: z
       .record(name, groupSchema)
       .refine((all) => Object.keys(all).length <= GROUPS_MAX, `at most ${GROUPS_MAX} groups`)

@@ -19,6 +19,8 @@ export interface Config {
   readonly links: readonly LinkConfig[];
   readonly nodes: readonly NodeConfig[];
   readonly witness: NodeConfig | undefined;
+  /** A maintenance that lasts longer is warned of (14400000); undefined: none is. */
+  readonly maintenanceWarnMs?: number | undefined;
   readonly groups: readonly GroupConfig[];
 }
 

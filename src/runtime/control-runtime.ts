@@ -3,6 +3,7 @@
  * in order, wakes it in time. Decides nothing. See `src/core/node/node-io.ts` for the duties.
  */
 import { unreachable } from '../base/assert.ts';
+import { parseCivilTime } from '../base/civil-time.ts';
 import { TakoError } from '../base/tako-error.ts';
 import type { EngineAction, HealthReport } from '../core/group/engine.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
@@ -112,7 +113,8 @@ export class ControlRuntime {
   /** A clock that was set is noticed as late as the next minute, not later. */
   #tellCalendar(told: WeekMinute | undefined): void {
     const weekMinute = this.#ports.calendar.weekMinute();
-    if (weekMinute !== told) this.dispatch({ type: 'calendar', weekMinute });
+    const civilMs = parseCivilTime(this.#ports.clock.wallTime());
+    if (weekMinute !== told) this.dispatch({ type: 'calendar', weekMinute, civilMs });
     if (this.#ended) return;
     const next = (): void => this.#tellCalendar(weekMinute);
     this.#clearCalendar = this.#ports.timer.after(CALENDAR_MS, next);

@@ -11,12 +11,19 @@ import type { EventStore } from '../ports/event-store.ts';
 import type { MirrorControl } from '../ports/mirror-control.ts';
 import type { Force, Steering } from '../ports/steering.ts';
 import type { Timer } from '../ports/timer.ts';
-import type { ClusterStatus, ForceStakes, GroupStatus, WhyAnswer } from '../protocol/api.ts';
+import type {
+  ClusterStatus,
+  ForceStakes,
+  GroupStatus,
+  MaintenanceRequest,
+  WhyAnswer,
+} from '../protocol/api.ts';
 import type { Config } from '../protocol/config.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
 import { type BarParts, setBan, setStandby } from './bar-steering.ts';
+import { civilMs, setMaintenance } from './maintenance-steering.ts';
 import type { ControlRuntime } from './control-runtime.ts';
 import { forceStakes } from './force-stakes.ts';
 import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
@@ -111,6 +118,13 @@ export class NodeSteering implements Steering {
   ban(group: GroupId, node: NodeId, on: boolean): Promise<string> {
     this.#checkNode(node);
     return setBan(this.#barParts(), { group: this.#configOf(group), node, on });
+  }
+
+  async maintain(request: MaintenanceRequest): Promise<string> {
+    if (request.node !== undefined) this.#checkNode(request.node);
+    if (request.group !== undefined) this.#configOf(request.group);
+    const { clock, me } = this.#parts;
+    return setMaintenance(this.#barParts(), request, { me, nowMs: civilMs(clock) });
   }
 
   async why(group: GroupId): Promise<WhyAnswer> {

@@ -2,14 +2,16 @@
  * Makes the cluster's status out of what this node decides by itself and what the owners of other
  * groups tell about them. Pure: everything comes in as an argument.
  */
+import { parseCivilTime } from '../base/civil-time.ts';
 import type { Instant } from '../base/time.ts';
 import type { GroupCore } from '../core/node/group-core.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
 import type { ClusterStatus, GroupStatus, NodeStatus, ResourceStatus } from '../protocol/api.ts';
-import type { Config, GroupConfig } from '../protocol/config.ts';
+import type { GroupConfig, Config } from '../protocol/config.ts';
 import type { EventLevel } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import { barWarnings, standbyOf } from './bar-view.ts';
+import { isNodeMaintained, maintenanceWarnings } from './maintenance-view.ts';
 import { type GroupId, type MirrorId, type NodeId, mirrorId } from '../protocol/ids.ts';
 import type { MirrorStatus } from '../protocol/mirror-ipc.ts';
 import { decidedBy } from './decided-by.ts';
@@ -31,7 +33,7 @@ export interface StatusSources {
 export function clusterStatus(sources: StatusSources): ClusterStatus {
   const groups = sources.config.groups.map((group) => groupStatus(sources, group));
   const nodes = nodeStatuses(sources, groups);
-  const { summary, level } = summarize(nodes, groups, sources.config);
+  const { summary, level } = summarize(nodes, groups, sources);
   const { me, config, time } = sources;
   return {
     cluster: config.cluster,
@@ -88,6 +90,7 @@ export function ownGroupStatus(
     voters: record?.voters.map(({ node }) => node) ?? [],
     standby: record?.standby ?? [],
     banned: record?.banned ?? [],
+    ...(record?.maintenance !== undefined && { maintenance: record.maintenance }),
     cannotLeave: core.cannotLeave,
     resources,
   };
@@ -97,6 +100,7 @@ function stateOf(core: GroupCore): GroupStatus['state'] {
   switch (core.phase) {
     case 'owning':
       if (core.engine.hasGivenUp() || core.engine.heldDown() !== undefined) return 'failed';
+      if (core.engine.isResting && !core.engine.isOnline()) return 'failed';
       return core.engine.isOnline() ? 'online' : 'starting';
     case 'suspended':
       return 'suspended';
@@ -143,11 +147,15 @@ function nodeStatuses(
   const witness =
     config.witness === undefined ? [] : [{ id: config.witness.id, role: 'witness' as const }];
   return [...ids, ...witness].map(({ id, role }): NodeStatus => {
-    const standby = standbyOf(id, config, groups);
-    if (id === me) return { id, role, state: 'up', reason: 'it answers', standby, links: [] };
+    const rests = {
+      standby: standbyOf(id, config, groups),
+      ...(isNodeMaintained(id, groups) && { maintenance: true }),
+    };
+    if (id === me) return { id, role, state: 'up', reason: 'it answers', ...rests, links: [] };
     const report = reports.get(id);
     if (report === undefined) {
-      return { id, role, state: 'lost', reason: 'nothing was heard of it yet', standby, links: [] };
+      const reason = 'nothing was heard of it yet';
+      return { id, role, state: 'lost', reason, ...rests, links: [] };
     }
     const links = report.links.map(({ link, state, roundTripMs, carrier }) => ({
       link,
@@ -155,14 +163,14 @@ function nodeStatuses(
       roundTripMs,
       carrier,
     }));
-    return { id, role, state: report.state, reason: report.reason, standby, links };
+    return { id, role, state: report.state, reason: report.reason, ...rests, links };
   });
 }
 
 function summarize(
   nodes: readonly NodeStatus[],
   groups: readonly GroupStatus[],
-  config: Config,
+  { config, time }: StatusSources,
 ): { readonly summary: string; readonly level: EventLevel } {
   const errors: string[] = [];
   const warnings: string[] = [];
@@ -173,6 +181,7 @@ function summarize(
       if (copies.length < 2) warnings.push(`"${group.id}.${mirror}" has one copy in sync only`);
     }
   }
+  warnings.push(...maintenanceWarnings(groups, config, parseCivilTime(time)));
   warnings.push(...barWarnings(nodes, groups, config));
   for (const node of nodes) {
     if (node.state !== 'up') warnings.push(`${node.role} ${node.id} is ${node.state}`);

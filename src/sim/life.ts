@@ -9,6 +9,7 @@ import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
+import { drawMaintenance, endAllMaintenance } from './maintenance-faults.ts';
 import { drawForcing, emptyKept } from './forcing.ts';
 import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
@@ -55,8 +56,9 @@ export function planLife(seed: number): LifePlan {
   const faults = drawFaults(swarm, config, new Prng(seed ^ 0x2545f491));
   const ofHooks = drawHookFaults(swarm, config, new Prng(seed ^ 0x27d4eb2f));
   const bars = drawBars(swarm, config, new Prng(seed ^ 0x165667b1));
+  const maintained = drawMaintenance(swarm, config, new Prng(seed ^ 0x52dce729));
   const forced = drawForcing(swarm, config, new Prng(seed ^ 0x85ebca6b));
-  const all = [...faults, ...ofHooks, ...bars, ...forced];
+  const all = [...faults, ...ofHooks, ...bars, ...maintained, ...forced];
   return { seed, swarm, faults: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
@@ -176,6 +178,7 @@ export function peace(world: World): void {
       // A group that somebody stopped is started by somebody, who asks again when in doubt.
       if (asked % 8 === 0) {
         liftAllBars(world);
+        endAllMaintenance(world);
         startAll(world);
       }
       if (asked % 8 === 4) emptyKept(world);

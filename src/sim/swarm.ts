@@ -61,6 +61,8 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
   operator: { chance: 0.5, weight: 4 },
   // Apart from the others: see `drawBars`.
   bar: { chance: 0, weight: 0 },
+  // Apart from the others: see maintenance-faults.ts.
+  maintain: { chance: 0, weight: 0 },
   // Apart from the others: see forcing.ts.
   force: { chance: 0, weight: 0 },
   leave: { chance: 0.2, weight: 1 },

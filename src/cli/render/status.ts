@@ -88,8 +88,12 @@ function barsLine({ standby = [], banned = [] }: Partial<GroupStatus>): readonly
 }
 
 /** The state, and what is wanted where that differs. */
-function stateOf({ state, want }: GroupStatus): string {
-  return want === 'offline' && state !== 'stopped' ? `${state} (to stop)` : state;
+function stateOf({ state, want, ...group }: GroupStatus): string {
+  const leftAlone = group.maintenance?.find(
+    ({ scope, node }) => scope !== 'node' || node === group.owner,
+  );
+  const alone = leftAlone === undefined ? '' : ' (maintenance)';
+  return want === 'offline' && state !== 'stopped' ? `${state} (to stop)${alone}` : state + alone;
 }
 
 function resourceRows(resource: ResourceStatus, group: GroupStatus, paint: Paint): string[][] {
@@ -124,7 +128,7 @@ function renderNodes(status: ClusterStatus, colours: boolean): string {
     head: ['NODE', 'STATE', 'LINKS', ''],
     rows: status.nodes.map((node) => [
       node.role === 'witness' ? `${node.id} (witness)` : node.id,
-      paint(toneOf(node.state), node.state) + (isResting(node) ? ' (standby)' : ''),
+      paint(toneOf(node.state), node.state) + restOf(node),
       node.id === status.node ? '(this node)' : linksOf(node, paint),
       node.state === 'up' ? '' : plain(node.reason),
     ]),
@@ -133,8 +137,9 @@ function renderNodes(status: ClusterStatus, colours: boolean): string {
 }
 
 /** An API of an older version does not tell. */
-function isResting({ standby }: Partial<NodeStatus>): boolean {
-  return standby === 'yes' || standby === 'partly';
+function restOf({ maintenance, standby }: Partial<NodeStatus>): string {
+  const resting = standby === 'yes' || standby === 'partly' ? ' (standby)' : '';
+  return maintenance === true ? `${resting} (maintenance)` : resting;
 }
 
 function linksOf({ links }: NodeStatus, paint: Paint): string {

@@ -89,6 +89,7 @@ class Bench {
       promised: () => own.entry(GROUP)?.promised,
       accepted: () => own.entry(GROUP)?.accepted?.record,
       inStandby: () => [],
+      inMaintenance: () => [],
       othersMove: () => this.othersMove,
     });
   }

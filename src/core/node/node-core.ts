@@ -9,8 +9,9 @@
 import { type Instant, earliest } from '../../base/time.ts';
 import type { Config, GroupConfig } from '../../protocol/config.ts';
 import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
-import type { RegistryMessage } from '../../protocol/record.ts';
+import type { Maintenance, RegistryMessage } from '../../protocol/record.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../registry/acceptor.ts';
+import { isSamePlace } from '../registry/maintenance.ts';
 import { GroupCore } from './group-core.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
 
@@ -41,6 +42,8 @@ export class NodeCore {
         promised: () => this.#acceptor.entry(group.id)?.promised,
         accepted: () => this.#acceptor.entry(group.id)?.accepted?.record,
         inStandby: () => this.#inStandby(group),
+        inMaintenance: () => this.#inMaintenance(group),
+        maintenanceWarnMs: config.maintenanceWarnMs,
         othersMove: () => this.#othersMove(group.id),
       });
       this.#groups.set(group.id, core);
@@ -50,6 +53,14 @@ export class NodeCore {
   #inStandby({ nodes }: GroupConfig): readonly NodeId[] {
     const known = [...this.#groups.values()].flatMap(({ record }) => record?.standby ?? []);
     return nodes.filter((node) => known.includes(node)).sort();
+  }
+
+  #inMaintenance({ nodes }: GroupConfig): readonly Maintenance[] {
+    const known = [...this.#groups.values()].flatMap(({ record }) => record?.maintenance ?? []);
+    const wide = known.filter(
+      ({ scope, node }) => scope === 'cluster' || (node !== undefined && nodes.includes(node)),
+    );
+    return wide.filter((entry, index) => wide.findIndex((e) => isSamePlace(e, entry)) === index);
   }
 
   #othersMove(group: GroupId): boolean {

@@ -26,6 +26,7 @@ import type {
 import type { AcceptorEntry } from '../registry/acceptor.ts';
 import type { ForceRequest } from './forced.ts';
 import type { BarChange } from '../registry/bars.ts';
+import type { MaintenanceChange } from '../registry/maintenance.ts';
 import type { VoteNote } from './proposals.ts';
 
 /** Decided facts that members tell one another; hints, always checked against the registry. */
@@ -75,13 +76,20 @@ export type OperatorRequest =
   | ForceRequest
   /** Put a node in standby, or ban it from this group, or lift that; votes at the node asked. */
   | BarChange
+  /** Leave the group alone for a while, or no longer; votes at the node asked. */
+  | MaintenanceChange
   /** This node is about to end: hand over what can be handed over, stop the rest. */
   | { readonly type: 'leave' };
 
 export type CoreEvent = { readonly now: Instant } & (
   | { readonly type: 'timePassed' }
   /** What the clock on this node's wall shows; told at the start and whenever that changed. */
-  | { readonly type: 'calendar'; readonly weekMinute: WeekMinute }
+  | {
+      readonly type: 'calendar';
+      readonly weekMinute: WeekMinute;
+      /** Milliseconds since 1970. */
+      readonly civilMs?: number | undefined;
+    }
   | { readonly type: 'heartConnected' }
   | { readonly type: 'heartLost' }
   | { readonly type: 'peers'; readonly peers: readonly PeerReport[] }
@@ -212,6 +220,7 @@ export type Effect =
         | 'agent-failed'
         | 'hook-vetoed'
         | 'no-node'
+        | 'in-maintenance'
         | 'not-forced'
         | 'version-unsupported'
         | 'timed-out'
