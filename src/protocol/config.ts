@@ -52,7 +52,12 @@ export interface NodeConfig {
   readonly id: NodeId;
   /** The node's address on each link that it is on. */
   readonly addresses: Readonly<Record<LinkId, string>>;
+  /** What it has of each kind that groups need; no limit of what is not named. */
+  readonly capacity?: Amounts | undefined;
 }
+
+/** Units that people chose, such as `{memory: 64}`. */
+export type Amounts = Readonly<Record<string, number>>;
 
 export interface GroupConfig {
   readonly id: GroupId;
@@ -63,6 +68,24 @@ export interface GroupConfig {
   readonly resources: readonly ResourceConfig[];
   /** What is asked or told at the turns of the group's life. */
   readonly hooks?: Readonly<Partial<Record<HookPoint, HookConfig>>> | undefined;
+  /** Its relations to other groups and what it takes; undefined where no word of that is given. */
+  readonly placement?: PlacementConfig | undefined;
+}
+
+/** How a group stands to others and to the room on the nodes. */
+export interface PlacementConfig {
+  /** Groups that must be online before it starts, wherever they run. */
+  readonly after: readonly GroupId[];
+  /** Groups that run on the same node. */
+  readonly together: readonly GroupId[];
+  /** Groups that never run on the same node. */
+  readonly apart: readonly GroupId[];
+  /** Groups that run on other nodes where there is a choice. */
+  readonly apartIfPossible: readonly GroupId[];
+  /** The higher, the more important; 0 where none is given. */
+  readonly priority: number;
+  /** What it takes of a node's capacity while it runs there. */
+  readonly needs: Amounts;
 }
 
 /** A program or a web server of the administrator that is asked or told; see `hook.ts`. */

@@ -9,7 +9,7 @@ import type { EngineAction, HealthReport } from '../core/group/engine.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
 import type {
   CoreEvent,
-  Decided,
+  MemberMessage,
   Effect,
   MirrorOrder,
   OperatorRequest,
@@ -27,7 +27,6 @@ import type { Timer } from '../ports/timer.ts';
 import type { EventDraft } from '../protocol/event.ts';
 import type { ToHeart } from '../protocol/heart-ipc.ts';
 import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
-import type { RegistryMessage } from '../protocol/record.ts';
 import type { WeekMinute } from '../protocol/week-window.ts';
 import { ActionLane } from './action-lane.ts';
 
@@ -243,10 +242,10 @@ export class ControlRuntime {
     );
   }
 
-  #send(to: NodeId, message: RegistryMessage | Decided): void {
+  #send(to: NodeId, message: MemberMessage): void {
     if (to !== this.#me) {
       this.#ports.heart.send({ type: 'send', to, body: message });
-    } else if (message.type !== 'decided') {
+    } else if (message.type !== 'decided' && message.type !== 'standing') {
       this.dispatch({ type: 'registryMessage', from: this.#me, message });
     }
   }

@@ -1,9 +1,11 @@
 /** The small cluster that simulations run: two nodes and a witness, or more nodes, two links. */
 import type {
+  Amounts,
   Config,
   FailbackConfig,
   GroupConfig,
   NodeConfig,
+  PlacementConfig,
   ResourceConfig,
   Timing,
 } from '../protocol/config.ts';
@@ -27,6 +29,7 @@ export interface SimGroup {
   readonly nodes: readonly string[];
   /** Never, when left out. */
   readonly failback?: FailbackConfig | undefined;
+  readonly placement?: PlacementConfig | undefined;
 }
 
 export function simConfig(options: {
@@ -37,6 +40,8 @@ export function simConfig(options: {
   readonly actionTimeoutMs?: number | undefined;
   /** Every group has a hook at every point, with so much time. */
   readonly hookTimeoutMs?: number | undefined;
+  /** By node; no limit where there is none. */
+  readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
 }): Config {
   const member = (name: string, index: number, links: readonly string[]): NodeConfig => ({
     id: name as NodeId,
@@ -54,7 +59,7 @@ export function simConfig(options: {
       { id: 'mirror' as LinkId, kind: 'udp', direct: true },
       { id: 'lan' as LinkId, kind: 'udp', direct: false },
     ],
-    nodes,
+    nodes: nodes.map((node) => withCapacity(node, options.capacity?.[node.id])),
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
     groups: options.groups.map((group, index) => ({
       ...simGroup(group, index, options.actionTimeoutMs ?? ACTION_TIMEOUT_MS),
@@ -63,13 +68,17 @@ export function simConfig(options: {
   };
 }
 
+function withCapacity(node: NodeConfig, capacity: Amounts | undefined): NodeConfig {
+  return capacity === undefined ? node : { ...node, capacity };
+}
+
 function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {
   const call = { type: 'command', command: ['hook'], user: undefined } as const;
   return Object.fromEntries(HOOK_POINTS.map((point) => [point, { timeoutMs, call }]));
 }
 
 function simGroup(
-  { id, nodes, failback = { policy: 'never' } }: SimGroup,
+  { id, nodes, failback = { policy: 'never' }, placement }: SimGroup,
   index: number,
   timeoutMs: number,
 ): GroupConfig {
@@ -118,5 +127,8 @@ function simGroup(
       link: 'lan' as LinkId,
     },
   ];
-  return { id: id as GroupId, nodes: nodes as readonly NodeId[], failback, resources };
+  return {
+    ...{ id: id as GroupId, nodes: nodes as readonly NodeId[], failback, resources },
+    ...(placement !== undefined && { placement }),
+  };
 }

@@ -10,7 +10,7 @@ import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
 import { NodeCore } from '../core/node/node-core.ts';
 import type {
   CoreEvent,
-  Decided,
+  MemberMessage,
   Effect,
   MirrorOrder,
   OperatorRequest,
@@ -20,7 +20,6 @@ import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { FromHeart } from '../protocol/heart-ipc.ts';
 import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
-import type { RegistryMessage } from '../protocol/record.ts';
 import type { AgentFaults } from './agent-faults.ts';
 import { DurablePath } from './durable-path.ts';
 import type { NodeWorld } from './node-world.ts';
@@ -450,7 +449,7 @@ export class SimNode {
     });
   }
 
-  message(from: NodeId, message: RegistryMessage | Decided): void {
+  message(from: NodeId, message: MemberMessage): void {
     this.deliver(() => this.#throughHeart(() => this.#receive(from, message)));
   }
 
@@ -461,10 +460,13 @@ export class SimNode {
     else run();
   }
 
-  #receive(from: NodeId, message: RegistryMessage | Decided): void {
+  #receive(from: NodeId, message: MemberMessage): void {
     if (!this.#up.control) return;
     if (message.type === 'decided') {
       return this.#coreStep({ type: 'decided', from, decided: message });
+    }
+    if (message.type === 'standing') {
+      return this.#coreStep({ type: 'standing', from, standing: message });
     }
     if (message.type === 'prepared') {
       const { group, ballot, accepted } = message;
@@ -688,7 +690,7 @@ export class SimNode {
     this.#later(0, () => this.#coreStep(refused));
   }
 
-  #send(to: NodeId, message: RegistryMessage | Decided): void {
+  #send(to: NodeId, message: MemberMessage): void {
     if (message.type === 'accept') {
       this.#world.checkers.proposed(message.group, message.ballot, message.record);
     }

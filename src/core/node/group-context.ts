@@ -25,6 +25,7 @@ import { isUp, type Situation } from './candidacy.ts';
 import { Hooks, type HooksOptions } from './hooks.ts';
 import { MirrorOrders } from './mirror-orders.ts';
 import { PeerView } from './peer-view.ts';
+import type { GroupPlacing } from './placing.ts';
 import { type Proposal, Proposals, type ProposalsEffect } from './proposals.ts';
 import { Voice } from './voice.ts';
 import { VoterKeeper } from './voter-keeper.ts';
@@ -59,6 +60,8 @@ export interface GroupCoreOptions {
   readonly maintenanceWarnMs?: number | undefined;
   /** Whether another group is being moved away from this node at the moment. */
   readonly othersMove: () => boolean;
+  /** Undefined where no group of the cluster has words of placement. */
+  readonly placing?: GroupPlacing | undefined;
 }
 
 /** What a vote of this node is for. */
@@ -81,6 +84,8 @@ export interface Moves {
   startAnew(record: OwnershipRecord, now: Instant): void;
   /** To `stopping`: in order, and stay the owner. */
   stop(now: Instant): void;
+  /** The same as the plan of placement says; to this node itself: stop, and start when there is room. */
+  place(to: NodeId, reason: string, now: Instant): void;
   /** To `yielding`: authority is lost, everything is stopped by force. */
   yield(reason: string, now: Instant): void;
   /** From `waiting` to `probing`: what runs here is not known any more. */
@@ -141,6 +146,10 @@ export class GroupContext {
   arrival: Arrival | undefined;
   /** Why the group can't leave this node, on which it shall not run. */
   cannotLeave: string | undefined;
+  /** Why what this node owns does not start, or not yet: other groups stand in the way. */
+  heldBack: string | undefined;
+  /** It was stopped here to make room, and waits for room again. */
+  gaveWay = false;
   /** A person wants the group to start: until it is online no hook may veto that. */
   overruled = false;
   /** Of that epoch everything ran until it was stopped for want of a lease. */
@@ -181,7 +190,8 @@ export class GroupContext {
   }
 
   situation(record: OwnershipRecord): Situation {
-    return { me: this.me, group: this.options.group, record, peers: this.peers.reports };
+    const { group, placing } = this.options;
+    return { me: this.me, group, record, peers: this.peers.reports, placing };
   }
 
   /**

@@ -6,7 +6,7 @@
  * Where to read on: `group-core.ts` for where a group runs, `../group/engine.ts` for starting and
  * stopping, `../registry/` for votes, `../heart/` for leases.
  */
-import { type Instant, earliest } from '../../base/time.ts';
+import { type Instant, NEVER, earliest } from '../../base/time.ts';
 import type { Config, GroupConfig } from '../../protocol/config.ts';
 import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { Maintenance, RegistryMessage } from '../../protocol/record.ts';
@@ -14,6 +14,11 @@ import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../registry/a
 import { isSamePlace } from '../registry/maintenance.ts';
 import { GroupCore } from './group-core.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
+import { Placing, placingFor } from './placing.ts';
+import { usesPlacement } from './placing-facts.ts';
+
+/** Within one step; what is left comes with the next one. */
+const PLANS_MAX = 8;
 
 export interface NodeCoreOptions {
   readonly me: NodeId;
@@ -27,11 +32,14 @@ export interface NodeCoreOptions {
 export class NodeCore {
   readonly #acceptor: Acceptor;
   readonly #groups = new Map<GroupId, GroupCore>();
+  readonly #placing: Placing | undefined;
 
   constructor(options: NodeCoreOptions) {
     const { me, config, seat } = options;
     this.#acceptor = new Acceptor(seat, options.restored);
     const members = membersOf(config);
+    this.#placing = usesPlacement(config) ? this.#newPlacing(me, config) : undefined;
+    const placing = this.#placing;
     for (const group of [...config.groups].sort((a, b) => (a.id < b.id ? -1 : 1))) {
       const core = new GroupCore({
         me,
@@ -45,9 +53,18 @@ export class NodeCore {
         inMaintenance: () => this.#inMaintenance(group),
         maintenanceWarnMs: config.maintenanceWarnMs,
         othersMove: () => this.#othersMove(group.id),
+        placing: placing === undefined ? undefined : placingFor(placing, group.id),
       });
       this.#groups.set(group.id, core);
     }
+  }
+
+  #newPlacing(me: NodeId, config: Config): Placing {
+    return new Placing({
+      ...{ me, config },
+      factsOf: (group) => this.#groups.get(group)?.facts(),
+      upSince: (node) => [...this.#groups.values()][0]?.upSince(node),
+    });
   }
 
   #inStandby({ nodes }: GroupConfig): readonly NodeId[] {
@@ -85,10 +102,31 @@ export class NodeCore {
   }
 
   nextWakeAt(now: Instant): Instant {
-    return earliest([...this.#groups.values()].map((group) => group.nextWakeAt(now)));
+    const groups = [...this.#groups.values()].map((group) => group.nextWakeAt(now));
+    return earliest([...groups, this.#placing?.nextWakeAt() ?? NEVER]);
   }
 
   step(event: CoreEvent): readonly Effect[] {
+    const effects = this.#take(event);
+    const placing = this.#placing;
+    return placing === undefined ? effects : [...effects, ...this.#place(placing, event)];
+  }
+
+  /** Groups look at a new plan at once; what they do may call for another one. */
+  #place(placing: Placing, event: CoreEvent): readonly Effect[] {
+    const { now } = event;
+    if (event.type === 'peers') placing.peersReported(event.peers);
+    if (event.type === 'heartConnected') placing.heart(true);
+    if (event.type === 'heartLost') placing.heart(false);
+    if (event.type === 'standing') placing.heard(event.from, event.standing);
+    const effects: Effect[] = [];
+    for (let plans = 0; plans < PLANS_MAX && placing.refresh(now); plans += 1) {
+      effects.push(...this.#all({ type: 'timePassed', now }));
+    }
+    return [...effects, ...placing.tellOthers(now)];
+  }
+
+  #take(event: CoreEvent): readonly Effect[] {
     switch (event.type) {
       case 'registryMessage':
         return this.#registryMessage(event);
@@ -104,6 +142,8 @@ export class NodeCore {
       case 'peers':
       case 'persisted':
         return this.#all(event);
+      case 'standing':
+        return [];
       case 'decided':
         return this.#one(event.decided.group, event);
       default:

@@ -39,6 +39,24 @@ export interface Decided {
   readonly failedOn: readonly NodeId[];
 }
 
+/**
+ * How the groups that a node owns stand on it, told to the other nodes where groups have relations:
+ * hints, good only for the epoch that they name. `up`: its start has begun; `down`: it has not, or
+ * all has stopped; `moving`: it is being handed over.
+ */
+export interface Standing {
+  readonly type: 'standing';
+  readonly groups: readonly {
+    readonly group: GroupId;
+    readonly epoch: Epoch;
+    readonly state: 'online' | 'up' | 'down' | 'moving';
+    readonly to?: NodeId | undefined;
+  }[];
+}
+
+/** What control says to the controls of other members. */
+export type MemberMessage = RegistryMessage | Decided | Standing;
+
 export type MirrorNews =
   | {
       readonly type: 'peerSilent';
@@ -111,6 +129,7 @@ export type CoreEvent = { readonly now: Instant } & (
   | { readonly type: 'recordDiffers'; readonly node: NodeId; readonly group: GroupId }
   | { readonly type: 'registryMessage'; readonly from: NodeId; readonly message: RegistryMessage }
   | { readonly type: 'decided'; readonly from: NodeId; readonly decided: Decided }
+  | { readonly type: 'standing'; readonly from: NodeId; readonly standing: Standing }
   | { readonly type: 'persisted'; readonly id: number }
   | {
       readonly type: 'revoked';
@@ -173,7 +192,7 @@ export type Effect =
   | {
       readonly type: 'send';
       readonly to: NodeId;
-      readonly message: RegistryMessage | Decided;
+      readonly message: MemberMessage;
       readonly after: number | undefined;
     }
   | {

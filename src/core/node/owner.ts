@@ -24,6 +24,7 @@ import { Drain } from './drain.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import { MaintenanceKeeper } from './maintenance.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
+import { Placed } from './placed.ts';
 import { linkTrouble, ServiceNetwork } from './service-network.ts';
 
 /** So often a mirror whose process does not answer is tried to be stopped before it is left behind. */
@@ -45,11 +46,14 @@ export class Owner {
   readonly #copies: CopyKeeper;
   readonly #drain: Drain;
   readonly #maintenance: MaintenanceKeeper;
+  readonly #placed: Placed;
   readonly #network = new ServiceNetwork();
   #leaseSoughtAt: Instant = NEVER;
   /** When the heart last said that it holds the lease, after it had not. */
   #leaseBackAt = 0 as Instant;
   #suspendedAt: Instant = NEVER;
+  /** A mirror that served before has still to hear which copies were voted out. */
+  #outUntold = false;
   /** Everything ran when the lease was lost. */
   #wasWhole = false;
   #gaveUpAt: Instant = NEVER;
@@ -70,6 +74,7 @@ export class Owner {
     this.#moves = moves;
     this.#drain = new Drain(context, moves);
     this.#maintenance = new MaintenanceKeeper(context);
+    this.#placed = new Placed(context, moves);
     this.#copies = new CopyKeeper(context.options.timing.secondaryLostMs);
   }
 
@@ -90,6 +95,7 @@ export class Owner {
       acts ? this.#gaveUpAt : NEVER,
       acts && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       acts ? this.#drain.nextWakeAt(now) : NEVER,
+      acts ? this.#placed.nextWakeAt(now) : NEVER,
       acts && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
@@ -99,6 +105,7 @@ export class Owner {
     const context = this.#context;
     // What is taken up as it runs has been told while it was probed, and is told once.
     const takenUp = context.phase === 'probing';
+    this.#outUntold = false;
     if (!takenUp) this.#copies.reset();
     context.record = record;
     context.reason = reason;
@@ -119,13 +126,15 @@ export class Owner {
     hooks.forget('before-start');
     this.#startAskedAgainAt = NEVER;
     context.restoredEpoch = undefined;
+    this.#placed.reset();
     if (takenUp && record.want === 'online' && this.#maintenance.takenUp(record, now)) {
       this.#startPending = false;
       this.#takenUp(record, now);
       if (context.leaving) this.#moves.stop(now);
       return;
     }
-    this.#startPending = hooks.has('before-start') && engine.isStopped();
+    const asks = hooks.has('before-start') || context.options.placing !== undefined;
+    this.#startPending = asks && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
     if (takenUp) this.#takenUp(record, now);
     if (record.want === 'offline') context.reason = 'an administrator stopped it';
@@ -148,6 +157,7 @@ export class Owner {
     const context = this.#context;
     const record = must(context.record, 'an owner has a record');
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
+    this.#tellOut(record, now);
     this.advanceCopies(record, now);
     this.#advanceVoters(record, now);
     if (!context.leaseHeld && now >= this.#leaseDueAt()) {
@@ -168,6 +178,7 @@ export class Owner {
     this.#gaveUpAt = NEVER;
     if (this.#leaveDeadLink(record, now)) return;
     if (this.#drain.advance(record, now)) return;
+    if (this.#placed.advance(record, now)) return;
     if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
     else this.#failbackAsking = false;
   }
@@ -199,6 +210,7 @@ export class Owner {
   /** The resources start when the hook has answered, or its time is over. */
   #advanceStart(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
+    if (!this.#placed.mayStart(record, now)) return;
     const { arrival, engine, hooks, me, overruled, reason, voice } = context;
     if (this.#startAskedAgainAt !== NEVER && now < this.#startAskedAgainAt && !overruled) return;
     const { epoch } = record;
@@ -432,10 +444,18 @@ export class Owner {
   /**
    * A mirror that served before this process began waits for the copies of the record. One that is not
    * in it may have been voted out without the mirror's knowing: told so, it says when it is in again.
+   * A record that is only this node's own vote proves no such thing: that waits for a reading.
    */
   #takenUp(record: OwnershipRecord, now: Instant): void {
-    const { mirrors, options } = this.#context;
-    mirrors.takenUp(record);
+    this.#context.mirrors.takenUp(record);
+    this.#outUntold = true;
+    this.#tellOut(record, now);
+  }
+
+  #tellOut(record: OwnershipRecord, now: Instant): void {
+    const { hasRead, mirrors, options } = this.#context;
+    if (!this.#outUntold || !hasRead) return;
+    this.#outUntold = false;
     for (const mirror of mirrors.mirrors) {
       for (const peer of options.group.nodes) {
         const listed = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;
@@ -469,6 +489,11 @@ export class Owner {
     }
     const { type, mirror, peer } = change;
     this.#copies.settled(change);
+    // It was out before, and the mirror that waited for it all the same has heard nothing yet.
+    if (type === 'expel' && !context.mirrors.isExpelling(mirror, peer)) {
+      context.mirrors.expel(mirror, peer);
+      this.#expelled(mirror, peer, now);
+    }
     context.voice.mended(copyLost(mirror, peer));
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
@@ -600,6 +625,10 @@ export class Owner {
     if (failback.policy === 'never' || record === undefined || record.byHand === true) return NEVER;
     if (first === undefined || first === me || !leaseHeld || !engine.isOnline()) return NEVER;
     if (voice.request !== undefined || record.formerVoters !== undefined) return NEVER;
+    // With other groups to think of, the plan says when.
+    const planned = options.placing?.placement();
+    const goes = planned?.action === 'move' && planned.target === first;
+    if (options.placing !== undefined && !goes) return NEVER;
     const upSince = peers.upSince(first);
     if (upSince === undefined || !this.#context.isTimeFor(failback)) return NEVER;
     const situation = this.#context.situation(record);
