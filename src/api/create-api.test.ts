@@ -34,6 +34,10 @@ beforeEach(async () => {
       moves.push([group, node, on]);
       return 'done';
     },
+    clearNode: async (node) => {
+      moves.push(node);
+      return 'done';
+    },
     maintain: async (request) => {
       moves.push(request);
       return 'done';
@@ -125,11 +129,13 @@ test('a good request goes through', async () => {
   await ask('POST', '/v1/nodes/n1/standby', '{"on": true}');
   await ask('POST', '/v1/groups/g/ban', '{"node": "n1", "on": false}');
   await ask('POST', '/v1/maintenance', '{"scope": "cluster", "on": true, "forMs": 2000}');
+  await ask('POST', '/v1/nodes/n1/clear');
   expect(moves).toEqual([
     ['g', 'n1'],
     ['n1', true],
     ['g', 'n1', false],
     { scope: 'cluster', on: true, forMs: 2000 },
+    'n1',
   ]);
 });
 

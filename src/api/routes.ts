@@ -125,6 +125,11 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
       bounded(steering.standby(node, on), `put "${node}" ${on ? 'in' : 'out of'} standby`),
   );
 
+  app.post<{ Params: { readonly node: NodeId } }>(
+    '/v1/nodes/:node/clear',
+    { schema: { params: nodeParams } },
+    async ({ params: { node } }) => bounded(steering.clearNode(node), `clear "${node}"`),
+  );
   app.post<{ Body: MaintenanceRequest }>(
     '/v1/maintenance',
     { schema: { body: maintenanceBody } },

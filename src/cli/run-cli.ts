@@ -13,6 +13,7 @@ import { addGroupCommands } from './commands/group.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addMaintenanceCommands } from './commands/maintenance.ts';
 import { addMoveCommand } from './commands/move.ts';
+import { addNodeCommands } from './commands/node.ts';
 import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addBanCommands } from './commands/ban.ts';
@@ -48,6 +49,7 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
     addStandbyCommands,
     addBanCommands,
     addMaintenanceCommands,
+    addNodeCommands,
     addReportCommand,
     addConfigCommands,
     addKeyCommands,

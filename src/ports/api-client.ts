@@ -24,6 +24,7 @@ export interface ApiClient {
   force(group: GroupId, force: Force): Promise<string>;
   standby(node: NodeId, on: boolean): Promise<string>;
   ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
+  clearNode(node: NodeId): Promise<string>;
   maintain(request: MaintenanceRequest): Promise<string>;
   reload(): Promise<string>;
   /** Every event from now on, across restarts of the API, until cancelled. */

@@ -27,6 +27,8 @@ export interface Steering {
   standby(node: NodeId, on: boolean): Promise<string>;
   /** Keeps one group from a node, or lifts that; resolves when it is recorded. */
   ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
+  /** Ends the quarantine of a node, on this node and all that answer. */
+  clearNode(node: NodeId): Promise<string>;
   /** Has a group, a node or the cluster left alone, or no longer; resolves when it is recorded. */
   maintain(request: MaintenanceRequest): Promise<string>;
   why(group: GroupId): Promise<WhyAnswer>;

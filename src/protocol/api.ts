@@ -34,6 +34,8 @@ export interface NodeStatus {
   readonly reason: string;
   /** In standby for all its groups, or, after a request that was cut short, for some. */
   readonly standby: 'no' | 'partly' | 'yes';
+  /** It comes and goes too often, as the answering node has heard it, and gets nothing new. */
+  readonly quarantine?: { readonly returns: number; readonly endsInMs: number } | undefined;
   /** In maintenance; an API of an older version does not tell. */
   readonly maintenance?: boolean | undefined;
   readonly links: readonly {

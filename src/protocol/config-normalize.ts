@@ -10,6 +10,7 @@ import {
   type HookConfig,
   type NodeConfig,
   type PlacementConfig,
+  type QuarantineConfig,
   type ResourceConfig,
   type Timing,
 } from './config.ts';
@@ -65,9 +66,16 @@ export function normalizeConfig(file: ConfigFile): Config {
     })),
     nodes: Object.entries(file.nodes).map(normalizeNode),
     witness: witness === undefined ? undefined : normalizeNode(witness),
+    quarantine: quarantineOf(file.quarantine),
     maintenanceWarnMs: warningOf(file['maintenance-warning'] ?? MAINTENANCE_WARNING_DEFAULT),
     groups: Object.entries(file.groups).map(([id, group]) => normalizeGroup(id, group, mirrors)),
   };
+}
+
+function quarantineOf(given: ConfigFile['quarantine'] = {}): QuarantineConfig | undefined {
+  if (given === 'never') return undefined;
+  const { for: forTime = '10m', returns = 3, within = '10m' } = given;
+  return { returns, withinMs: ms(within), forMs: ms(forTime) };
 }
 
 function warningOf(text: string): number | undefined {

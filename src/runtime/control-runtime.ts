@@ -26,6 +26,7 @@ import type { StateStore } from '../ports/state-store.ts';
 import type { Timer } from '../ports/timer.ts';
 import type { EventDraft } from '../protocol/event.ts';
 import type { ToHeart } from '../protocol/heart-ipc.ts';
+import type { RegistryMessage } from '../protocol/record.ts';
 import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { WeekMinute } from '../protocol/week-window.ts';
 import { ActionLane } from './action-lane.ts';
@@ -245,7 +246,7 @@ export class ControlRuntime {
   #send(to: NodeId, message: MemberMessage): void {
     if (to !== this.#me) {
       this.#ports.heart.send({ type: 'send', to, body: message });
-    } else if (message.type !== 'decided' && message.type !== 'standing') {
+    } else if (isOfRegistry(message)) {
       this.dispatch({ type: 'registryMessage', from: this.#me, message });
     }
   }
@@ -323,6 +324,11 @@ export class ControlRuntime {
     if (effect.code === undefined) pending.resolve(effect.text);
     else pending.reject(new TakoError(effect.code, effect.text));
   }
+}
+
+/** What else a node says to other members it does not say to itself. */
+function isOfRegistry(message: MemberMessage): message is RegistryMessage {
+  return message.type !== 'decided' && message.type !== 'standing' && message.type !== 'flaps';
 }
 
 const PROBE_TIMEOUT_MS = 5000;

@@ -120,6 +120,26 @@ export class NodeSteering implements Steering {
     return setBan(this.#barParts(), { group: this.#configOf(group), node, on });
   }
 
+  async clearNode(node: NodeId): Promise<string> {
+    this.#checkNode(node);
+    const { me, peers, runtime } = this.#parts;
+    runtime.dispatch({ type: 'nodeCleared', node });
+    const others = peers.connected();
+    const asked = others.map(async (other) => {
+      try {
+        await peers.call(other, 'clear-node', { node }, { timeoutMs: QUICK_TIMEOUT_MS });
+        return [];
+      } catch (error) {
+        if (error instanceof TakoError) return [other];
+        throw error;
+      }
+    });
+    const silent = (await Promise.all(asked)).flat();
+    const missed = silent.length === 0 ? '' : `; no answer of ${silent.sort().join(', ')}`;
+    const done = [me, ...others].filter((name) => !silent.includes(name)).sort();
+    return `${node} is cleared, as far as ${done.join(', ')} can tell${missed}`;
+  }
+
   async maintain(request: MaintenanceRequest): Promise<string> {
     if (request.node !== undefined) this.#checkNode(request.node);
     if (request.group !== undefined) this.#configOf(request.group);
@@ -167,12 +187,22 @@ export class NodeSteering implements Steering {
 
   /** Requests of other controls. Throws a TakoError, which travels back. */
   async request(method: string, params: unknown): Promise<unknown> {
-    const given = params as { group?: GroupId; request?: OperatorRequest; limit?: number };
+    const given = params as {
+      group?: GroupId;
+      request?: OperatorRequest;
+      limit?: number;
+      node?: NodeId;
+    };
     if (method === 'events')
       return this.#parts.events.latest(Math.min(given.limit ?? 100, WHY_SEARCH));
     if (method === 'ask' && given.group !== undefined && given.request !== undefined) {
       this.#configOf(given.group);
       return this.#askHere(given.group, given.request);
+    }
+    if (method === 'clear-node' && given.node !== undefined) {
+      this.#checkNode(given.node);
+      this.#parts.runtime.dispatch({ type: 'nodeCleared', node: given.node });
+      return true;
     }
     throw new TakoError('peer-refused', `Unknown request "${method}" from another node`);
   }

@@ -150,6 +150,7 @@ function nodeStatuses(
     const rests = {
       standby: standbyOf(id, config, groups),
       ...(isNodeMaintained(id, groups) && { maintenance: true }),
+      ...quarantineOf(sources, id),
     };
     if (id === me) return { id, role, state: 'up', reason: 'it answers', ...rests, links: [] };
     const report = reports.get(id);
@@ -165,6 +166,15 @@ function nodeStatuses(
     }));
     return { id, role, state: report.state, reason: report.reason, ...rests, links };
   });
+}
+
+function quarantineOf(
+  { core, now }: StatusSources,
+  id: NodeId,
+): Pick<NodeStatus, 'quarantine'> | undefined {
+  const found = core.quarantined().find(({ node }) => node === id);
+  if (found === undefined) return undefined;
+  return { quarantine: { returns: found.returns, endsInMs: Math.max(0, found.until - now) } };
 }
 
 function summarize(
@@ -184,6 +194,11 @@ function summarize(
   warnings.push(...maintenanceWarnings(groups, config, parseCivilTime(time)));
   warnings.push(...barWarnings(nodes, groups, config));
   for (const node of nodes) {
+    if (node.quarantine !== undefined) {
+      const { endsInMs, returns } = node.quarantine;
+      const ends = `ends in ${Math.ceil(endsInMs / 1000)} s, or by "tako node clear ${node.id}"`;
+      warnings.push(`${node.id} is in quarantine, for it came back ${returns} times; that ${ends}`);
+    }
     if (node.state !== 'up') warnings.push(`${node.role} ${node.id} is ${node.state}`);
     for (const link of node.links) {
       if (node.state === 'up' && link.state !== 'up') {

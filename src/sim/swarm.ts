@@ -4,7 +4,7 @@
  * only some kinds of faults, so that rare meetings of two of them become likely somewhere.
  */
 import { Prng } from '../base/prng.ts';
-import type { Config, FailbackConfig, Timing } from '../protocol/config.ts';
+import type { Config, FailbackConfig, QuarantineConfig, Timing } from '../protocol/config.ts';
 import type { FaultKind } from './faults.ts';
 import { DEFAULT_TIMING, type SimGroup, simConfig } from './sim-config.ts';
 import type { WorldOptions } from './world.ts';
@@ -33,6 +33,8 @@ export interface Swarm {
   readonly kinds: readonly { readonly kind: FaultKind; readonly weight: number }[];
   /** Groups have hooks, with so much time to answer. */
   readonly hookTimeoutMs?: number | undefined;
+  /** Nodes that come and go get into quarantine. */
+  readonly quarantine?: QuarantineConfig | undefined;
 }
 
 /** How often a kind is among those of a life, and how heavy it is then at most. */
@@ -70,6 +72,8 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
 
 /** Of how many lives the groups have hooks. */
 const HOOKS = 0.3;
+/** In how many lives nodes that come and go get into quarantine. */
+const QUARANTINE = 0.4;
 
 const SHAPES: readonly { readonly nodes: number; readonly witness: boolean; weight: number }[] = [
   { nodes: 2, witness: true, weight: 11 },
@@ -117,6 +121,7 @@ export function drawSwarm(seed: number): Swarm {
     duels: prng.chance(0.35) ? 0.1 + 0.3 * prng.float() : 0,
     kinds: drawKinds(prng),
     hookTimeoutMs: drawHooks(seed),
+    quarantine: drawQuarantine(seed),
   };
 }
 
@@ -124,6 +129,13 @@ export function drawSwarm(seed: number): Swarm {
 function drawHooks(seed: number): number | undefined {
   const prng = new Prng(seed ^ 0x1b873593);
   return prng.chance(HOOKS) ? prng.pick([300, 1000, 2000]) : undefined;
+}
+
+/** By dice of their own; so short that it ends before peace does. */
+function drawQuarantine(seed: number): QuarantineConfig | undefined {
+  const prng = new Prng(seed ^ 0x3c6ef372);
+  if (!prng.chance(QUARANTINE)) return undefined;
+  return { returns: 1 + prng.below(2), withinMs: 20_000, forMs: prng.pick([2000, 8000, 30_000]) };
 }
 
 /** By dice of its own. */
@@ -170,8 +182,11 @@ export function weighted<T extends { readonly weight: number }>(
 }
 
 export function swarmConfig(swarm: Swarm): Config {
-  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs } = swarm;
-  return simConfig({ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs });
+  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs, quarantine } = swarm;
+  return simConfig({
+    ...{ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs },
+    quarantine,
+  });
 }
 
 export function worldOptions(

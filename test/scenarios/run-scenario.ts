@@ -14,6 +14,7 @@
  *     ban n1 web | unban n1 web       the same for one group
  *     maintain n1 for 5s              the node in maintenance, for so long; also `group web`, `cluster`;
  *     unmaintain n1                   no longer; see `maintenance-words.ts`
+ *     clear n1                        an administrator clears n1, on all nodes
  *     civil                           control learns what the clocks on the walls show
  *     leave n1                        Tako is told to end on n1
  *     force n2 off=n1,w1 [lossy]      an administrator forces the group onto n2 and says what is off;
@@ -112,6 +113,9 @@ function perform(world: World, command: string, words: readonly string[]): void 
     case 'maintain':
     case 'unmaintain':
       return setMaintenance(world, command, words);
+    case 'clear':
+      for (const { id } of world.config.nodes) world.node(id)?.tell({ type: 'nodeCleared', node });
+      return;
     case 'civil':
       return tellCivilTime(world);
     case 'leave':

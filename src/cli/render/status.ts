@@ -137,9 +137,10 @@ function renderNodes(status: ClusterStatus, colours: boolean): string {
 }
 
 /** An API of an older version does not tell. */
-function restOf({ maintenance, standby }: Partial<NodeStatus>): string {
+function restOf({ maintenance, quarantine, standby }: Partial<NodeStatus>): string {
   const resting = standby === 'yes' || standby === 'partly' ? ' (standby)' : '';
-  return maintenance === true ? `${resting} (maintenance)` : resting;
+  const kept = quarantine === undefined ? '' : ' (quarantine)';
+  return `${resting}${maintenance === true ? ' (maintenance)' : ''}${kept}`;
 }
 
 function linksOf({ links }: NodeStatus, paint: Paint): string {

@@ -54,6 +54,8 @@ export interface GroupCoreOptions {
   readonly accepted: () => OwnershipRecord | undefined;
   /** Nodes that are in standby for other groups: for a group that is new. */
   readonly inStandby: () => readonly NodeId[];
+  /** Nodes that come and go: they come after all others. */
+  readonly quarantined: () => ReadonlySet<NodeId>;
   /** Maintenance of nodes and of the cluster that other groups are in: the same. */
   readonly inMaintenance: () => readonly Maintenance[];
   /** A maintenance that lasts longer is worth a word; undefined: none is. */
@@ -191,7 +193,8 @@ export class GroupContext {
 
   situation(record: OwnershipRecord): Situation {
     const { group, placing } = this.options;
-    return { me: this.me, group, record, peers: this.peers.reports, placing };
+    const quarantined = this.options.quarantined();
+    return { me: this.me, group, record, peers: this.peers.reports, placing, quarantined };
   }
 
   /**

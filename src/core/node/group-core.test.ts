@@ -90,6 +90,7 @@ class Bench {
       accepted: () => own.entry(GROUP)?.accepted?.record,
       inStandby: () => [],
       inMaintenance: () => [],
+      quarantined: () => new Set(),
       othersMove: () => this.othersMove,
     });
   }

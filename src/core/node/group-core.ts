@@ -259,6 +259,8 @@ export class GroupCore {
         return this.#requests.asked(event.id, event.request, now);
       case 'persisted':
       case 'revoked':
+      case 'flaps':
+      case 'nodeCleared':
       case 'standing':
         return;
       default:

@@ -44,15 +44,20 @@ export class MaintenanceKeeper {
     return earliest([asks, this.#longAt(now)]);
   }
 
-  /** True while the group is left alone, or is about to be taken up again. */
-  advance(record: OwnershipRecord, now: Instant): boolean {
-    const { engine } = this.#context;
+  /** What is due by time, whatever the group is doing. */
+  watch(record: OwnershipRecord, now: Instant): void {
     this.#readChanges(record, now);
     this.endWhatIsOver(record, now);
     const why = leftAlone(record);
-    if (engine.isResting) this.#wake(why, now);
-    else if (why !== undefined) this.#goToRest(record, why, now);
     if (why !== undefined) this.#tellLong(why, now);
+  }
+
+  /** True while the group is left alone, or is about to be taken up again. */
+  advance(record: OwnershipRecord, now: Instant): boolean {
+    const { engine } = this.#context;
+    const why = leftAlone(record);
+    if (engine.isResting) this.#wake(why);
+    else if (why !== undefined) this.#goToRest(record, why, now);
     return why !== undefined || engine.isResting;
   }
 
@@ -88,7 +93,7 @@ export class MaintenanceKeeper {
     return true;
   }
 
-  #wake(why: Maintenance | undefined, now: Instant): void {
+  #wake(why: Maintenance | undefined): void {
     const { engine, overruled, voice } = this.#context;
     if (this.#probing || engine.isBusy() || (why !== undefined && !overruled)) return;
     this.#probing = true;
@@ -96,20 +101,20 @@ export class MaintenanceKeeper {
     const text = `${this.#context.reason}: everything is looked at afresh, and what should run is started`;
     if (why === undefined) voice.say('info', 'taken-up-again', text);
     voice.emit({ type: 'probe', group: this.#context.id });
-    void now;
   }
 
   /** What was begun before comes to its end first; a pause before a restart is no such thing. */
   #goToRest(record: OwnershipRecord, why: Maintenance, now: Instant): void {
     const { engine, leaseHeld, voice } = this.#context;
     if (!leaseHeld || engine.isBusy() || engine.heldDown() !== undefined) return;
-    const failed = engine.givenUp() ?? engine.leftFailed()[0];
+    const [down] = engine.view(now).filter(({ state }) => state !== 'online');
     const whole = engine.isOnline();
     this.#context.overruled = false;
     this.#rest(record, why, now);
     if (voice.request?.type !== 'start' || whole) return;
-    const reason = failed === undefined ? 'not everything came online' : failed.reason;
-    voice.failed('agent-failed', `${reason}; no second try is made during maintenance`);
+    const what = down === undefined ? '' : `: "${down.id}" is ${down.state}: ${down.detail}`;
+    const text = `Not everything came online${what}; nothing more is tried during maintenance`;
+    voice.failed('agent-failed', text);
   }
 
   #rest(record: OwnershipRecord, why: Maintenance, now: Instant): void {

@@ -12,6 +12,7 @@ import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { Maintenance, RegistryMessage } from '../../protocol/record.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../registry/acceptor.ts';
 import { isSamePlace } from '../registry/maintenance.ts';
+import { Flapping, type Quarantined } from './flapping.ts';
 import { GroupCore } from './group-core.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
 import { Placing, placingFor } from './placing.ts';
@@ -32,12 +33,20 @@ export interface NodeCoreOptions {
 export class NodeCore {
   readonly #acceptor: Acceptor;
   readonly #groups = new Map<GroupId, GroupCore>();
+  readonly #flapping: Flapping;
   readonly #placing: Placing | undefined;
 
   constructor(options: NodeCoreOptions) {
     const { me, config, seat } = options;
     this.#acceptor = new Acceptor(seat, options.restored);
     const members = membersOf(config);
+    this.#flapping = new Flapping({
+      me,
+      nodes: config.nodes.map(({ id }) => id).filter((id) => id !== me),
+      members: members.length,
+      config: config.quarantine,
+      excused: (node) => this.#isWorkedOn(node),
+    });
     this.#placing = usesPlacement(config) ? this.#newPlacing(me, config) : undefined;
     const placing = this.#placing;
     for (const group of [...config.groups].sort((a, b) => (a.id < b.id ? -1 : 1))) {
@@ -51,6 +60,7 @@ export class NodeCore {
         accepted: () => this.#acceptor.entry(group.id)?.accepted?.record,
         inStandby: () => this.#inStandby(group),
         inMaintenance: () => this.#inMaintenance(group),
+        quarantined: () => this.#flapping.nodes,
         maintenanceWarnMs: config.maintenanceWarnMs,
         othersMove: () => this.#othersMove(group.id),
         placing: placing === undefined ? undefined : placingFor(placing, group.id),
@@ -80,6 +90,17 @@ export class NodeCore {
     return wide.filter((entry, index) => wide.findIndex((e) => isSamePlace(e, entry)) === index);
   }
 
+  #isWorkedOn(node: NodeId): boolean {
+    return [...this.#groups.values()].some(({ record }) =>
+      record?.maintenance?.some((entry) => entry.scope === 'cluster' || entry.node === node),
+    );
+  }
+
+  /** Nodes that come and go, as this node has heard them. */
+  quarantined(): readonly Quarantined[] {
+    return this.#flapping.list();
+  }
+
   #othersMove(group: GroupId): boolean {
     return [...this.#groups].some(([id, { phase }]) => id !== group && phase === 'handing');
   }
@@ -103,13 +124,31 @@ export class NodeCore {
 
   nextWakeAt(now: Instant): Instant {
     const groups = [...this.#groups.values()].map((group) => group.nextWakeAt(now));
-    return earliest([...groups, this.#placing?.nextWakeAt() ?? NEVER]);
+    const others = [this.#placing?.nextWakeAt() ?? NEVER, this.#flapping.nextWakeAt()];
+    return earliest([...groups, ...others]);
   }
 
   step(event: CoreEvent): readonly Effect[] {
-    const effects = this.#take(event);
+    const effects = [...this.#watch(event), ...this.#take(event)];
     const placing = this.#placing;
     return placing === undefined ? effects : [...effects, ...this.#place(placing, event)];
+  }
+
+  /** Before the groups, so that they decide by what is known of the nodes now. */
+  #watch(event: CoreEvent): readonly Effect[] {
+    const { now, type } = event;
+    const flapping = this.#flapping;
+    if (type === 'heartConnected' || type === 'heartLost') flapping.heartLost();
+    if (type === 'flaps') flapping.toldOfMe(now);
+    const told = [
+      ...(type === 'peers' ? flapping.peersReported(event.peers, now) : []),
+      ...(type === 'nodeCleared' ? flapping.clear(event.node) : []),
+      ...flapping.tick(now),
+    ];
+    const others = flapping.toTell(now).map((to): Effect => {
+      return { type: 'send', to, message: { type: 'flaps' }, after: undefined };
+    });
+    return [...told.map((draft): Effect => ({ type: 'event', draft })), ...others];
   }
 
   /** Groups look at a new plan at once; what they do may call for another one. */
@@ -137,6 +176,9 @@ export class NodeCore {
       case 'heartLost':
         this.#acceptor.heartLost();
         return this.#all(event);
+      case 'flaps':
+      case 'nodeCleared':
+        return this.#all({ type: 'timePassed', now: event.now });
       case 'timePassed':
       case 'calendar':
       case 'peers':

@@ -55,7 +55,12 @@ export interface Standing {
 }
 
 /** What control says to the controls of other members. */
-export type MemberMessage = RegistryMessage | Decided | Standing;
+export type MemberMessage = RegistryMessage | Decided | Standing | Flaps;
+
+/** To a node that is in quarantine at the sender: it has forgotten how often it came and went. */
+export interface Flaps {
+  readonly type: 'flaps';
+}
 
 export type MirrorNews =
   | {
@@ -128,6 +133,10 @@ export type CoreEvent = { readonly now: Instant } & (
   /** A voter's record of a claimed group is behind or ahead of the claim. */
   | { readonly type: 'recordDiffers'; readonly node: NodeId; readonly group: GroupId }
   | { readonly type: 'registryMessage'; readonly from: NodeId; readonly message: RegistryMessage }
+  /** Another member has this node in quarantine. */
+  | { readonly type: 'flaps'; readonly from: NodeId }
+  /** An administrator says that the node is well, however often it came and went. */
+  | { readonly type: 'nodeCleared'; readonly node: NodeId }
   | { readonly type: 'decided'; readonly from: NodeId; readonly decided: Decided }
   | { readonly type: 'standing'; readonly from: NodeId; readonly standing: Standing }
   | { readonly type: 'persisted'; readonly id: number }

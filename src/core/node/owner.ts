@@ -160,6 +160,7 @@ export class Owner {
     this.#tellOut(record, now);
     this.advanceCopies(record, now);
     this.#advanceVoters(record, now);
+    this.#maintenance.watch(record, now);
     if (!context.leaseHeld && now >= this.#leaseDueAt()) {
       const { heartConnected } = context.peers;
       const why = heartConnected ? 'no majority of voters answers' : 'the heart does not answer';
@@ -629,6 +630,7 @@ export class Owner {
     const planned = options.placing?.placement();
     const goes = planned?.action === 'move' && planned.target === first;
     if (options.placing !== undefined && !goes) return NEVER;
+    if (options.quarantined().has(first)) return NEVER;
     const upSince = peers.upSince(first);
     if (upSince === undefined || !this.#context.isTimeFor(failback)) return NEVER;
     const situation = this.#context.situation(record);
