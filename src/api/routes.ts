@@ -26,6 +26,12 @@ const moveBody = {
   required: ['to'],
   additionalProperties: false,
 };
+/** None: the whole group. */
+const instanceBody = {
+  type: ['object', 'null'],
+  properties: { node: NAME },
+  additionalProperties: false,
+};
 const forceQuery = { type: 'object', properties: { off: { type: 'string', maxLength: 8192 } } };
 const forceBody = {
   type: 'object',
@@ -74,6 +80,8 @@ interface GroupParams {
   readonly group: GroupId;
 }
 
+type InstanceBody = { readonly node?: NodeId } | null | undefined;
+
 export function addRoutes(app: FastifyInstance, steering: Steering, streams: EventStreams): void {
   app.get('/v1/health', async () => ({ ok: true }));
   app.get('/v1/status', async () => steering.status());
@@ -89,16 +97,17 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
     async ({ params, body }) =>
       bounded(steering.move(params.group, body.to), `move group "${params.group}" to "${body.to}"`),
   );
-  app.post<{ Params: GroupParams }>(
+  app.post<{ Params: GroupParams; Body: InstanceBody }>(
     '/v1/groups/:group/start',
-    { schema: { params: groupParams } },
-    async ({ params }) =>
-      bounded(steering.startGroup(params.group), `start group "${params.group}"`),
+    { schema: { params: groupParams, body: instanceBody } },
+    async ({ params: { group }, body }) =>
+      bounded(steering.startGroup(group, body?.node), `start ${named(group, body)}`),
   );
-  app.post<{ Params: GroupParams }>(
+  app.post<{ Params: GroupParams; Body: InstanceBody }>(
     '/v1/groups/:group/stop',
-    { schema: { params: groupParams } },
-    async ({ params }) => bounded(steering.stopGroup(params.group), `stop group "${params.group}"`),
+    { schema: { params: groupParams, body: instanceBody } },
+    async ({ params: { group }, body }) =>
+      bounded(steering.stopGroup(group, body?.node), `stop ${named(group, body)}`),
   );
 
   app.get<{ Params: GroupParams; Querystring: { readonly off?: string } }>(
@@ -125,16 +134,7 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
       bounded(steering.standby(node, on), `put "${node}" ${on ? 'in' : 'out of'} standby`),
   );
 
-  app.post<{ Params: { readonly node: NodeId } }>(
-    '/v1/nodes/:node/clear',
-    { schema: { params: nodeParams } },
-    async ({ params: { node } }) => bounded(steering.clearNode(node), `clear "${node}"`),
-  );
-  app.post<{ Body: MaintenanceRequest }>(
-    '/v1/maintenance',
-    { schema: { body: maintenanceBody } },
-    async ({ body }) => bounded(steering.maintain(body), 'record the maintenance'),
-  );
+  addCareRoutes(app, steering);
 
   app.get<{ Querystring: { readonly limit: number } }>(
     '/v1/events',
@@ -148,6 +148,25 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
   });
 
   app.post('/v1/config/reload', async () => bounded(steering.reload(), 'reload the configuration'));
+}
+
+/** About nodes that come and go, and what is left alone. */
+function addCareRoutes(app: FastifyInstance, steering: Steering): void {
+  app.post<{ Params: { readonly node: NodeId } }>(
+    '/v1/nodes/:node/clear',
+    { schema: { params: nodeParams } },
+    async ({ params: { node } }) => bounded(steering.clearNode(node), `clear "${node}"`),
+  );
+  app.post<{ Body: MaintenanceRequest }>(
+    '/v1/maintenance',
+    { schema: { body: maintenanceBody } },
+    async ({ body }) => bounded(steering.maintain(body), 'record the maintenance'),
+  );
+}
+
+function named(group: GroupId, body: InstanceBody): string {
+  const where = body?.node === undefined ? '' : ` on "${body.node}"`;
+  return `group "${group}"${where}`;
 }
 
 function namesOf(list: string | undefined): readonly NodeId[] | undefined {

@@ -56,6 +56,13 @@ function checkNames(draft: Draft, group: DraftGroup, word: Relation, out: Findin
         expected: `one of the groups: ${others.join(', ')}`,
         next: suggest(name, others, 'Add it under "groups" or correct the name'),
       });
+    } else if (word !== 'after' && isEverywhere(draft, name)) {
+      out.error({
+        path,
+        found: `the group "${name}", which runs on each of its nodes`,
+        expected: 'groups that run on one node at a time',
+        next: 'Remove it, or use "after": then the instance on the same node is waited for',
+      });
     } else if (group.relations[word].indexOf(name) !== i) {
       out.error({
         path,
@@ -65,6 +72,10 @@ function checkNames(draft: Draft, group: DraftGroup, word: Relation, out: Findin
       });
     }
   }
+}
+
+function isEverywhere(draft: Draft, name: string): boolean {
+  return draft.groups.some(({ id, type }) => id === name && type === 'everywhere');
 }
 
 function checkNeeds(draft: Draft, group: DraftGroup, out: Findings): void {

@@ -37,6 +37,11 @@ export interface DraftGroup {
   readonly path: ConfigPath;
   /** Undefined when the list is faulty. */
   readonly nodes: readonly string[] | undefined;
+  /** Undefined when it is faulty or not given. */
+  readonly type: string | undefined;
+  /** All that are given, faulty or not. */
+  readonly words: readonly string[];
+  readonly hooks: readonly string[];
   readonly failback: string | undefined;
   readonly failbackAfter: string | undefined;
   readonly failbackWindows: boolean;
@@ -114,6 +119,9 @@ function readGroup([id, group]: [string, unknown]): DraftGroup {
       'apart-if-possible': named('apart-if-possible'),
     },
     needs: groupSchema.shape.needs.safeParse(fields.get('needs')).data ?? {},
+    type: groupSchema.shape.type.safeParse(fields.get('type')).data,
+    words: [...fields.keys()],
+    hooks: entries(fields.get('hooks')).map(([point]) => point),
     failback: groupSchema.shape.failback.safeParse(fields.get('failback')).data,
     failbackWindows: fields.has('failback-windows'),
     failbackAfter: groupSchema.shape['failback-after'].safeParse(fields.get('failback-after')).data,

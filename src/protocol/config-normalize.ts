@@ -107,18 +107,22 @@ function normalizeNode([id, member]: [string, Readonly<Record<string, unknown>>]
 }
 
 function normalizeGroup(id: string, group: GroupFile, mirrors: { next: number }): GroupConfig {
+  const everywhere = group.type === 'everywhere';
   let previous: ResourceId | undefined;
   const resources = Object.entries(group.resources).map(([name, file]) => {
     const resource = normalizeResource(name as ResourceId, file, previous, mirrors);
     previous = resource.id;
-    return resource;
+    return everywhere && file['on-failure'] === undefined
+      ? { ...resource, onFailure: 'retry' as const }
+      : resource;
   });
   const failback = failbackOf(group);
   const hooks = hooksOf(group.hooks);
   const placement = placementOf(group);
-  const nodes = group.nodes as NodeId[];
+  const common = { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources, hooks };
   return {
-    ...{ id: id as GroupId, nodes, failback, resources, hooks },
+    ...common,
+    ...(everywhere && { type: 'everywhere' as const }),
     ...(placement !== undefined && { placement }),
   };
 }

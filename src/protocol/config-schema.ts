@@ -271,10 +271,10 @@ const common = {
       'Restarts on the same node before on-failure applies: "3 within 60s", or "never". Default "3 within 1m".',
     ),
   'on-failure': z
-    .enum(['failover', 'stop', 'stay'], 'one of: failover, stop, stay')
+    .enum(['failover', 'retry', 'stop', 'stay'], 'one of: failover, retry, stop, stay')
     .optional()
     .describe(
-      'What follows when restarts did not help. failover: the group moves to another node (default). stop: the group stops here, in order, until somebody starts it. stay: the resource is left failed and the rest of the group goes on.',
+      'What follows when restarts did not help. failover: the group moves to another node (default; not with "type: everywhere"). retry: the instance is tried again and again, after 10s at first, 5m at last (default with "type: everywhere", and only there). stop: the group, or the instance, stops here, in order, until somebody starts it. stay: the resource is left failed and the rest goes on.',
     ),
   'failure-hook': hookSchema
     .optional()
@@ -371,19 +371,25 @@ export const resourceSchema = z
   .discriminatedUnion('agent', [mirror, virtualIp, process], {
     error: 'one of the agents: mirror, virtual-ip, process',
   })
-  .describe('A thing that runs on one node at a time.');
+  .describe('A thing that runs on one node at a time, or, with "type: everywhere", on each.');
 
 const relation = (meaning: string): z.ZodOptional<z.ZodArray<typeof name>> =>
   z.array(name).max(GROUPS_MAX, `at most ${GROUPS_MAX} groups`).optional().describe(meaning);
 
 export const groupSchema = z
   .strictObject({
+    type: z
+      .enum(['failover', 'everywhere'], 'one of: failover, everywhere')
+      .optional()
+      .describe(
+        'failover: it runs on one of its nodes at a time (default). everywhere: on each of them at once, for programs that share nothing, such as web servers behind a load balancer.',
+      ),
     nodes: z
       .array(name)
       .min(1, 'at least one node')
       .max(NODES_MAX, `at most ${NODES_MAX} nodes`)
       .describe(
-        'Nodes that may run the group, the preferred one first. At the very first start its data count.',
+        'Nodes that may run the group, the preferred one first. At the very first start its data count. With "type: everywhere": the nodes that run it.',
       ),
     failback: z
       .enum(['never', 'when-in-sync'], 'one of: never, when-in-sync')
@@ -436,7 +442,7 @@ export const groupSchema = z
       .describe('What runs together, in the order in which it is started.'),
     hooks: hooks.optional(),
   })
-  .describe('Resources that run on one node together and move together.');
+  .describe('Resources that run on one node together and move together, or run on each node.');
 
 export const timingSchema = timing;
 export const linkSchema = link;

@@ -67,9 +67,13 @@ export interface NodeConfig {
 
 /** Units that people chose, such as `{memory: 64}`. */
 export type Amounts = Readonly<Record<string, number>>;
+/** `failover`: on one of its nodes at a time. `everywhere`: on each of them at once. */
+export type GroupType = 'failover' | 'everywhere';
 
 export interface GroupConfig {
   readonly id: GroupId;
+  /** `failover` when absent. */
+  readonly type?: GroupType | undefined;
   /** Nodes that may run the group, the preferred one first. */
   readonly nodes: readonly NodeId[];
   /** Whether the group returns to the first of them by itself. */
@@ -130,7 +134,8 @@ export type FailbackConfig =
 /** `light`: cheap and often. `deep`: as a client would see it, with all that it takes. */
 export type MonitorDepth = 'light' | 'deep';
 
-export type FailurePolicy = 'failover' | 'stop' | 'stay';
+/** `failover` in groups of that type only, `retry` in those of type `everywhere` only. */
+export type FailurePolicy = 'failover' | 'retry' | 'stop' | 'stay';
 
 interface ResourceCommon {
   readonly id: ResourceId;
@@ -148,7 +153,7 @@ interface ResourceCommon {
   readonly stopTimeoutMs: number;
   /** Restarts here within the window, before `onFailure` applies. */
   readonly restarts: { readonly limit: number; readonly windowMs: number };
-  /** What a failure means that restarts did not cure: the group moves, stops, or goes on without. */
+  /** What a failure means that restarts did not cure: see {@link FailurePolicy}. */
   readonly onFailure: FailurePolicy;
   /** Asked when it has failed; the group's `on-failure` hook where it has none of its own. */
   readonly failureHook?: HookConfig | undefined;
@@ -188,6 +193,11 @@ export interface ProcessConfig extends ResourceCommon {
 }
 
 export type ResourceConfig = MirrorConfig | VirtualIpConfig | ProcessConfig;
+
+/** Whether the group runs on each of its nodes at once. */
+export function isEverywhere({ type }: Pick<GroupConfig, 'type'>): boolean {
+  return type === 'everywhere';
+}
 
 /** What every daemon of a node gets at start, as one JSON file. */
 export interface NodeSetup {

@@ -104,7 +104,7 @@ export class ControlRuntime {
   }
 
   start(): void {
-    for (const [group] of this.#core.groups()) this.#listen(group);
+    for (const [group] of [...this.#core.groups(), ...this.#core.everywhere()]) this.#listen(group);
     this.#perform(this.#core.start(this.#ports.clock.now()));
     this.#schedule();
     this.#tellCalendar(undefined);
@@ -134,7 +134,7 @@ export class ControlRuntime {
 
   /** A program's word on its own health; false when it is not heeded: the resource is not online. */
   report(group: GroupId, report: HealthReport): boolean {
-    const views = this.#core.group(group)?.engine.view(this.#ports.clock.now()) ?? [];
+    const views = this.#core.engine(group)?.view(this.#ports.clock.now()) ?? [];
     const online = views.some(({ id, state }) => id === report.resource && state === 'online');
     if (online) this.dispatch({ type: 'reported', group, report });
     return online;

@@ -9,7 +9,7 @@ import { placeWords } from '../core/node/maintenance-words.ts';
 import type { MaintenanceChange } from '../core/registry/maintenance.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MaintenanceRequest } from '../protocol/api.ts';
-import type { GroupConfig } from '../protocol/config.ts';
+import { type GroupConfig, isEverywhere } from '../protocol/config.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import type { Maintenance } from '../protocol/record.ts';
 import type { BarParts } from './bar-steering.ts';
@@ -27,11 +27,14 @@ export async function setMaintenance(
 ): Promise<string> {
   const { group, on, scope } = request;
   check(request);
-  const own = groups.filter(({ id, nodes }) => {
+  const concerned = groups.filter(({ id, nodes }) => {
     if (scope === 'group') return id === group;
     return request.node === undefined || nodes.includes(request.node);
   });
+  // They are moved nowhere, and each node runs its own; asked for by name, such a group says so.
+  const own = concerned.filter((one) => scope === 'group' || !isEverywhere(one));
   const change = changeOf(request, asked);
+  let refused: TakoError | undefined;
   const failed: string[] = [];
   const told: string[] = [];
   const set = async ({ id }: GroupConfig): Promise<void> => {
@@ -39,11 +42,13 @@ export async function setMaintenance(
       told.push(await ask(id, change));
     } catch (error) {
       if (!(error instanceof TakoError)) throw error;
+      if (error.code === 'runs-everywhere') refused = error;
       failed.push(`"${id}": ${error.message}`);
     }
   };
   await Promise.all(own.map(set));
   const words = `tako maintenance ${on ? 'on' : 'off'} ${wordsOf(request)}`;
+  if (scope === 'group' && refused !== undefined) throw refused;
   if (failed.length > 0) {
     const what = `Cannot record it for ${failed.length} of ${own.length} groups`;
     throw new TakoError(
@@ -58,7 +63,11 @@ export async function setMaintenance(
     scope
   ];
   if (own.length === 0) return `${place} has no groups: there is nothing to leave alone`;
-  return on ? `${place} is ${told[0] ?? 'in maintenance'}` : `${place} is no longer in maintenance`;
+  const others = concerned.filter((one) => !own.includes(one)).map(({ id }) => `"${id}"`);
+  const except =
+    others.length === 0 ? '' : `; not so ${others.join(', ')}, which runs on each of its nodes`;
+  const said = on ? (told[0] ?? 'in maintenance') : 'no longer in maintenance';
+  return `${place} is ${said}${except}`;
 }
 
 function changeOf(

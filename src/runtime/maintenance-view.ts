@@ -3,7 +3,7 @@ import { describeMaintenance, placeWords } from '../core/node/maintenance-words.
 import { isSamePlace } from '../core/registry/maintenance.ts';
 import type { GroupStatus } from '../protocol/api.ts';
 import { formatDuration } from '../protocol/config-words.ts';
-import type { Config } from '../protocol/config.ts';
+import { type Config, isEverywhere } from '../protocol/config.ts';
 import type { NodeId } from '../protocol/ids.ts';
 
 export function isNodeMaintained(node: NodeId, groups: readonly GroupStatus[]): boolean {
@@ -27,7 +27,9 @@ export function maintenanceWarnings(
   });
   return first.map(({ group, entry }) => {
     const { node, scope, sinceMs } = entry;
-    const own = configured.filter(({ nodes }) => node === undefined || nodes.includes(node));
+    const own = configured.filter(
+      (one) => !isEverywhere(one) && (node === undefined || one.nodes.includes(node)),
+    );
     const known = groups.filter(({ id, epoch }) => {
       return epoch !== undefined && own.some((config) => config.id === id);
     });

@@ -4,6 +4,7 @@ import type {
   Config,
   FailbackConfig,
   GroupConfig,
+  GroupType,
   NodeConfig,
   PlacementConfig,
   QuarantineConfig,
@@ -31,6 +32,8 @@ export interface SimGroup {
   /** Never, when left out. */
   readonly failback?: FailbackConfig | undefined;
   readonly placement?: PlacementConfig | undefined;
+  /** `everywhere`: a program alone, on each of the nodes. */
+  readonly type?: GroupType | undefined;
 }
 
 export function simConfig(options: {
@@ -82,11 +85,11 @@ function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {
 }
 
 function simGroup(
-  { id, nodes, failback = { policy: 'never' }, placement }: SimGroup,
+  { id, nodes, failback = { policy: 'never' }, placement, type }: SimGroup,
   index: number,
   timeoutMs: number,
 ): GroupConfig {
-  const common = {
+  const policy = {
     monitorMs: 1000,
     monitorTimeoutMs: 5000,
     deepMonitor: undefined,
@@ -99,7 +102,7 @@ function simGroup(
   const named = (name: string): ResourceId => name as ResourceId;
   const resources: readonly ResourceConfig[] = [
     {
-      ...common,
+      ...policy,
       id: named('data'),
       after: [],
       agent: 'mirror',
@@ -108,7 +111,7 @@ function simGroup(
       index,
     },
     {
-      ...common,
+      ...policy,
       id: named('program'),
       after: [named('data')],
       agent: 'process',
@@ -121,7 +124,7 @@ function simGroup(
       checkCommand: undefined,
     },
     {
-      ...common,
+      ...policy,
       id: named('address'),
       after: [named('program')],
       agent: 'virtual-ip',
@@ -131,8 +134,12 @@ function simGroup(
       link: 'lan' as LinkId,
     },
   ];
-  return {
-    ...{ id: id as GroupId, nodes: nodes as readonly NodeId[], failback, resources },
+  const common = {
+    ...{ id: id as GroupId, nodes: nodes as readonly NodeId[], failback },
     ...(placement !== undefined && { placement }),
   };
+  if (type !== 'everywhere') return { ...common, resources };
+  const programs = resources.filter(({ agent }) => agent === 'process');
+  const alone = programs.map((program) => ({ ...program, after: [], onFailure: 'retry' as const }));
+  return { ...common, type, resources: alone };
 }

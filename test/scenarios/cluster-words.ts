@@ -4,6 +4,7 @@
  *
  *     group web mirrors=none nodes=n2,n1     before `cluster`; without any there is the group `db`
  *     group db mirrors=data,logs             several mirrors; the first one is always `data`
+ *     group web type=everywhere              a program alone, on each of its nodes at once
  *     group db failback=5s                   it returns to its first node when that is up so long
  *     group db failback=5s@02:00-04:00       and only at these times
  *     group web after=db apart=log      its relations: after, together, apart, softly-apart
@@ -20,6 +21,7 @@ import type {
   FailbackConfig,
   Amounts,
   GroupConfig,
+  GroupType,
   PlacementConfig,
   QuarantineConfig,
   ResourceConfig,
@@ -37,6 +39,7 @@ interface GroupWord {
   readonly nodes: readonly string[] | undefined;
   readonly failback: FailbackConfig;
   readonly placement: PlacementConfig | undefined;
+  readonly type: GroupType;
 }
 
 /** Often enough to find a lost write; what is decided does not depend on how many there are. */
@@ -81,11 +84,9 @@ export class ClusterWords {
     const witness = valueOf(words, 'witness');
     const nodes = words.filter((word) => !word.includes('='));
     const told = this.#groups.length === 0 ? [groupWord(['db'])] : this.#groups;
-    const groups = told.map(({ id, nodes: own, failback, placement }) => ({
-      id,
-      placement,
+    const groups = told.map(({ id, nodes: own, failback, placement, type }) => ({
+      ...{ id, failback, placement, type },
       nodes: own ?? nodes,
-      failback,
     }));
     const config = withMirrors(
       simConfig({
@@ -122,13 +123,15 @@ function quarantineOf(text: string | undefined): QuarantineConfig | undefined {
 }
 
 function groupWord(words: readonly string[]): GroupWord {
-  const mirrors = valueOf(words, 'mirrors') ?? 'data';
+  const type = valueOf(words, 'type') === 'everywhere' ? 'everywhere' : 'failover';
+  const mirrors = type === 'everywhere' ? 'none' : (valueOf(words, 'mirrors') ?? 'data');
   return {
     id: must(words[0], 'a group has a name'),
     mirrors: mirrors === 'none' ? [] : mirrors.split(','),
     nodes: valueOf(words, 'nodes')?.split(','),
     failback: failbackOf(valueOf(words, 'failback')),
     placement: placementOf(words),
+    type,
   };
 }
 

@@ -101,7 +101,8 @@ function requestOf({ world }: CommandContext, options: Options, on: boolean): Ma
 function concernedBy(request: MaintenanceRequest, status: ClusterStatus): readonly GroupStatus[] {
   const { group, node, scope } = request;
   if (scope === 'group') return status.groups.filter(({ id }) => id === group);
-  return status.groups.filter(({ owner }) => scope === 'cluster' || owner === node);
+  const moving = status.groups.filter(({ type }) => type !== 'everywhere');
+  return moving.filter(({ owner }) => scope === 'cluster' || owner === node);
 }
 
 function stakesOf(

@@ -250,6 +250,7 @@ export type Effect =
         | 'no-node'
         | 'in-maintenance'
         | 'not-forced'
+        | 'runs-everywhere'
         | 'version-unsupported'
         | 'timed-out'
         | undefined;

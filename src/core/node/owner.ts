@@ -52,8 +52,6 @@ export class Owner {
   /** When the heart last said that it holds the lease, after it had not. */
   #leaseBackAt = 0 as Instant;
   #suspendedAt: Instant = NEVER;
-  /** A mirror that served before has still to hear which copies were voted out. */
-  #outUntold = false;
   /** Everything ran when the lease was lost. */
   #wasWhole = false;
   #gaveUpAt: Instant = NEVER;
@@ -66,6 +64,8 @@ export class Owner {
   /** A hook is asked about a failback; its answer wakes this node. */
   #failbackAsking = false;
   #failbackNotBefore = 0 as Instant;
+  /** It ran when this process began, and the record was perhaps not read yet. */
+  #takenUp = false;
   /** What the heart last said of the support for a claim. */
   #support: { readonly epoch: Epoch; readonly by: Electorate } | undefined;
 
@@ -104,9 +104,8 @@ export class Owner {
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
     // What is taken up as it runs has been told while it was probed, and is told once.
-    const takenUp = context.phase === 'probing';
-    this.#outUntold = false;
-    if (!takenUp) this.#copies.reset();
+    this.#takenUp = context.phase === 'probing';
+    if (!this.#takenUp) this.#copies.reset();
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
@@ -127,16 +126,17 @@ export class Owner {
     this.#startAskedAgainAt = NEVER;
     context.restoredEpoch = undefined;
     this.#placed.reset();
-    if (takenUp && record.want === 'online' && this.#maintenance.takenUp(record, now)) {
+    const online = record.want === 'online';
+    if (this.#takenUp && online && this.#maintenance.takenUp(record, now)) {
       this.#startPending = false;
-      this.#takenUp(record, now);
+      context.mirrors.takenUp(record);
       if (context.leaving) this.#moves.stop(now);
       return;
     }
     const asks = hooks.has('before-start') || context.options.placing !== undefined;
     this.#startPending = asks && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
-    if (takenUp) this.#takenUp(record, now);
+    if (this.#takenUp) context.mirrors.takenUp(record);
     if (record.want === 'offline') context.reason = 'an administrator stopped it';
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
   }
@@ -157,7 +157,6 @@ export class Owner {
     const context = this.#context;
     const record = must(context.record, 'an owner has a record');
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
-    this.#tellOut(record, now);
     this.advanceCopies(record, now);
     this.#advanceVoters(record, now);
     this.#maintenance.watch(record, now);
@@ -413,7 +412,8 @@ export class Owner {
 
   /** Votes copies out and in, as long as writes or the end of writes wait for them. */
   advanceCopies(record: OwnershipRecord, now: Instant): void {
-    const { me, mirrors, peers, voice, voters } = this.#context;
+    const { hasRead, me, mirrors, peers, voice, voters } = this.#context;
+    if (this.#takenUp && hasRead) this.#expelUnlisted(record, now);
     const liveness = {
       silentMs: peers.silentMs.bind(peers),
       mayAdmit: (peer: NodeId) => voters.mayAdmit(peer, record, now),
@@ -443,20 +443,12 @@ export class Owner {
   }
 
   /**
-   * A mirror that served before this process began waits for the copies of the record. One that is not
-   * in it may have been voted out without the mirror's knowing: told so, it says when it is in again.
-   * A record that is only this node's own vote proves no such thing: that waits for a reading.
+   * A mirror that served before this process began may wait for a copy that was voted out meanwhile:
+   * told so, it says when that is in again. Only what was read can tell who is out.
    */
-  #takenUp(record: OwnershipRecord, now: Instant): void {
-    this.#context.mirrors.takenUp(record);
-    this.#outUntold = true;
-    this.#tellOut(record, now);
-  }
-
-  #tellOut(record: OwnershipRecord, now: Instant): void {
-    const { hasRead, mirrors, options } = this.#context;
-    if (!this.#outUntold || !hasRead) return;
-    this.#outUntold = false;
+  #expelUnlisted(record: OwnershipRecord, now: Instant): void {
+    const { mirrors, options } = this.#context;
+    this.#takenUp = false;
     for (const mirror of mirrors.mirrors) {
       for (const peer of options.group.nodes) {
         const listed = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;

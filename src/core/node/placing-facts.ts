@@ -6,7 +6,12 @@
  * first node that is tried for it, so that nothing moves just because it had to start anew.
  */
 import type { Instant } from '../../base/time.ts';
-import type { Amounts, Config, GroupConfig } from '../../protocol/config.ts';
+import {
+  type Amounts,
+  type Config,
+  type GroupConfig,
+  isEverywhere,
+} from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
@@ -64,7 +69,9 @@ export function placementInput(around: Surroundings): PlacementInput {
     now: around.now,
     maintenance: false,
     nodes: around.config.nodes.map(({ id, capacity }) => nodeOf(around, id, capacity ?? NONE)),
-    groups: around.config.groups.map((group) => groupOf(around, group)),
+    groups: around.config.groups
+      .filter((group) => !isEverywhere(group))
+      .map((group) => groupOf(around, group)),
   };
 }
 
@@ -111,7 +118,8 @@ function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
       ...(placement?.apart ?? []).map((other) => ({ group: other, soft: false })),
       ...(placement?.apartIfPossible ?? []).map((other) => ({ group: other, soft: true })),
     ],
-    after: placement?.after ?? [],
+    // An instance on the same node is waited for there (`Placing.awaited`), wherever that is.
+    after: (placement?.after ?? []).filter((other) => !runsEverywhere(around.config, other)),
     together: placement?.together ?? [],
     inSync: inSyncOf(record),
     failback: failbackOf(group, facts),
@@ -121,6 +129,10 @@ function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
 /** Standby is told of the node; a node in maintenance may still start what it owns when asked to. */
 function isKeptFrom(record: OwnershipRecord, node: NodeId): boolean {
   return record.banned?.includes(node) === true || isMaintained(record, node);
+}
+
+function runsEverywhere({ groups }: Config, id: GroupId): boolean {
+  return groups.some((group) => group.id === id && isEverywhere(group));
 }
 
 /** Where it runs, or shall run soon, as far as this node knows. */

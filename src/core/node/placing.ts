@@ -11,7 +11,7 @@
  *   - moves are few (`placed.ts`).
  */
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
-import type { Config } from '../../protocol/config.ts';
+import { type Config, isEverywhere } from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
@@ -42,6 +42,8 @@ export interface PlacingOptions {
   readonly config: Config;
   /** What the core of each group knows at the moment. */
   readonly factsOf: (group: GroupId) => GroupFacts | undefined;
+  /** Whether the instance of a group of type `everywhere` is online on this node. */
+  readonly instanceOnline: (group: GroupId) => boolean;
   readonly upSince: (node: NodeId) => Instant | undefined;
 }
 
@@ -59,6 +61,7 @@ export class Placing {
   #plan: Plan | undefined;
   #placements: ReadonlyMap<GroupId, Placement> = new Map();
   #dirty = true;
+  #instances = '';
   #said = '';
   #sayAt: Instant = NEVER;
   readonly #choices = new Map<string, Placement | undefined>();
@@ -116,12 +119,22 @@ export class Placing {
       this.#facts.set(id, facts);
       this.#dirty = true;
     }
+    this.#lookAtInstances();
     this.#takeTurns(now);
     if (!this.#dirty && now < (this.#plan?.nextChangeAt ?? NEVER)) return false;
     this.#dirty = false;
     this.#makePlan(now);
     this.#takeTurns(now);
     return true;
+  }
+
+  /** What comes after one of them on this node waits for it. */
+  #lookAtInstances(): void {
+    const { config, instanceOnline } = this.#options;
+    const online = config.groups.filter((group) => isEverywhere(group) && instanceOnline(group.id));
+    const text = online.map(({ id }) => id).join(' ');
+    this.#dirty ||= text !== this.#instances;
+    this.#instances = text;
   }
 
   #makePlan(now: Instant): void {
@@ -266,11 +279,15 @@ export class Placing {
   }
 
   #stateOf(group: GroupId): { readonly online: boolean; readonly words: string } {
+    const { config, instanceOnline, me } = this.#options;
+    if (config.groups.some((each) => each.id === group && isEverywhere(each))) {
+      return { online: instanceOnline(group), words: `is not online on ${me} yet` };
+    }
     const { record } = this.#facts.get(group) ?? {};
     if (record === undefined) return { online: false, words: 'has never run, as far as is known' };
     if (record.want === 'offline') return { online: false, words: 'is wanted offline' };
     const { owner } = record;
-    const mine = owner === this.#options.me;
+    const mine = owner === me;
     const told = this.#told.get(group);
     const state = mine
       ? this.#facts.get(group)?.own?.state
