@@ -295,9 +295,12 @@ export class PlannedState {
 /** The status of an older release may say less. */
 function knownOf(group: Partial<GroupStatus>): Known | undefined {
   const { owner, epoch, inSync = {}, want = 'online' } = group;
-  const { standby = [], banned = [], voters = [] } = group;
+  const { standby = [], banned = [], maintenance, voters = [] } = group;
   if (owner === undefined) return undefined;
-  const record = { epoch: epoch ?? (1 as Epoch), owner, inSync, want, voters: [], standby, banned };
+  const record: OwnershipRecord = {
+    ...{ epoch: epoch ?? (1 as Epoch), owner, inSync, want, voters: [], standby, banned },
+    ...(maintenance !== undefined && { maintenance }),
+  };
   const rests = group.state === 'stopped' || group.state === 'failed' || want === 'offline';
   return { record, runs: !rests, allVoters: voters, voters };
 }

@@ -119,6 +119,7 @@ function perform(
     case 'mend':
     case 'fail':
     case 'break':
+    case 'maintain':
       throw new TakoError(
         'bad-request',
         `Cannot simulate "${step.type}" here: it is planned only`,
