@@ -5,6 +5,7 @@
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, instant, plus } from '../../base/time.ts';
 import { type GroupFacts, placementInput } from '../../core/node/placing-facts.ts';
+import type { InstanceFacts } from '../../core/node/placing-instances.ts';
 import { Planner } from '../../core/placement/planner.ts';
 import type { Placement } from '../../core/placement/types.ts';
 import type { ClusterStatus, GroupStatus } from '../../protocol/api.ts';
@@ -21,6 +22,8 @@ interface Known {
   voters: readonly NodeId[];
 }
 
+/** What a record of a group that runs everywhere has beside its wish and bars. */
+const UNOWNED = { epoch: 1 as Epoch, owner: '' as NodeId, inSync: {}, voters: [] };
 /** A plan that is carried out is followed by one that changes nothing, but for groups that wait. */
 const PLANS_MAX = 20;
 /** Nodes that are up have been so for long. */
@@ -36,6 +39,7 @@ export class PlannedState {
   readonly #known = new Map<GroupId, Known>();
   /** Of groups that run everywhere: whether they shall run, and nodes that they are kept from. */
   readonly #everywhere = new Map<GroupId, Pick<GroupStatus, 'want' | 'standby' | 'banned'>>();
+  readonly #told: ReadonlySet<GroupId>;
   readonly #failed: readonly GroupId[];
   readonly #planner = new Planner();
   #nextChangeAt: Instant = NEVER;
@@ -45,6 +49,7 @@ export class PlannedState {
     this.#config = config;
     this.seenBy = status.node;
     for (const { id, state } of status.nodes) this.#states.set(id, state);
+    this.#told = new Set(status.groups.map(({ id }) => id));
     for (const group of status.groups) {
       if (group.type === 'everywhere') this.#everywhere.set(group.id, group);
       const known = knownOf(group);
@@ -175,7 +180,8 @@ export class PlannedState {
       ...{ me, config: this.#config, now: this.#now, heartConnected: true },
       peers: new Map([...this.#states].map(([node, state]) => [node, reportOf(node, state)])),
       upSince: (node) => this.#upSince.get(node) ?? LONG_AGO,
-      facts: new Map([...this.#known].map(([id, known]) => [id, this.#factsOf(known, me)])),
+      facts: new Map(this.#config.groups.map(({ id }) => [id, this.#factsOf(id, me)])),
+      instances: this.#instanceFacts(me),
       told: new Map(owners.map((each) => [each.group, each])),
       passedOver: new Map(),
     });
@@ -187,19 +193,40 @@ export class PlannedState {
     return (up ?? must(this.#config.nodes[0], 'a cluster has nodes')).id;
   }
 
-  #factsOf({ record, runs }: Known, me: NodeId): GroupFacts {
+  #instanceFacts(me: NodeId): ReadonlyMap<GroupId, InstanceFacts> {
+    return new Map(
+      [...this.instances()].map(([id, nodes]) => {
+        const online = nodes.includes(me);
+        const { want = 'online', ...bars } = this.#everywhere.get(id) ?? {};
+        const record = { ...UNOWNED, want, ...bars };
+        return [id, { record, online, present: online }];
+      }),
+    );
+  }
+
+  #factsOf(id: GroupId, me: NodeId): GroupFacts {
+    const known = this.#known.get(id);
+    const common = { failedOn: [], isTime: false };
+    if (known === undefined) {
+      const none = { record: undefined, own: undefined, present: false, ownerLost: false };
+      // Of one that the state does not tell of nobody knows better: it has never been.
+      return { ...common, ...none, knownEmpty: !this.#told.has(id) };
+    }
+    const { record, runs } = known;
     const mine = record.owner === me;
     return {
+      ...common,
       record,
+      knownEmpty: false,
       own: mine ? { state: runs ? 'online' : 'down' } : undefined,
       present: mine && runs,
       ownerLost: !mine && !this.#isUp(record.owner),
-      failedOn: [],
-      isTime: false,
     };
   }
 
-  #take({ action, group, target }: Placement): boolean {
+  #take({ action, group, instance, target }: Placement): boolean {
+    // Where they run is told by `instances`.
+    if (instance !== undefined) return false;
     const known = this.#known.get(group);
     if (known !== undefined && !this.#hasMajority(known)) return false;
     if (action === 'stop' && known !== undefined) {
