@@ -96,7 +96,8 @@ test('tells what another configuration would change', async () => {
       How long anything takes: where groups would be was planned, not simulated
       Whether programs start and stop as they should, and what hooks say: all goes well here
       Windows for failback: they count as closed
-      A new configuration takes effect on each node when Tako is started anew there; what runs there moves away or stops for that: restart one node after the other
+      The way there: it takes effect on each node when Tako is started anew, one after the other
+      How long groups are away meanwhile: those of a node move or stop when Tako ends there
     "
   `);
 });
