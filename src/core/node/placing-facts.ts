@@ -90,19 +90,20 @@ function nodeOf(
   };
 }
 
-/** In standby for all their groups; a node that is so for some has bars of these. */
+/** Those in standby for all groups; a node that is so for some has bars of these. */
 function restingNodes({ config, facts }: Surroundings): ReadonlySet<NodeId> {
-  const all = new Set<NodeId>();
+  const resting = new Set<NodeId>();
   const awake = new Set<NodeId>();
   for (const { id, nodes } of config.groups) {
     const record = facts.get(id)?.record;
     if (record === undefined) continue;
     for (const node of nodes) {
-      all.add(node);
-      if (record.standby?.includes(node) !== true) awake.add(node);
+      if (record.standby?.includes(node) === true) resting.add(node);
+      else awake.add(node);
     }
   }
-  return new Set([...all].filter((node) => !awake.has(node)));
+  for (const node of awake) resting.delete(node);
+  return resting;
 }
 
 function stateOf({ heartConnected, me, peers }: Surroundings, id: NodeId): PlacementNode['state'] {

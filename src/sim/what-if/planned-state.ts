@@ -22,13 +22,16 @@ interface Known {
   voters: readonly NodeId[];
 }
 
-/** What a record of a group that runs everywhere has beside its wish and bars. */
-const UNOWNED = { epoch: 1 as Epoch, owner: '' as NodeId, inSync: {}, voters: [] };
 /** A plan that is carried out is followed by one that changes nothing, but for groups that wait. */
 const PLANS_MAX = 20;
 /** Nodes that are up have been so for long. */
 const LONG_AGO = instant(0);
 const STARTED_AT = instant(1e9);
+
+const NEVER_RAN: GroupFacts = {
+  ...{ record: undefined, knownEmpty: true, own: undefined, present: false, ownerLost: false },
+  ...{ failedOn: [], isTime: false },
+};
 
 export class PlannedState {
   readonly seenBy: NodeId;
@@ -69,9 +72,8 @@ export class PlannedState {
 
   /** Where each group runs. */
   served(): ReadonlyMap<GroupId, NodeId | undefined> {
-    const groups = this.#config.groups.filter((group) => !isEverywhere(group));
     return new Map(
-      groups.map(({ id }) => {
+      this.#moving().map(({ id }) => {
         const known = this.#known.get(id);
         const owner = known?.record.owner;
         return [id, known?.runs === true && this.#isUp(owner) ? owner : undefined];
@@ -163,7 +165,8 @@ export class PlannedState {
       const plan = this.#planner.plan(this.#input());
       this.#nextChangeAt = plan.nextChangeAt;
       this.#placements = new Map(plan.placements.map((each) => [each.group, each]));
-      const taken = plan.steps.filter((step) => this.#take(step));
+      const moving = plan.steps.filter(({ instance }) => instance === undefined);
+      const taken = moving.filter((step) => this.#take(step));
       if (taken.length === 0) break;
       done.push(...taken.map(({ group, reason }) => ({ group, text: reason })));
     }
@@ -180,8 +183,8 @@ export class PlannedState {
       ...{ me, config: this.#config, now: this.#now, heartConnected: true },
       peers: new Map([...this.#states].map(([node, state]) => [node, reportOf(node, state)])),
       upSince: (node) => this.#upSince.get(node) ?? LONG_AGO,
-      facts: new Map(this.#config.groups.map(({ id }) => [id, this.#factsOf(id, me)])),
-      instances: this.#instanceFacts(me),
+      facts: new Map(this.#moving().map(({ id }) => [id, this.#factsOf(id, me)])),
+      instances: new Map(this.#runningEverywhere(me)),
       told: new Map(owners.map((each) => [each.group, each])),
       passedOver: new Map(),
     });
@@ -193,40 +196,39 @@ export class PlannedState {
     return (up ?? must(this.#config.nodes[0], 'a cluster has nodes')).id;
   }
 
-  #instanceFacts(me: NodeId): ReadonlyMap<GroupId, InstanceFacts> {
-    return new Map(
-      [...this.instances()].map(([id, nodes]) => {
-        const online = nodes.includes(me);
-        const { want = 'online', ...bars } = this.#everywhere.get(id) ?? {};
-        const record = { ...UNOWNED, want, ...bars };
-        return [id, { record, online, present: online }];
-      }),
-    );
+  #moving(): readonly GroupConfig[] {
+    return this.#config.groups.filter((group) => !isEverywhere(group));
+  }
+
+  /** Whatever comes after such a group finds its instance on each of its nodes. */
+  #runningEverywhere(me: NodeId): readonly [GroupId, InstanceFacts][] {
+    return [...this.instances()].map(([id, on]) => {
+      const { want = 'online', standby, banned } = this.#everywhere.get(id) ?? {};
+      const epoch = 1 as Epoch;
+      const record = { epoch, owner: me, inSync: {}, want, voters: [], standby, banned };
+      const here = on.includes(me);
+      return [id, { record, online: here, present: here }];
+    });
   }
 
   #factsOf(id: GroupId, me: NodeId): GroupFacts {
     const known = this.#known.get(id);
-    const common = { failedOn: [], isTime: false };
-    if (known === undefined) {
-      const none = { record: undefined, own: undefined, present: false, ownerLost: false };
-      // Of one that the state does not tell of nobody knows better: it has never been.
-      return { ...common, ...none, knownEmpty: !this.#told.has(id) };
-    }
+    // Of one that the state tells of, but not where it runs, nobody knows.
+    if (known === undefined) return { ...NEVER_RAN, knownEmpty: !this.#told.has(id) };
     const { record, runs } = known;
     const mine = record.owner === me;
     return {
-      ...common,
       record,
       knownEmpty: false,
       own: mine ? { state: runs ? 'online' : 'down' } : undefined,
       present: mine && runs,
       ownerLost: !mine && !this.#isUp(record.owner),
+      failedOn: [],
+      isTime: false,
     };
   }
 
-  #take({ action, group, instance, target }: Placement): boolean {
-    // Where they run is told by `instances`.
-    if (instance !== undefined) return false;
+  #take({ action, group, target }: Placement): boolean {
     const known = this.#known.get(group);
     if (known !== undefined && !this.#hasMajority(known)) return false;
     if (action === 'stop' && known !== undefined) {
