@@ -146,7 +146,8 @@ function failoverInput(around: Surroundings, group: GroupConfig): FailoverGroup 
     bans: nodes
       .filter((node) => node !== where.owner && record !== undefined && isKeptFrom(record, node))
       .map((node) => ({ node, until: undefined })),
-    failedOn: avoided(around, id, facts, where.owner),
+    failedOn: avoided(around, facts, where.owner),
+    passedOver: passed(around, id, facts),
     apart: [
       ...(placement?.apart ?? []).map((other) => ({ group: other, soft: false })),
       ...(placement?.apartIfPossible ?? []).map((other) => ({ group: other, soft: true })),
@@ -203,16 +204,25 @@ function ranBy(
 /** Who runs it, or owned it last, keeps or gets it back whatever has failed there. */
 function avoided(
   around: Surroundings,
-  id: GroupId,
   facts: GroupFacts | undefined,
   owner: NodeId | undefined,
 ): readonly NodeId[] {
-  if (facts === undefined) return [];
-  if (facts.ownerLost && facts.record?.owner !== around.me) {
-    const gone = facts.record === undefined ? [] : [facts.record.owner];
-    return [...new Set([...gone, ...(around.passedOver.get(id) ?? [])])].sort();
-  }
+  if (facts === undefined || isLostElsewhere(around, facts)) return [];
   return facts.failedOn.filter((node) => node !== owner);
+}
+
+/** An owner that is heard without authority is passed over from the beginning. */
+function passed(
+  around: Surroundings,
+  id: GroupId,
+  facts: GroupFacts | undefined,
+): readonly NodeId[] | undefined {
+  if (facts?.record === undefined || !isLostElsewhere(around, facts)) return undefined;
+  return [...new Set([facts.record.owner, ...(around.passedOver.get(id) ?? [])])].sort();
+}
+
+function isLostElsewhere({ me }: Surroundings, { ownerLost, record }: GroupFacts): boolean {
+  return ownerLost && record?.owner !== me;
 }
 
 /** Nodes whose copies of all mirrors may take over. */

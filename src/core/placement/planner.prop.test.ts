@@ -85,6 +85,7 @@ const baseArb = (id: GroupId, all: readonly GroupId[], { circleIn }: Mix) => ({
       .map((until) => nodes.map((node) => ({ node, until }))),
   ),
   failedOn: few(NODES),
+  passedOver: few(NODES, 8),
   apart: few(
     all.filter((each) => each !== id),
     4,

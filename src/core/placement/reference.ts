@@ -236,6 +236,7 @@ class Slow {
     if (node === undefined || node.state !== 'up') return false;
     if (node.standby || node.maintenance || node.quarantined) return false;
     if (!this.#isAllowed(group, name) || group.failedOn.includes(node.id)) return false;
+    if (group.passedOver?.includes(node.id) === true) return false;
     if (group.type === 'everywhere' || group.inSync === 'no-mirrors') return true;
     return group.inSync.includes(node.id);
   }

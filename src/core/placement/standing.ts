@@ -31,6 +31,7 @@ export type Obstacle =
   | 'not-allowed'
   | 'banned'
   | 'failed'
+  | 'passed'
   | 'stale'
   | 'suspect'
   | 'lost'
@@ -79,6 +80,7 @@ export function obstacleTo(
   }
   if (node.standby) return 'standby';
   if (node.quarantined) return 'quarantined';
+  if (group.passedOver?.includes(node.id) === true) return 'passed';
   return group.failedOn.includes(node.id) ? 'failed' : undefined;
 }
 

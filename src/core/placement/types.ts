@@ -64,6 +64,8 @@ interface GroupBase {
   readonly bans: readonly Ban[];
   /** Where it failed so lately that it should not be tried again yet. */
   readonly failedOn: readonly NodeId[];
+  /** Nodes that could have taken it over from its lost owner, and did not. */
+  readonly passedOver?: readonly NodeId[] | undefined;
   readonly apart: readonly Apart[];
   /** Started only when these are online; nothing is stopped for it. */
   readonly after: readonly GroupId[];

@@ -34,6 +34,7 @@ const QUALITY: Readonly<Record<Obstacle, string>> = {
   'not-allowed': 'is not among its nodes',
   banned: 'is banned for it',
   failed: 'saw it fail lately',
+  passed: 'did not take it over',
   stale: 'has no copy in sync',
   suspect: 'is suspect',
   lost: 'is lost',
@@ -58,6 +59,8 @@ function advice(obstacle: Obstacle, node: string): string {
       return `find out why ${node} comes and goes`;
     case 'banned':
       return `lift the ban on ${node}`;
+    case 'passed':
+      return `see what "tako why" says on ${node}`;
     case 'failed':
       return `repair it on ${node} and clear its failures`;
     case 'stale':
