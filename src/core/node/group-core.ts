@@ -244,6 +244,7 @@ export class GroupCore {
       case 'probed':
         return this.#probing.probed(event.found);
       case 'actionFinished':
+        this.#owner.actionFinished(event);
         return context.engineDid(engine.actionFinished(event.result, now), now);
       case 'observed':
         return this.#owner.observed(event, now);
