@@ -5,6 +5,7 @@
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, instant, plus } from '../../base/time.ts';
 import { type GroupFacts, placementInput } from '../../core/node/placing-facts.ts';
+import type { InstanceFacts } from '../../core/node/placing-instances.ts';
 import { Planner } from '../../core/placement/planner.ts';
 import type { Placement } from '../../core/placement/types.ts';
 import type { ClusterStatus, GroupStatus } from '../../protocol/api.ts';
@@ -26,6 +27,11 @@ const PLANS_MAX = 20;
 /** Nodes that are up have been so for long. */
 const LONG_AGO = instant(0);
 const STARTED_AT = instant(1e9);
+
+const NEVER_RAN: GroupFacts = {
+  ...{ record: undefined, knownEmpty: true, own: undefined, present: false, ownerLost: false },
+  ...{ failedOn: [], isTime: false },
+};
 
 export class PlannedState {
   readonly seenBy: NodeId;
@@ -64,9 +70,8 @@ export class PlannedState {
 
   /** Where each group runs. */
   served(): ReadonlyMap<GroupId, NodeId | undefined> {
-    const groups = this.#config.groups.filter((group) => !isEverywhere(group));
     return new Map(
-      groups.map(({ id }) => {
+      this.#moving().map(({ id }) => {
         const known = this.#known.get(id);
         const owner = known?.record.owner;
         return [id, known?.runs === true && this.#isUp(owner) ? owner : undefined];
@@ -158,7 +163,8 @@ export class PlannedState {
       const plan = this.#planner.plan(this.#input());
       this.#nextChangeAt = plan.nextChangeAt;
       this.#placements = new Map(plan.placements.map((each) => [each.group, each]));
-      const taken = plan.steps.filter((step) => this.#take(step));
+      const moving = plan.steps.filter(({ instance }) => instance === undefined);
+      const taken = moving.filter((step) => this.#take(step));
       if (taken.length === 0) break;
       done.push(...taken.map(({ group, reason }) => ({ group, text: reason })));
     }
@@ -175,7 +181,8 @@ export class PlannedState {
       ...{ me, config: this.#config, now: this.#now, heartConnected: true },
       peers: new Map([...this.#states].map(([node, state]) => [node, reportOf(node, state)])),
       upSince: (node) => this.#upSince.get(node) ?? LONG_AGO,
-      facts: new Map([...this.#known].map(([id, known]) => [id, this.#factsOf(known, me)])),
+      facts: new Map(this.#moving().map(({ id }) => [id, this.#factsOf(this.#known.get(id), me)])),
+      instances: new Map(this.#runningEverywhere(me)),
       told: new Map(owners.map((each) => [each.group, each])),
       passedOver: new Map(),
     });
@@ -187,10 +194,28 @@ export class PlannedState {
     return (up ?? must(this.#config.nodes[0], 'a cluster has nodes')).id;
   }
 
-  #factsOf({ record, runs }: Known, me: NodeId): GroupFacts {
+  #moving(): readonly GroupConfig[] {
+    return this.#config.groups.filter((group) => !isEverywhere(group));
+  }
+
+  /** Whatever comes after such a group finds its instance on each of its nodes. */
+  #runningEverywhere(me: NodeId): readonly [GroupId, InstanceFacts][] {
+    return [...this.instances()].map(([id, on]) => {
+      const { want = 'online', standby, banned } = this.#everywhere.get(id) ?? {};
+      const epoch = 1 as Epoch;
+      const record = { epoch, owner: me, inSync: {}, want, voters: [], standby, banned };
+      const here = on.includes(me);
+      return [id, { record, online: here, present: here }];
+    });
+  }
+
+  #factsOf(known: Known | undefined, me: NodeId): GroupFacts {
+    if (known === undefined) return NEVER_RAN;
+    const { record, runs } = known;
     const mine = record.owner === me;
     return {
       record,
+      knownEmpty: false,
       own: mine ? { state: runs ? 'online' : 'down' } : undefined,
       present: mine && runs,
       ownerLost: !mine && !this.#isUp(record.owner),
