@@ -247,6 +247,7 @@ export class GroupCore {
       case 'probed':
         return this.#probed(event.found, now);
       case 'actionFinished':
+        this.#owner.actionFinished(event);
         return context.engineDid(engine.actionFinished(event.result, now), now);
       case 'observed':
         return this.#owner.observed(event, now);

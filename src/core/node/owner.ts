@@ -496,6 +496,11 @@ export class Owner {
     context.announce(outcome.record, now);
   }
 
+  /** One that serves again counts only those that it is told of then, until it says more. */
+  actionFinished({ action, result }: Extract<CoreEvent, { type: 'actionFinished' }>): void {
+    if (action === 'stop' && result.outcome === 'ok') this.#copies.stopped(result.resource);
+  }
+
   mirrorNews(mirror: ResourceId, news: MirrorNews, now: Instant): void {
     const { engine, epochOwned, phase } = this.#context;
     if (news.type === 'failed') {
