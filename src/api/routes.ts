@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { TakoError } from '../base/tako-error.ts';
 import type { Force, Steering } from '../ports/steering.ts';
+import type { FenceAction } from '../protocol/fence.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import type { EventStreams } from './event-streams.ts';
 
@@ -38,6 +39,12 @@ const standbyBody = {
   type: 'object',
   properties: { on: { type: 'boolean' } },
   required: ['on'],
+  additionalProperties: false,
+};
+const fenceBody = {
+  type: 'object',
+  properties: { action: { type: 'string', enum: ['off', 'status'] } },
+  required: ['action'],
   additionalProperties: false,
 };
 const banBody = {
@@ -106,6 +113,13 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
     { schema: { params: nodeParams, body: standbyBody } },
     async ({ params: { node }, body: { on } }) =>
       bounded(steering.standby(node, on), `put "${node}" ${on ? 'in' : 'out of'} standby`),
+  );
+
+  app.post<{ Params: { readonly node: NodeId }; Body: { readonly action: FenceAction } }>(
+    '/v1/nodes/:node/fence',
+    { schema: { params: nodeParams, body: fenceBody } },
+    async ({ params: { node }, body: { action } }) =>
+      bounded(steering.fence(node, action), `get an answer of the fence of "${node}"`),
   );
 
   app.get<{ Querystring: { readonly limit: number } }>(

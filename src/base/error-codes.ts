@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   'hook-vetoed': 'A hook of the administrator said no',
   'no-node': 'No other node can take the group over',
   'not-forced': 'A forced action is refused, because it is not needed or not safe as asked for',
+  'fence-failed': 'A fence cannot be used, or did not do or say what it was asked for',
   'timed-out': 'An operation did not end in time; its outcome is unknown',
   'version-unsupported': 'Another version of a protocol or of a file than this release knows',
   'bad-request': 'A request to the API or to another node is malformed',

@@ -25,6 +25,7 @@ const HTTP_STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'hook-vetoed': 409,
   'no-node': 409,
   'not-forced': 409,
+  'fence-failed': 502,
   'version-unsupported': 409,
   'config-invalid': 422,
   'config-unreadable': 422,

@@ -11,6 +11,7 @@ import {
   type NodeConfig,
   type ResourceConfig,
   type Timing,
+  type WithoutWitness,
 } from './config.ts';
 import type { ConfigFile, HookFile, ResourceFile } from './config-schema.ts';
 import {
@@ -27,6 +28,8 @@ export const BASE_PORT_DEFAULT = 8256;
 /** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
 export const MIRROR_PORT_OFFSET = 10;
 const FAILBACK_AFTER_DEFAULT = '5m';
+const FENCE_DELAY_DEFAULT = '5s';
+export const FENCE_TIMEOUT_DEFAULT = '30s';
 const RESTARTS_DEFAULT = '3 within 1m';
 /** Where the file says nothing; the words of the reference. */
 export const MONITOR_DEFAULT = '1s';
@@ -57,8 +60,25 @@ export function normalizeConfig(file: ConfigFile): Config {
     })),
     nodes: Object.entries(file.nodes).map(normalizeNode),
     witness: witness === undefined ? undefined : normalizeNode(witness),
+    withoutWitness: normalizeWithoutWitness(file),
     groups: Object.entries(file.groups).map(([id, group]) => normalizeGroup(id, group, mirrors)),
   };
+}
+
+function normalizeWithoutWitness(file: ConfigFile): WithoutWitness | undefined {
+  if (file['without-witness'] === undefined) return undefined;
+  if (file['without-witness'] === 'by-hand') return { by: 'by-hand' };
+  const delayMs = ms(file['fence-delay'] ?? FENCE_DELAY_DEFAULT);
+  const fences = Object.entries(file.fences ?? {}).map(([node, fence]) => ({
+    node: node as NodeId,
+    command: fence.command,
+    options: Object.fromEntries(
+      Object.entries(fence.options ?? {}).map(([key, value]) => [key, String(value)]),
+    ),
+    optionsFile: fence['options-file'],
+    timeoutMs: ms(fence.timeout ?? FENCE_TIMEOUT_DEFAULT),
+  }));
+  return { by: 'fence', delayMs, fences };
 }
 
 /** With the defaults for what is not given. */

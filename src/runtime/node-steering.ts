@@ -9,15 +9,18 @@ import type { Clock } from '../ports/clock.ts';
 import type { ControlPeers } from '../ports/control-peers.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { MirrorControl } from '../ports/mirror-control.ts';
+import type { Fence } from '../ports/fence.ts';
 import type { Force, Steering } from '../ports/steering.ts';
 import type { Timer } from '../ports/timer.ts';
 import type { ClusterStatus, ForceStakes, GroupStatus, WhyAnswer } from '../protocol/api.ts';
 import type { Config } from '../protocol/config.ts';
 import type { TakoEvent } from '../protocol/event.ts';
+import type { FenceAction } from '../protocol/fence.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
 import { type BarParts, setBan, setStandby } from './bar-steering.ts';
 import type { ControlRuntime } from './control-runtime.ts';
+import { askFence } from './fence-steering.ts';
 import { forceStakes } from './force-stakes.ts';
 import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
 
@@ -28,6 +31,7 @@ export interface SteeringParts {
   readonly runtime: ControlRuntime;
   readonly clock: Clock;
   readonly timer: Timer;
+  readonly fence: Fence;
   readonly peers: ControlPeers;
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
@@ -101,6 +105,11 @@ export class NodeSteering implements Steering {
   async force(group: GroupId, { off, acceptDataLoss: acceptLoss }: Force): Promise<string> {
     this.#configOf(group);
     return this.#parts.runtime.ask(group, { type: 'force', off, acceptLoss });
+  }
+
+  fence(node: NodeId, action: FenceAction): Promise<string> {
+    this.#checkNode(node);
+    return askFence(this.#parts, node, action);
   }
 
   standby(node: NodeId, on: boolean): Promise<string> {

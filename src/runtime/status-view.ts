@@ -12,6 +12,7 @@ import type { PeerReport } from '../protocol/heart-ipc.ts';
 import { barWarnings, standbyOf } from './bar-view.ts';
 import { type GroupId, type MirrorId, type NodeId, mirrorId } from '../protocol/ids.ts';
 import type { MirrorStatus } from '../protocol/mirror-ipc.ts';
+import { byHand } from './by-hand.ts';
 import { decidedBy } from './decided-by.ts';
 
 export interface StatusSources {
@@ -42,6 +43,7 @@ export function clusterStatus(sources: StatusSources): ClusterStatus {
     nodes,
     groups,
     decidedBy: decidedBy(config),
+    fence: sources.core.fence,
   };
 }
 
@@ -88,6 +90,7 @@ export function ownGroupStatus(
     voters: record?.voters.map(({ node }) => node) ?? [],
     standby: record?.standby ?? [],
     banned: record?.banned ?? [],
+    byHand: byHand({ ...sources, group, core, accepted: sources.core.acceptor.entry(group.id) }),
     cannotLeave: core.cannotLeave,
     resources,
   };

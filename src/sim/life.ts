@@ -9,6 +9,7 @@ import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
+import { drawFenceFaults, turnFencedOn } from './fence-faults.ts';
 import { drawForcing, emptyKept } from './forcing.ts';
 import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
@@ -56,7 +57,8 @@ export function planLife(seed: number): LifePlan {
   const ofHooks = drawHookFaults(swarm, config, new Prng(seed ^ 0x27d4eb2f));
   const bars = drawBars(swarm, config, new Prng(seed ^ 0x165667b1));
   const forced = drawForcing(swarm, config, new Prng(seed ^ 0x85ebca6b));
-  const all = [...faults, ...ofHooks, ...bars, ...forced];
+  const fences = drawFenceFaults(swarm, config, new Prng(seed ^ 0x7f4a7c15));
+  const all = [...faults, ...ofHooks, ...bars, ...forced, ...fences];
   return { seed, swarm, faults: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
@@ -95,6 +97,7 @@ function isCrash(error: unknown): error is Error {
 
 function pass(world: World, { seed, swarm, faults }: LifePlan): void {
   const prng = new Prng(seed ^ 0x68e31da4);
+  turnFencedOn(world, new Prng(seed ^ 0x1f83d9ab));
   for (const id of world.members()) world.powerOn(id);
   world.advance(SETTLE_MS);
   const begins = world.now;
@@ -117,6 +120,7 @@ function endFaults(world: World): void {
     disk.slowMs = 0;
   }
   world.endAgentFaults();
+  world.fences.healAll();
 }
 
 function powerOnAll(world: World): void {
@@ -134,6 +138,7 @@ function peaceWithHarm(world: World, prng: Prng): void {
   world.note(`-- peace, but ${harm.off ?? 'nobody'} stays off`);
   endFaults(world);
   world.holdFaults = true;
+  world.staysOff = harm.off;
   powerOnAll(world);
   if (harm.off !== undefined) world.powerOff(harm.off);
   // What it had sent has arrived.
@@ -165,6 +170,7 @@ function served(world: World, { off }: LastingHarm, expected: readonly GroupId[]
 /** Everything is mended, and must come right; throws when it does not. */
 export function peace(world: World): void {
   world.note('-- peace');
+  world.staysOff = undefined;
   endFaults(world);
   powerOnAll(world);
   let asked = 0;

@@ -3,6 +3,7 @@ import type { Prng } from '../base/prng.ts';
 import type { Instant } from '../base/time.ts';
 import type { Decided } from '../core/node/node-io.ts';
 import type { Config } from '../protocol/config.ts';
+import type { FenceAnswer } from '../protocol/fence.ts';
 import type { BootId, Epoch, LinkId, NodeId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
@@ -26,6 +27,8 @@ export interface NodeWorld {
   syncMs(node: NodeId): number;
   /** Something is about to be durable there, or has just become so; the node may be ended by it. */
   reached(node: NodeId, what: DurableKind, moment: Moment): void;
+  /** Turns that node off, and tells what was found. */
+  fence(node: NodeId, answer: (given: FenceAnswer) => void): void;
   said(node: NodeId, group: string, kind: string, text: string): void;
   acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void;
   replied(node: NodeId, id: number, ok: boolean, text: string): void;

@@ -10,7 +10,8 @@
  * once the record that joined them with the new ones is chosen.
  *
  * An administrator may force a new line of records: it need not descend from what was chosen last, for
- * those who knew it were vouched for to be off. Within each line all of the above holds.
+ * those who knew it were vouched for to be off. Within each line all of the above holds. A line that
+ * a fence stands for descends from what was chosen last, unless some fence has lied.
  */
 import { assert } from '../base/assert.ts';
 import { isBelow } from '../core/registry/ballot.ts';
@@ -42,6 +43,7 @@ const ANCESTORS_MAX = 100_000;
 
 export class RecordHistory {
   readonly #group: string;
+  readonly #falsely: () => boolean;
   readonly #votes = new Map<string, Vote>();
   /** Per ballot, the highest vote that its proposer was told of. */
   readonly #told = new Map<string, Vote>();
@@ -49,8 +51,10 @@ export class RecordHistory {
   #latest: Vote | undefined;
   chosenCount = 0;
 
-  constructor(group: string) {
+  /** `falsely`: somebody was said to be off who was not. */
+  constructor(group: string, falsely: () => boolean = () => false) {
     this.#group = group;
+    this.#falsely = falsely;
   }
 
   /** The newest chosen record. */
@@ -166,7 +170,8 @@ export class RecordHistory {
       const wrong = wrongStep(parent?.record, step.record);
       const what = `${nameOf(step.ballot)}, ${show(parent?.record)} to ${show(step.record)}`;
       assert(wrong === undefined, `R6: ${this.#group}: ${wrong}: ${what}`);
-      forced ||= lineOf(step.record) !== lineOf(parent?.record);
+      const otherLine = lineOf(step.record) !== lineOf(parent?.record);
+      forced ||= otherLine && (step.record.forced?.by !== 'fence' || this.#falsely());
       step = parent;
     }
     const text =

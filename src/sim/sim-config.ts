@@ -6,6 +6,7 @@ import type {
   NodeConfig,
   ResourceConfig,
   Timing,
+  WithoutWitness,
 } from '../protocol/config.ts';
 import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
@@ -21,6 +22,7 @@ export const DEFAULT_TIMING: Timing = {
 };
 
 const ACTION_TIMEOUT_MS = 10_000;
+const FENCE_MS = 4000;
 
 export interface SimGroup {
   readonly id: string;
@@ -37,13 +39,15 @@ export function simConfig(options: {
   readonly actionTimeoutMs?: number | undefined;
   /** Every group has a hook at every point, with so much time. */
   readonly hookTimeoutMs?: number | undefined;
+  /** Of two nodes without a witness: each is turned off by a fence, the second one after so long. */
+  readonly fenceDelayMs?: number | undefined;
 }): Config {
   const member = (name: string, index: number, links: readonly string[]): NodeConfig => ({
     id: name as NodeId,
     addresses: Object.fromEntries(links.map((link, k) => [link, `10.${k}.0.${index + 1}`])),
   });
   const nodes = options.nodes.map((name, index) => member(name, index, ['mirror', 'lan']));
-  const { hookTimeoutMs, witness } = options;
+  const { fenceDelayMs, hookTimeoutMs, witness } = options;
   const hooks = hookTimeoutMs === undefined ? undefined : hooksEverywhere(hookTimeoutMs);
   return {
     cluster: 'sim',
@@ -55,12 +59,21 @@ export function simConfig(options: {
       { id: 'lan' as LinkId, kind: 'udp', direct: false },
     ],
     nodes,
+    ...(fenceDelayMs !== undefined && { withoutWitness: fencesOf(nodes, fenceDelayMs) }),
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
     groups: options.groups.map((group, index) => ({
       ...simGroup(group, index, options.actionTimeoutMs ?? ACTION_TIMEOUT_MS),
       hooks,
     })),
   };
+}
+
+function fencesOf(nodes: readonly NodeConfig[], delayMs: number): WithoutWitness {
+  const fences = nodes.map(({ id: node }) => ({
+    ...{ node, command: ['fence'], options: {}, optionsFile: undefined },
+    timeoutMs: FENCE_MS,
+  }));
+  return { by: 'fence', delayMs, fences };
 }
 
 function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {

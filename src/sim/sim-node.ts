@@ -674,11 +674,22 @@ export class SimNode {
         const { group = '', kind, text } = effect.draft;
         return this.#world.said(this.id, group, kind, text);
       }
+      case 'fence':
+        return this.#fence(effect.id, effect.node);
       case 'reply':
         return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
       case 'vote':
         return undefined;
     }
+  }
+
+  #fence(id: number, node: NodeId): void {
+    const same = this.#sameControl();
+    this.#world.fence(node, (answer) =>
+      this.deliver(() => {
+        if (same()) this.#coreStep({ type: 'fenceAnswered', id, answer });
+      }),
+    );
   }
 
   /** A heart that is not there can't be asked for leave: that vote is then refused. */

@@ -33,6 +33,8 @@ export interface Swarm {
   readonly kinds: readonly { readonly kind: FaultKind; readonly weight: number }[];
   /** Groups have hooks, with so much time to answer. */
   readonly hookTimeoutMs?: number | undefined;
+  /** Two nodes without a witness have fences, and the second one waits so long. */
+  readonly fenceDelayMs?: number | undefined;
 }
 
 /** How often a kind is among those of a life, and how heavy it is then at most. */
@@ -63,11 +65,15 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
   bar: { chance: 0, weight: 0 },
   // Apart from the others: see forcing.ts.
   force: { chance: 0, weight: 0 },
+  // Apart from the others: see fence-faults.ts.
+  fence: { chance: 0, weight: 0 },
   leave: { chance: 0.2, weight: 1 },
 };
 
 /** Of how many lives the groups have hooks. */
 const HOOKS = 0.3;
+/** Of how many lives of two nodes without a witness these have fences. */
+const FENCES = 0.7;
 
 const SHAPES: readonly { readonly nodes: number; readonly witness: boolean; weight: number }[] = [
   { nodes: 2, witness: true, weight: 11 },
@@ -115,6 +121,7 @@ export function drawSwarm(seed: number): Swarm {
     duels: prng.chance(0.35) ? 0.1 + 0.3 * prng.float() : 0,
     kinds: drawKinds(prng),
     hookTimeoutMs: drawHooks(seed),
+    fenceDelayMs: shape.nodes === 2 && !shape.witness ? drawFences(seed) : undefined,
   };
 }
 
@@ -122,6 +129,12 @@ export function drawSwarm(seed: number): Swarm {
 function drawHooks(seed: number): number | undefined {
   const prng = new Prng(seed ^ 0x1b873593);
   return prng.chance(HOOKS) ? prng.pick([300, 1000, 2000]) : undefined;
+}
+
+/** By dice of their own, too. */
+function drawFences(seed: number): number | undefined {
+  const prng = new Prng(seed ^ 0x3c6ef372);
+  return prng.chance(FENCES) ? prng.pick([0, 300, 2000, 5000]) : undefined;
 }
 
 /** By dice of its own. */
@@ -168,8 +181,9 @@ export function weighted<T extends { readonly weight: number }>(
 }
 
 export function swarmConfig(swarm: Swarm): Config {
-  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs } = swarm;
-  return simConfig({ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs });
+  const { nodes, witness, groups, timing, actionTimeoutMs, fenceDelayMs, hookTimeoutMs } = swarm;
+  const parts = { nodes, witness, groups, timing, actionTimeoutMs, fenceDelayMs, hookTimeoutMs };
+  return simConfig(parts);
 }
 
 export function worldOptions(

@@ -8,6 +8,7 @@
  *     group db failback=5s@02:00-04:00       and only at these times
  *     resource ...                           see `resource-words.ts`
  *     hook before-start                      every group has that hook
+ *     cluster n1 n2 fence=2s                  fences in place of a witness; the second one waits so long
  *     cluster n1 n2 witness=w1 clocks=any    `any`: clocks need not keep the bound that is configured
  */
 import { must } from '../../src/base/assert.ts';
@@ -74,7 +75,9 @@ export class ClusterWords {
       nodes: own ?? nodes,
       failback,
     }));
-    const config = withMirrors(simConfig({ nodes, witness, groups }), told);
+    const delay = valueOf(words, 'fence');
+    const fenceDelayMs = delay === undefined ? undefined : must(parseDuration(delay), 'a duration');
+    const config = withMirrors(simConfig({ nodes, witness, groups, fenceDelayMs }), told);
     return new World({
       config: this.#resources.applyTo(config),
       seed: 1,

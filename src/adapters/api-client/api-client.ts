@@ -42,6 +42,7 @@ export function createApiClient(socketPath: string): ApiClient {
     force: (id, force) => post(`${group(id)}/force`, force),
     standby: (node, on) => post(`/v1/nodes/${encodeURIComponent(node)}/standby`, { on }),
     ban: (id, node, on) => post(`${group(id)}/ban`, { node, on }),
+    fence: (node, action) => post(`/v1/nodes/${encodeURIComponent(node)}/fence`, { action }),
     reload: () => post('/v1/config/reload'),
     follow: (options) => followEvents(socketPath, '/v1/events/follow', options),
   };

@@ -48,6 +48,10 @@ export interface GroupCoreOptions {
   readonly accepted: () => OwnershipRecord | undefined;
   /** Nodes that are in standby for other groups: for a group that is new. */
   readonly inStandby: () => readonly NodeId[];
+  /** Of the copies here, what is from before that epoch may be on no other; see the acceptor. */
+  readonly gaveUp?: ((record: OwnershipRecord) => Epoch | undefined) | undefined;
+  /** The node that is known to be off by its fence; none: nobody is. */
+  readonly knownOff?: (() => NodeId | undefined) | undefined;
   /** Whether another group is being moved away from this node at the moment. */
   readonly othersMove: () => boolean;
 }

@@ -12,6 +12,8 @@ import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { RegistryMessage } from '../../protocol/record.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../registry/acceptor.ts';
 import { GroupCore } from './group-core.ts';
+import type { FenceView } from './fence-keeper.ts';
+import { NodeFence } from './node-fence.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
 
 export interface NodeCoreOptions {
@@ -26,6 +28,7 @@ export interface NodeCoreOptions {
 export class NodeCore {
   readonly #acceptor: Acceptor;
   readonly #groups = new Map<GroupId, GroupCore>();
+  readonly #fence: NodeFence | undefined;
 
   constructor(options: NodeCoreOptions) {
     const { me, config, seat } = options;
@@ -42,9 +45,12 @@ export class NodeCore {
         accepted: () => this.#acceptor.entry(group.id)?.accepted?.record,
         inStandby: () => this.#inStandby(group),
         othersMove: () => this.#othersMove(group.id),
+        gaveUp: (record) => this.#acceptor.gaveUp(group.id, record),
+        knownOff: () => this.#fence?.off,
       });
       this.#groups.set(group.id, core);
     }
+    this.#fence = NodeFence.of(me, config, this.#groups);
   }
 
   #inStandby({ nodes }: GroupConfig): readonly NodeId[] {
@@ -74,10 +80,23 @@ export class NodeCore {
   }
 
   nextWakeAt(now: Instant): Instant {
-    return earliest([...this.#groups.values()].map((group) => group.nextWakeAt(now)));
+    const groups = [...this.#groups.values()].map((group) => group.nextWakeAt(now));
+    return earliest(this.#fence === undefined ? groups : [...groups, this.#fence.nextWakeAt(now)]);
+  }
+
+  /** What is known of the other node by its fence; undefined where there are none. */
+  get fence(): FenceView | undefined {
+    return this.#fence?.view;
   }
 
   step(event: CoreEvent): readonly Effect[] {
+    if (this.#fence === undefined) return this.#step(event);
+    const before = this.#fence.before(event);
+    const effects = this.#step(event);
+    return [...before, ...effects, ...this.#fence.after(event)];
+  }
+
+  #step(event: CoreEvent): readonly Effect[] {
     switch (event.type) {
       case 'registryMessage':
         return this.#registryMessage(event);
@@ -93,6 +112,8 @@ export class NodeCore {
       case 'peers':
       case 'persisted':
         return this.#all(event);
+      case 'fenceAnswered':
+        return [];
       case 'decided':
         return this.#one(event.decided.group, event);
       default:

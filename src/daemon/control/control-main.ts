@@ -25,6 +25,7 @@ import type { AcceptorEntry } from '../../core/registry/acceptor.ts';
 import { decodeAcceptorEntry } from '../../core/registry/acceptor-entry.ts';
 import { decodeMemberMessage } from '../../core/registry/registry-message.ts';
 import type { EventStore } from '../../ports/event-store.ts';
+import type { Fence } from '../../ports/fence.ts';
 import type { HookCaller } from '../../ports/hook-caller.ts';
 import type { Log } from '../../ports/log.ts';
 import type { MirrorControl } from '../../ports/mirror-control.ts';
@@ -42,6 +43,7 @@ import type { FromMirror } from '../../protocol/mirror-ipc.ts';
 import { type ControlPorts, ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
 import { buildAgents } from './agents.ts';
+import { buildFences } from './fences.ts';
 import { buildHooks } from './hooks.ts';
 import { reloadConfig } from './reload.ts';
 import { listenToPrograms } from './reports.ts';
@@ -71,8 +73,9 @@ export async function main(): Promise<void> {
   const events = openEventLog({ path: join(stateDir, 'events.ndjson'), node, clock, log });
   const mirrors = connectMirrors(setup, log);
   const hooks = buildHooks(setup, log);
+  const fence = buildFences(setup, log);
   const { runtime, steering, heart, rpc } = wire({
-    ...{ setup, log, store, events, mirrors, hooks },
+    ...{ setup, log, store, events, mirrors, hooks, fence },
     onlooker: openVoteHistory({ path: process.env[VOTE_HISTORY], node, clock, log }),
   });
   listenToMirrors(setup, mirrors, runtime);
@@ -91,6 +94,7 @@ export async function main(): Promise<void> {
     clearInterval(telling);
     await reports.close();
     await hooks.close();
+    await fence.close();
     runtime.end();
     await api.close();
     await rpc.close();
@@ -108,6 +112,7 @@ interface Parts {
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
   readonly hooks: HookCaller;
+  readonly fence: Fence;
   readonly onlooker: ReturnType<typeof openVoteHistory>;
 }
 
@@ -120,7 +125,7 @@ interface Wired {
 
 /** The parts that know one another. */
 function wire(parts: Parts): Wired {
-  const { setup, log, store, events, hooks, mirrors } = parts;
+  const { setup, log, store, events, fence, hooks, mirrors } = parts;
   const { node, config, runDir } = setup;
   const seat = store.id as SeatId;
   const core = new NodeCore({ me: node, config, seat, restored: store.entries().values() });
@@ -150,6 +155,7 @@ function wire(parts: Parts): Wired {
     agents: buildAgents({ setup, log, heart, mirrors, core }),
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
     hooks,
+    fence,
     publish,
     onlooker: parts.onlooker,
     fail: (error) => {
@@ -170,6 +176,7 @@ function wire(parts: Parts): Wired {
     runtime,
     clock: systemClock,
     timer: systemTimer,
+    fence,
     peers: {
       call: (to, method, params, options) => rpc.call(to, method, params, options),
       notify: (to, method, params) => void rpc.notify(to, method, params),
