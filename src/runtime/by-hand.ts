@@ -29,7 +29,8 @@ const WAITING: readonly string[] = ['probing', 'suspended', 'waiting', 'sealing'
 export function byHand(sources: ByHandSources): readonly string[] | undefined {
   const { core, group, me, now, peers } = sources;
   const record = core.record ?? sources.accepted?.accepted?.record;
-  if (record === undefined || record.want !== 'online' || !group.nodes.includes(me)) return undefined;
+  if (record === undefined || record.want !== 'online' || !group.nodes.includes(me))
+    return undefined;
   if (!WAITING.includes(core.phase)) return undefined;
   const lost = peers.filter(({ state }) => state === 'lost');
   const off = lost.map(({ node }) => node);

@@ -62,7 +62,11 @@ test('the status of the cluster carries it', () => {
   const status = clusterStatus({
     me: must(config.nodes[0], 'it has two').id,
     config,
-    core: { group: () => undefined, fence: undefined } as unknown as NodeCore,
+    core: {
+      group: () => undefined,
+      instance: () => undefined,
+      fence: undefined,
+    } as unknown as NodeCore,
     peers: [],
     mirrors: new Map(),
     onlineSince: new Map(),

@@ -10,7 +10,7 @@ import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
 import { NodeCore } from '../core/node/node-core.ts';
 import type {
   CoreEvent,
-  Decided,
+  MemberMessage,
   Effect,
   MirrorOrder,
   OperatorRequest,
@@ -20,7 +20,6 @@ import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { FromHeart } from '../protocol/heart-ipc.ts';
 import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
-import type { RegistryMessage } from '../protocol/record.ts';
 import type { AgentFaults } from './agent-faults.ts';
 import { DurablePath } from './durable-path.ts';
 import type { NodeWorld } from './node-world.ts';
@@ -394,6 +393,7 @@ export class SimNode {
       durably: (what, work) => this.#path.change(what, { ...work, lives: this.#sameControl() }),
       starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
       changed: () => this.#world.checkers.changed(),
+      fence: (node, answer) => this.#world.fence(node, answer),
     });
   }
 
@@ -450,7 +450,7 @@ export class SimNode {
     });
   }
 
-  message(from: NodeId, message: RegistryMessage | Decided): void {
+  message(from: NodeId, message: MemberMessage): void {
     this.deliver(() => this.#throughHeart(() => this.#receive(from, message)));
   }
 
@@ -461,10 +461,13 @@ export class SimNode {
     else run();
   }
 
-  #receive(from: NodeId, message: RegistryMessage | Decided): void {
+  #receive(from: NodeId, message: MemberMessage): void {
     if (!this.#up.control) return;
     if (message.type === 'decided') {
       return this.#coreStep({ type: 'decided', from, decided: message });
+    }
+    if (message.type === 'standing') {
+      return this.#coreStep({ type: 'standing', from, standing: message });
     }
     if (message.type === 'prepared') {
       const { group, ballot, accepted } = message;
@@ -675,21 +678,12 @@ export class SimNode {
         return this.#world.said(this.id, group, kind, text);
       }
       case 'fence':
-        return this.#fence(effect.id, effect.node);
+        return this.#agents.fence(effect.id, effect.node);
       case 'reply':
         return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
       case 'vote':
         return undefined;
     }
-  }
-
-  #fence(id: number, node: NodeId): void {
-    const same = this.#sameControl();
-    this.#world.fence(node, (answer) =>
-      this.deliver(() => {
-        if (same()) this.#coreStep({ type: 'fenceAnswered', id, answer });
-      }),
-    );
   }
 
   /** A heart that is not there can't be asked for leave: that vote is then refused. */
@@ -699,7 +693,7 @@ export class SimNode {
     this.#later(0, () => this.#coreStep(refused));
   }
 
-  #send(to: NodeId, message: RegistryMessage | Decided): void {
+  #send(to: NodeId, message: MemberMessage): void {
     if (message.type === 'accept') {
       this.#world.checkers.proposed(message.group, message.ballot, message.record);
     }

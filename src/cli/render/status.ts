@@ -7,6 +7,7 @@ import type {
   DecidedBy,
   FenceStatus,
   GroupStatus,
+  InstanceStatus,
   NodeStatus,
   ResourceStatus,
 } from '../../protocol/api.ts';
@@ -62,7 +63,10 @@ function fenceLines(fence: FenceStatus | undefined, paint: Paint): readonly stri
   return [`${paint('notice', 'Fence:')} ${words[state]}\n`];
 }
 
-function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean): string {
+/** One group of a status, with all that belongs to it. */
+export function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean): string {
+  const { instances } = group;
+  if (instances !== undefined) return renderInstances(group, { instances, status }, colours);
   const paint = createPaint(colours);
   const since =
     group.since === undefined ? undefined : Date.parse(status.time) - Date.parse(group.since);
@@ -94,6 +98,37 @@ function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean
     ...(group.byHand ?? []).map(plain),
   ];
   return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
+}
+
+/** A group without an owner: each of its nodes, with what runs there. */
+function renderInstances(
+  group: GroupStatus,
+  of: { readonly instances: readonly InstanceStatus[]; readonly status: ClusterStatus },
+  colours: boolean,
+): string {
+  const paint = createPaint(colours);
+  const head = renderTable({
+    head: ['GROUP', 'STATE', 'OWNER'],
+    rows: [[paint('strong', group.id), paint(toneOf(group.state), stateOf(group)), 'everywhere']],
+    colours,
+  });
+  const rows = of.instances.flatMap((instance) => instanceRows(instance, group, paint));
+  const table = renderTable({
+    head: ['NODE', 'RESOURCE', 'AGENT', 'STATE', 'DETAIL'],
+    rows,
+    indent: '  ',
+    colours,
+  });
+  const members = of.status.nodes.map(({ id }) => id);
+  const lines = [plain(group.reason), ...votesLine(group, members), ...barsLine(group)];
+  return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
+}
+
+function instanceRows(instance: InstanceStatus, group: GroupStatus, paint: Paint): string[][] {
+  const { node, reason, resources, state } = instance;
+  const head = [node, '', '', paint(toneOf(state), state), plain(reason)];
+  const rows = resources.flatMap((resource) => resourceRows(resource, group, paint));
+  return [head, ...rows.map((row) => ['', ...row])];
 }
 
 /** Whose votes decide, where that is not everybody. */

@@ -61,6 +61,11 @@ export class Departure {
     this.#context.engineDid(engine.stop('orderly', now), now);
   }
 
+  /** Whom the group is handed over to; undefined while it is not. */
+  get handsTo(): NodeId | undefined {
+    return this.#context.phase === 'handing' ? this.#handTo : undefined;
+  }
+
   /** As a hand-over, but without waiting for mirrors whose process does not answer. */
   leaveBehind(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
     this.handOver(record, to, reason, now);
@@ -87,6 +92,24 @@ export class Departure {
     }
     this.#leavesBehind = false;
     this.#transfer(record, now);
+  }
+
+  /** As the plan of placement says: to another node, or to this one, to wait here for room. */
+  place(to: NodeId, reason: string, now: Instant): void {
+    const { engine, me, voice } = this.#context;
+    const away = to !== me;
+    this.#begins(away ? 'move' : 'stop', away ? to : undefined);
+    this.#context.phase = 'handing';
+    this.#handTo = to;
+    this.#byHand = false;
+    this.#context.reason = reason;
+    this.#context.gaveWay = !away;
+    if (away) voice.say('info', 'placed', `moving from ${me} to ${to}: ${reason}`);
+    else {
+      this.#context.arrival = { cause: 'start', from: me };
+      voice.say('warning', 'gives-way', `stopping on ${me}: ${reason}`);
+    }
+    this.#context.engineDid(engine.stop('orderly', now), now);
   }
 
   startAnew(record: OwnershipRecord, now: Instant): void {

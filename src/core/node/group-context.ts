@@ -9,7 +9,7 @@
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { GroupConfig, Timing } from '../../protocol/config.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
-import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
+import type { Epoch, GroupId, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import { isWithinWindow, type WeekMinute, type WeekWindow } from '../../protocol/week-window.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
@@ -20,6 +20,7 @@ import { isUp, type Situation } from './candidacy.ts';
 import { Hooks, type HooksOptions } from './hooks.ts';
 import { MirrorOrders } from './mirror-orders.ts';
 import { PeerView } from './peer-view.ts';
+import type { GroupPlacing } from './placing.ts';
 import { type Proposal, Proposals, type ProposalsEffect } from './proposals.ts';
 import { Voice } from './voice.ts';
 import { VoterKeeper } from './voter-keeper.ts';
@@ -54,6 +55,8 @@ export interface GroupCoreOptions {
   readonly knownOff?: (() => NodeId | undefined) | undefined;
   /** Whether another group is being moved away from this node at the moment. */
   readonly othersMove: () => boolean;
+  /** Undefined where no group of the cluster has words of placement. */
+  readonly placing?: GroupPlacing | undefined;
 }
 
 /** What a vote of this node is for. */
@@ -76,6 +79,8 @@ export interface Moves {
   startAnew(record: OwnershipRecord, now: Instant): void;
   /** To `stopping`: in order, and stay the owner. */
   stop(now: Instant): void;
+  /** The same as the plan of placement says; to this node itself: stop, and start when there is room. */
+  place(to: NodeId, reason: string, now: Instant): void;
   /** To `yielding`: authority is lost, everything is stopped by force. */
   yield(reason: string, now: Instant): void;
 }
@@ -132,6 +137,10 @@ export class GroupContext {
   arrival: Arrival | undefined;
   /** Why the group can't leave this node, on which it shall not run. */
   cannotLeave: string | undefined;
+  /** Why what this node owns does not start, or not yet: other groups stand in the way. */
+  heldBack: string | undefined;
+  /** It was stopped here to make room, and waits for room again. */
+  gaveWay = false;
   /** A person wants the group to start: until it is online no hook may veto that. */
   overruled = false;
 
@@ -170,7 +179,8 @@ export class GroupContext {
   }
 
   situation(record: OwnershipRecord): Situation {
-    return { me: this.me, group: this.options.group, record, peers: this.peers.reports };
+    const { group, placing } = this.options;
+    return { me: this.me, group, record, peers: this.peers.reports, placing };
   }
 
   /**
@@ -221,7 +231,17 @@ export class GroupContext {
 
   /** Ends votes of that purpose, under way or waiting; what became of the former is unknown. */
   withdraw(purpose: Purpose, now: Instant): void {
-    this.#voted(this.#votes.withdraw(purpose, now), now);
+    this.#voted(
+      this.#votes.withdraw((proposal) => proposal.purpose === purpose, now),
+      now,
+    );
+  }
+
+  /** The mirror waits for that copy no longer: nobody may count on it by a vote that is still to come. */
+  withdrawAdmission(mirror: ResourceId, peer: NodeId, now: Instant): void {
+    const admits = ({ change }: Proposal<Purpose>): boolean =>
+      change.type === 'admit' && change.mirror === mirror && change.peer === peer;
+    this.#voted(this.#votes.withdraw(admits, now), now);
   }
 
   tickVotes(now: Instant): void {

@@ -144,7 +144,7 @@ export class Learning {
     if (before !== undefined && record.epoch < before.epoch) return;
     context.record = record;
     if (before?.epoch === record.epoch && context.epochOwned !== undefined) {
-      context.mirrors.copiesChanged(before, record);
+      this.#parts.owner.copiesChanged(before, record, now);
     }
   }
 

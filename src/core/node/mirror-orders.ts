@@ -15,6 +15,8 @@ export class MirrorOrders {
   #unanswered = new Map<ResourceId, number>();
   #followed = new Map<ResourceId, string>();
   #refused = new Set<ResourceId>();
+  /** Orders to expel a copy that have no answer yet, and whether it was said to be in meanwhile. */
+  readonly #expelling = new Map<string, { unanswered: number; heard: boolean }>();
   /** A control process before this one may have left them sealed. */
   #leftSealed = true;
 
@@ -105,7 +107,34 @@ export class MirrorOrders {
   }
 
   expel(mirror: ResourceId, peer: NodeId): void {
+    const unanswered = (this.#expelling.get(keyOf(mirror, peer))?.unanswered ?? 0) + 1;
+    this.#expelling.set(keyOf(mirror, peer), { unanswered, heard: false });
     this.#order(mirror, { type: 'expel', peer });
+  }
+
+  isExpelling(mirror: ResourceId, peer: NodeId): boolean {
+    return this.#expelling.has(keyOf(mirror, peer));
+  }
+
+  /**
+   * The mirror says that it waits for a copy again. False while an order to expel it is on its way:
+   * nobody can tell whether the mirror said so before or after that, and it may wait no longer.
+   */
+  waitsAgain(mirror: ResourceId, peer: NodeId): boolean {
+    const expelling = this.#expelling.get(keyOf(mirror, peer));
+    if (expelling === undefined) return true;
+    expelling.heard = true;
+    return false;
+  }
+
+  /** What was not believed meanwhile is asked for once more: a copy that follows comes in again. */
+  expelAnswered(mirror: ResourceId, peer: NodeId): void {
+    const expelling = this.#expelling.get(keyOf(mirror, peer));
+    if (expelling === undefined) return;
+    expelling.unanswered -= 1;
+    if (expelling.unanswered > 0) return;
+    this.#expelling.delete(keyOf(mirror, peer));
+    if (expelling.heard) this.expel(mirror, peer);
   }
 
   /** A mirror that served before this process began has to wait for all copies of the record. */
@@ -119,16 +148,26 @@ export class MirrorOrders {
 
   /**
    * The owner's mirrors wait for the copies of the record, by whichever vote it changed: one whose
-   * outcome was unclear may have been completed by a later one.
+   * outcome was unclear may have been completed by a later one. Gives those that are out.
    */
-  copiesChanged(before: OwnershipRecord, after: OwnershipRecord): void {
+  copiesChanged(
+    before: OwnershipRecord,
+    after: OwnershipRecord,
+  ): readonly { readonly mirror: ResourceId; readonly peer: NodeId }[] {
+    const out: { readonly mirror: ResourceId; readonly peer: NodeId }[] = [];
     for (const mirror of this.mirrors) {
       const was = before.inSync[mirror] ?? [];
       const is = after.inSync[mirror] ?? [];
-      for (const peer of was) if (!is.includes(peer)) this.expel(mirror, peer);
+      for (const peer of was) if (!is.includes(peer)) out.push({ mirror, peer });
       for (const peer of is) {
         if (!was.includes(peer)) this.#order(mirror, { type: 'admit', peer });
       }
     }
+    for (const { mirror, peer } of out) this.expel(mirror, peer);
+    return out;
   }
+}
+
+function keyOf(mirror: ResourceId, peer: NodeId): string {
+  return `${mirror}\u0000${peer}`;
 }

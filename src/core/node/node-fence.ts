@@ -76,7 +76,7 @@ export class NodeFence {
   before(event: CoreEvent): readonly Effect[] {
     if (event.type === 'heartConnected' || event.type === 'heartLost') this.#reported = false;
     if (!this.#isSignOfLife(event)) return [];
-    const message = event.type === 'registryMessage' || event.type === 'decided';
+    const message = 'from' in event;
     if (message) this.#quietUntil = plus(event.now, this.#nodeLostMs);
     const { peer } = this.#keeper;
     const told = this.#keeper.heard();
@@ -100,6 +100,7 @@ export class NodeFence {
     switch (event.type) {
       case 'registryMessage':
       case 'decided':
+      case 'standing':
         return event.from === peer;
       case 'heartLost':
         return true;

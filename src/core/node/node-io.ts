@@ -40,6 +40,24 @@ export interface Decided {
   readonly failedOn: readonly NodeId[];
 }
 
+/**
+ * How the groups that a node owns stand on it, told to the other nodes where groups have relations:
+ * hints, good only for the epoch that they name. `up`: its start has begun; `down`: it has not, or
+ * all has stopped; `moving`: it is being handed over.
+ */
+export interface Standing {
+  readonly type: 'standing';
+  readonly groups: readonly {
+    readonly group: GroupId;
+    readonly epoch: Epoch;
+    readonly state: 'online' | 'up' | 'down' | 'moving';
+    readonly to?: NodeId | undefined;
+  }[];
+}
+
+/** What control says to the controls of other members. */
+export type MemberMessage = RegistryMessage | Decided | Standing;
+
 export type MirrorNews =
   | {
       readonly type: 'peerSilent';
@@ -105,6 +123,7 @@ export type CoreEvent = { readonly now: Instant } & (
   | { readonly type: 'recordDiffers'; readonly node: NodeId; readonly group: GroupId }
   | { readonly type: 'registryMessage'; readonly from: NodeId; readonly message: RegistryMessage }
   | { readonly type: 'decided'; readonly from: NodeId; readonly decided: Decided }
+  | { readonly type: 'standing'; readonly from: NodeId; readonly standing: Standing }
   | { readonly type: 'persisted'; readonly id: number }
   | {
       readonly type: 'revoked';
@@ -169,7 +188,7 @@ export type Effect =
   | {
       readonly type: 'send';
       readonly to: NodeId;
-      readonly message: RegistryMessage | Decided;
+      readonly message: MemberMessage;
       readonly after: number | undefined;
     }
   | {
@@ -219,6 +238,7 @@ export type Effect =
         | 'hook-vetoed'
         | 'no-node'
         | 'not-forced'
+        | 'runs-everywhere'
         | 'version-unsupported'
         | 'timed-out'
         | undefined;

@@ -22,6 +22,7 @@ import { CopyKeeper } from './copy-keeper.ts';
 import { Drain } from './drain.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
+import { Placed } from './placed.ts';
 import { linkTrouble, ServiceNetwork } from './service-network.ts';
 
 /** So often a mirror whose process does not answer is tried to be stopped before it is left behind. */
@@ -42,6 +43,7 @@ export class Owner {
   readonly #moves: Moves;
   readonly #copies: CopyKeeper;
   readonly #drain: Drain;
+  readonly #placed: Placed;
   readonly #network = new ServiceNetwork();
   #leaseSoughtAt: Instant = NEVER;
   /** When the heart last said that it holds the lease, after it had not. */
@@ -64,6 +66,7 @@ export class Owner {
     this.#context = context;
     this.#moves = moves;
     this.#drain = new Drain(context, moves);
+    this.#placed = new Placed(context, moves);
     this.#copies = new CopyKeeper(context.options.timing.secondaryLostMs);
   }
 
@@ -81,6 +84,7 @@ export class Owner {
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
       phase === 'owning' ? this.#drain.nextWakeAt(now) : NEVER,
+      phase === 'owning' ? this.#placed.nextWakeAt(now) : NEVER,
       phase === 'owning' && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
@@ -89,7 +93,8 @@ export class Owner {
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
     // What is taken up as it runs has been told while it was probed, and is told once.
-    if (context.phase !== 'probing') this.#copies.reset();
+    const takenUp = context.phase === 'probing';
+    if (!takenUp) this.#copies.reset();
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
@@ -108,8 +113,11 @@ export class Owner {
     const { engine, hooks } = context;
     hooks.forget('before-start');
     this.#startAskedAgainAt = NEVER;
-    this.#startPending = hooks.has('before-start') && engine.isStopped();
+    this.#placed.reset();
+    const asks = hooks.has('before-start') || context.options.placing !== undefined;
+    this.#startPending = asks && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
+    if (takenUp) this.#takenUp(record, now);
     if (record.want === 'offline') context.reason = 'an administrator stopped it';
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
   }
@@ -145,6 +153,7 @@ export class Owner {
     this.#gaveUpAt = NEVER;
     if (this.#leaveDeadLink(record, now)) return;
     if (this.#drain.advance(record, now)) return;
+    if (this.#placed.advance(record, now)) return;
     if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
     else this.#failbackAsking = false;
   }
@@ -176,6 +185,7 @@ export class Owner {
   /** The resources start when the hook has answered, or its time is over. */
   #advanceStart(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
+    if (!this.#placed.mayStart(record, now)) return;
     const { arrival, engine, hooks, me, overruled, reason, voice } = context;
     if (this.#startAskedAgainAt !== NEVER && now < this.#startAskedAgainAt && !overruled) return;
     const { epoch } = record;
@@ -383,8 +393,8 @@ export class Owner {
       const { type, mirror, peer } = vote;
       const counted = this.countedCopies(mirror).includes(peer);
       if (type === 'expel' && !counted) {
-        this.#copies.settled(vote);
         mirrors.expel(mirror, peer);
+        this.#expelled(mirror, peer, now);
         continue;
       }
       if (type === 'expel') {
@@ -394,6 +404,35 @@ export class Owner {
       const change: RecordChange = { type, owner: me, epoch: record.epoch, mirror, peer };
       this.#context.propose('copy', change, now);
     }
+  }
+
+  /** The record names other copies, by whichever vote. */
+  copiesChanged(before: OwnershipRecord, after: OwnershipRecord, now: Instant): void {
+    for (const { mirror, peer } of this.#context.mirrors.copiesChanged(before, after)) {
+      this.#expelled(mirror, peer, now);
+    }
+  }
+
+  /**
+   * A mirror that served before this process began waits for the copies of the record. One that is not
+   * in it may have been voted out without the mirror's knowing: told so, it says when it is in again.
+   */
+  #takenUp(record: OwnershipRecord, now: Instant): void {
+    const { mirrors, options } = this.#context;
+    mirrors.takenUp(record);
+    for (const mirror of mirrors.mirrors) {
+      for (const peer of options.group.nodes) {
+        const listed = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;
+        if (listed || this.#copies.hasCaughtUp(mirror, peer)) continue;
+        mirrors.expel(mirror, peer);
+        this.#expelled(mirror, peer, now);
+      }
+    }
+  }
+
+  #expelled(mirror: ResourceId, peer: NodeId, now: Instant): void {
+    this.#copies.expelled(mirror, peer);
+    this.#context.withdrawAdmission(mirror, peer, now);
   }
 
   /** The copies that a mirror has to wait for that begins to serve now; this node's among them. */
@@ -414,6 +453,11 @@ export class Owner {
     }
     const { type, mirror, peer } = change;
     this.#copies.settled(change);
+    // It was out before, and the mirror that waited for it all the same has heard nothing yet.
+    if (type === 'expel' && !context.mirrors.isExpelling(mirror, peer)) {
+      context.mirrors.expel(mirror, peer);
+      this.#expelled(mirror, peer, now);
+    }
     context.voice.mended(copyLost(mirror, peer));
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
@@ -430,6 +474,8 @@ export class Owner {
       return this.#context.engineDid(engine.observed(seen, now), now);
     }
     if (news.type === 'bypassed') return this.#bypassed(mirror, news.by);
+    const { mirrors } = this.#context;
+    if (news.type === 'peerCaughtUp' && !mirrors.waitsAgain(mirror, news.peer)) return;
     const told = epochOwned !== undefined || phase === 'probing';
     if (news.type === 'peerAnswers') this.#context.voice.mended(copyLost(mirror, news.peer));
     if (told) this.#copies.news(mirror, news, now);
@@ -538,6 +584,10 @@ export class Owner {
     if (failback.policy === 'never' || record === undefined || record.byHand === true) return NEVER;
     if (first === undefined || first === me || !leaseHeld || !engine.isOnline()) return NEVER;
     if (voice.request !== undefined || record.formerVoters !== undefined) return NEVER;
+    // With other groups to think of, the plan says when.
+    const planned = options.placing?.placement();
+    const goes = planned?.action === 'move' && planned.target === first;
+    if (options.placing !== undefined && !goes) return NEVER;
     const upSince = peers.upSince(first);
     if (upSince === undefined || !this.#context.isTimeFor(failback)) return NEVER;
     const situation = this.#context.situation(record);

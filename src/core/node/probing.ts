@@ -25,6 +25,11 @@ export class Probing {
     this.#moves = moves;
   }
 
+  /** Something of the group runs here, or may: it is not known yet. */
+  get mayRun(): boolean {
+    return this.#found === undefined || this.#found.some(({ state }) => state !== 'stopped');
+  }
+
   begin(now: Instant): void {
     this.#since = now;
     this.#context.voice.emit({ type: 'probe', group: this.#context.id });
@@ -123,7 +128,6 @@ export class Probing {
     const record = must(context.record, 'mine implies a record');
     const held = context.leaseHeld && context.leaseEpoch === record.epoch;
     this.#moves.own(record, context.reason, now);
-    context.mirrors.takenUp(record);
     context.leaseHeld = held;
     context.engineDid(context.engine.tick(now), now);
   }

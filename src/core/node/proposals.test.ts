@@ -1,7 +1,7 @@
 /** What onlookers are told of votes: everything that can have an effect, before it can have it. */
 import { expect, test } from 'vitest';
 import { instant } from '../../base/time.ts';
-import type { Epoch, GroupId, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
+import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import { Acceptor } from '../registry/acceptor.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -15,10 +15,6 @@ const STOP: RecordChange = { type: 'want', want: 'offline' };
 /** One member alone, whose acceptor answers at once; says in short what comes out, in order. */
 class Member {
   readonly said: string[] = [];
-  /** Copies of votes that were given up before they began. */
-  readonly withdrawn: string[] = [];
-  /** Nobody answers. */
-  deaf = false;
   readonly #acceptor = new Acceptor('seat' as SeatId, []);
   readonly #proposals: Proposals<string>;
   #refuseNext: boolean;
@@ -41,18 +37,8 @@ class Member {
   #carryOut(effects: readonly ProposalsEffect<string>[], now: number): void {
     for (const effect of effects) {
       this.said.push(short(effect));
-      if (effect.type === 'settled') this.#noteWithdrawn(effect);
-      if (effect.type === 'send' && !this.deaf) this.#ask(effect.message, now);
+      if (effect.type === 'send') this.#ask(effect.message, now);
     }
-  }
-
-  #noteWithdrawn({
-    outcome,
-    proposal,
-  }: Extract<ProposalsEffect<string>, { type: 'settled' }>): void {
-    const { change } = proposal;
-    if (outcome.type !== 'noQuorum' || outcome.why !== 'it was withdrawn') return;
-    if (change.type === 'admit') this.withdrawn.push(`admit ${change.mirror}`);
   }
 
   #ask(message: RegistryMessage, now: number): void {
@@ -116,19 +102,4 @@ test('a change that is rejected was never tried', () => {
   const member = new Member();
   member.propose(STOP, 0);
   expect(member.said).toEqual(['1 began want', 'send prepare', '1 ended rejected', 'settled want']);
-});
-
-test('of two waiting votes on the same copy that say the contrary, the last one counts', () => {
-  const member = new Member();
-  member.deaf = true;
-  const about = { owner: N1, epoch: 1 as Epoch, mirror: 'data' as ResourceId, peer: N2 } as const;
-  member.propose({ type: 'expel', ...about }, 0);
-  member.propose({ type: 'admit', ...about }, 1);
-  member.propose({ type: 'admit', ...about, mirror: 'logs' as ResourceId }, 2);
-  member.propose({ type: 'expel', ...about }, 3);
-  member.said.length = 0;
-  member.tick(5000);
-  const begun = member.said.filter((said) => said.includes('began'));
-  expect(begun).toEqual(['2 began admit']);
-  expect(member.withdrawn).toEqual(['admit data']);
 });

@@ -59,33 +59,29 @@ export class Proposals<Purpose> {
     this.#highest = highest;
   }
 
-  /**
-   * Nothing when the queue is full, or when the same vote is under way or waits already. One that
-   * waits and says the contrary of the same copy is withdrawn: the last word counts, also where it
-   * is under way.
-   */
+  /** False when the queue is full, or when the same vote is under way or waits already. */
   propose(proposal: Proposal<Purpose>, now: Instant): readonly ProposalsEffect<Purpose>[] {
-    const contrary = this.#queue.filter((waiting) => isContrary(waiting.change, proposal.change));
-    this.#queue = this.#queue.filter((waiting) => !contrary.includes(waiting));
-    return [...settledAs(contrary), ...this.#propose(proposal, now)];
-  }
-
-  #propose(proposal: Proposal<Purpose>, now: Instant): readonly ProposalsEffect<Purpose>[] {
+    const key = JSON.stringify([proposal.change, proposal.purpose]);
     const known =
       this.#active === undefined ? this.#queue : [this.#active.proposal, ...this.#queue];
-    const key = keyOf(proposal);
-    const twice = known.some((other) => keyOf(other) === key);
+    const twice = known.some((p) => JSON.stringify([p.change, p.purpose]) === key);
     if (!twice && this.#queue.length < QUEUE_MAX) this.#queue.push(proposal);
     return this.#next(now);
   }
 
-  /** Votes of that purpose, waiting or under way, end and settle as `noQuorum`. */
-  withdraw(purpose: Purpose, now: Instant): readonly ProposalsEffect<Purpose>[] {
-    const withdrawn = this.#queue.filter((proposal) => proposal.purpose === purpose);
-    this.#queue = this.#queue.filter((proposal) => proposal.purpose !== purpose);
-    const active = this.#active?.proposal.purpose === purpose ? this.#active : undefined;
-    const ended = active === undefined ? [] : this.#convert(active.proposer.cancel(), now);
-    return [...ended, ...settledAs(withdrawn)];
+  /** Those votes, waiting or under way, end and settle as `noQuorum`. */
+  withdraw(
+    which: (proposal: Proposal<Purpose>) => boolean,
+    now: Instant,
+  ): readonly ProposalsEffect<Purpose>[] {
+    const withdrawn = this.#queue.filter((proposal) => which(proposal));
+    this.#queue = this.#queue.filter((proposal) => !which(proposal));
+    const active = this.#active;
+    const ends = active !== undefined && which(active.proposal);
+    const ended = ends ? this.#convert(active.proposer.cancel(), now) : [];
+    const outcome = { type: 'noQuorum', uncertain: false, why: 'it was withdrawn' } as const;
+    const settled = withdrawn.map((proposal) => ({ type: 'settled', proposal, outcome }) as const);
+    return [...ended, ...settled];
   }
 
   message(
@@ -148,23 +144,4 @@ export class Proposals<Purpose> {
   #note(what: WithoutVote<VoteNote>): ProposalsEffect<Purpose> {
     return { type: 'note', note: { vote: this.#begun, ...what } };
   }
-}
-
-function keyOf<Purpose>({ change, purpose }: Proposal<Purpose>): string {
-  return JSON.stringify([change, purpose]);
-}
-
-/** Never begun. */
-function settledAs<Purpose>(
-  withdrawn: readonly Proposal<Purpose>[],
-): readonly ProposalsEffect<Purpose>[] {
-  const outcome = { type: 'noQuorum', uncertain: false, why: 'it was withdrawn' } as const;
-  return withdrawn.map((proposal) => ({ type: 'settled', proposal, outcome }) as const);
-}
-
-/** One votes the copy in that the other votes out. */
-function isContrary(a: RecordChange, b: RecordChange): boolean {
-  if (a.type !== 'expel' && a.type !== 'admit') return false;
-  if (b.type !== 'expel' && b.type !== 'admit') return false;
-  return a.type !== b.type && a.mirror === b.mirror && a.peer === b.peer;
 }
