@@ -118,6 +118,10 @@ export class Checkers {
       assert(kept, `R6: ${voter.node} forgets what it accepted for ${group}`);
     }
     if (accepted?.record === undefined) return;
+    // A line that was forced by hand beside one of a fence need not be the newest.
+    const byHand = beginsLine(accepted.record) && accepted.record.forced?.by !== 'fence';
+    const fences = this.#world.config.withoutWitness !== undefined;
+    if (byHand && fences) this.#vouched.forced(group, accepted.record);
     const was = this.history(group).latest;
     const record = this.history(group).stored(voter, accepted.ballot);
     if (record === undefined) return;

@@ -163,6 +163,8 @@ export class RecordHistory {
   /** `older` is an ancestor of `vote`, and every step between them is a permitted change. */
   #checkLine(vote: Vote, older: Vote | undefined): void {
     let step: Vote | undefined = vote;
+    // What somebody forced need not be known to whoever goes on by a fence.
+    const excused = this.#falsely() || isByHand(older?.record);
     let forced = false;
     for (let count = 0; step !== undefined && step !== older; count += 1) {
       assert(count < ANCESTORS_MAX, 'the line of records has no loop');
@@ -171,7 +173,7 @@ export class RecordHistory {
       const what = `${nameOf(step.ballot)}, ${show(parent?.record)} to ${show(step.record)}`;
       assert(wrong === undefined, `R6: ${this.#group}: ${wrong}: ${what}`);
       const otherLine = lineOf(step.record) !== lineOf(parent?.record);
-      forced ||= otherLine && (step.record.forced?.by !== 'fence' || this.#falsely());
+      forced ||= otherLine && (excused || step.record.forced?.by !== 'fence');
       step = parent;
     }
     const text =
@@ -179,6 +181,10 @@ export class RecordHistory {
       `not descend from ${show(older?.record)} (${older === undefined ? '' : nameOf(older.ballot)})`;
     assert(step === older || forced, text);
   }
+}
+
+function isByHand(record: OwnershipRecord | undefined): boolean {
+  return record?.forced !== undefined && record.forced.by !== 'fence';
 }
 
 /** What is wrong with making `after` of `before`; undefined when it is one permitted change. */

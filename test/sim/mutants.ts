@@ -63,6 +63,27 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '      if (now < endsAt + 3_600_000) continue;',
   },
   {
+    name: 'fence-that-fails-taken-for-off',
+    breaks: ['P1', 'P2', 'P3', 'R6', 'H1', 'H2'],
+    file: 'core/node/fence-keeper.ts',
+    find: "    if (answer.state === 'off') {",
+    replace: "    if (answer.state !== 'on') {",
+  },
+  {
+    name: 'fence-without-having-read',
+    breaks: ['P1', 'R6'],
+    file: 'core/node/fenced-takeover.ts',
+    find: '|| leaving || !hasRead || record === undefined) return false;',
+    replace: '|| leaving || (!hasRead && leaving) || record === undefined) return false;',
+  },
+  {
+    name: 'fence-although-the-other-decides-alone',
+    breaks: ['P1', 'R6'],
+    file: 'core/registry/forced-line.ts',
+    find: '    if (silent.length < majorityOf(voters)) continue;',
+    replace: '    if (silent.length < majorityOf(voters) + 1) continue;',
+  },
+  {
     name: 'stop-timeout-taken-as-stopped',
     breaks: ['N2', 'N7', 'P1', 'P3'],
     file: 'core/group/engine.ts',
