@@ -85,6 +85,7 @@ export function ownGroupStatus(
     banned: record?.banned ?? [],
     byHand: byHand({ ...sources, group, core, accepted: sources.core.acceptor.entry(group.id) }),
     cannotLeave: core.cannotLeave,
+    ...(core.planned !== undefined && { placement: core.planned }),
     resources,
   };
 }
@@ -93,6 +94,7 @@ function stateOf(core: GroupCore): GroupStatus['state'] {
   switch (core.phase) {
     case 'owning':
       if (core.engine.hasGivenUp() || core.engine.heldDown() !== undefined) return 'failed';
+      if (core.heldBack !== undefined) return 'blocked';
       return core.engine.isOnline() ? 'online' : 'starting';
     case 'suspended':
       return 'suspended';

@@ -12,7 +12,14 @@ import { drawBars, liftAllBars } from './bar-faults.ts';
 import { drawFenceFaults, turnFencedOn } from './fence-faults.ts';
 import { disobeyed, drawEverywhereFaults, withoutEverywhere } from './everywhere-faults.ts';
 import { drawForcing, emptyKept } from './forcing.ts';
-import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
+import {
+  drawHarm,
+  type LastingHarm,
+  leftOver,
+  rightlyDown,
+  survivable,
+  unsettled,
+} from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
 import { World } from './world.ts';
 
@@ -162,7 +169,8 @@ function served(world: World, { off }: LastingHarm, expected: readonly GroupId[]
     expected.find((id) => {
       // Only what was to be expected at the beginning, and is still wanted.
       const wanted = world.checkers.history(id).latest?.want !== 'offline';
-      return wanted && world.serving(id).length !== 1;
+      const down = world.serving(id).length !== 1;
+      return wanted && down && !rightlyDown(world, id);
     });
   const wrong = (): string | undefined => {
     const left = missing();

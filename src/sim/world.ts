@@ -18,6 +18,7 @@ import { SimFences } from './sim-fence.ts';
 import { holds, SimDisk } from './sim-disk.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import type { NodeWorld } from './node-world.ts';
+import type { PlacedWorld } from './placed-checks.ts';
 import { SimNode } from './sim-node.ts';
 import { Trace } from './trace.ts';
 
@@ -403,6 +404,16 @@ export class World {
       this.checkers.nothingLost(id, this.serving(id));
     }
   }
+}
+
+/** What is looked at where groups have relations. */
+export function placedWorld(world: World): PlacedWorld {
+  return {
+    config: world.config,
+    serving: (group) => world.serving(group),
+    isUp: (node) => world.node(node)?.answers === true,
+    record: (group) => world.checkers.history(group).latest,
+  };
 }
 
 function membersOf(config: Config): readonly NodeId[] {

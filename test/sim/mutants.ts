@@ -10,11 +10,27 @@ export interface Mutant {
   readonly replace: string;
   /** The promises of which it must break one; what else breaks does not count. */
   readonly breaks: readonly string[];
+  /** It shows itself in lives of two nodes with fences only, and only those are lived. */
+  readonly fences?: true;
   /** It shows itself when this procedure is interrupted, and hardly ever in fresh lives. */
   readonly procedure?: string;
 }
 
 export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'started-beside-what-it-must-be-apart-from',
+    breaks: ['N30'],
+    file: 'core/node/placed.ts',
+    find: 'if (here !== undefined) return this.#holdBack(`${me} ${here}`, now);',
+    replace: 'if (here === `${now}`) return this.#holdBack(`${me} ${here}`, now);',
+  },
+  {
+    name: 'never-handed-on-to-where-it-belongs',
+    breaks: ['liveness'],
+    file: 'core/node/placed.ts',
+    find: 'if (this.#isDue(wish, now)) this.#go(wish, now);',
+    replace: 'if (now < 0) this.#go(wish, now);',
+  },
   {
     name: 'promise-forgotten-at-restart',
     breaks: ['H1', 'H2'],
@@ -64,6 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'fence-that-fails-taken-for-off',
+    fences: true,
     breaks: ['P1', 'P2', 'P3', 'R6', 'H1', 'H2'],
     file: 'core/node/fence-keeper.ts',
     find: "    if (answer.state === 'off') {",
@@ -71,6 +88,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'fence-without-having-read',
+    fences: true,
     breaks: ['P1', 'R6'],
     file: 'core/node/fenced-takeover.ts',
     find: '|| leaving || !hasRead || record === undefined) return false;',
@@ -78,6 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'fence-although-the-other-decides-alone',
+    fences: true,
     breaks: ['P1', 'R6'],
     file: 'core/registry/forced-line.ts',
     find: '    if (silent.length < majorityOf(voters)) continue;',

@@ -91,12 +91,10 @@ export function renderGroup(group: GroupStatus, status: ClusterStatus, colours: 
     colours,
   });
   const members = status.nodes.map(({ id }) => id);
-  const lines = [
-    plain(group.reason),
-    ...votesLine(group, members),
-    ...barsLine(group),
-    ...(group.byHand ?? []).map(plain),
-  ];
+  const placed = group.placement === undefined ? [] : [`placement: ${plain(group.placement)}`];
+  const votes = votesLine(group, members);
+  const byHand = (group.byHand ?? []).map(plain);
+  const lines = [plain(group.reason), ...placed, ...votes, ...barsLine(group), ...byHand];
   return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
 }
 

@@ -130,6 +130,7 @@ export class Candidate {
       if (now - this.#ownerLostAt >= UNCLAIMED_MS) sayBarred(context, record);
       return;
     }
+    if (context.readFirst) return this.#readAgain(now);
     if (now < this.#claimDueAt()) return this.#sayNowhere(record, now);
     if (!this.#mayTakeOver(record, now)) return;
     this.#beginClaim(record, now);

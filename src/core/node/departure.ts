@@ -240,14 +240,19 @@ export class Departure {
     const to = must(this.#handTo, 'a hand-over has a target');
     this.#context.phase = 'handing';
     const first = this.#votersFor(record, to);
-    if (first !== undefined) return this.#context.propose('voters', first, now);
+    if (first !== undefined) {
+      // The lease rests on the voters of before, and the next owner's on others.
+      this.#context.leaseHeld = false;
+      this.#context.voice.emit({ type: 'release', group: this.#context.id });
+      return this.#context.propose('voters', first, now);
+    }
     const { epoch } = record;
     this.#context.propose('transfer', { type: 'transfer', to, epoch, byHand: this.#byHand }, now);
   }
 
   /**
    * The vote that has to come before the hand-over, when the next owner could not do without this
-   * node. Nothing runs any more, so no lease stands in the way of it.
+   * node. Nothing runs any more, so the lease is given up for it.
    */
   #votersFor(record: OwnershipRecord, to: NodeId): RecordChange | undefined {
     const { me, voters } = this.#context;

@@ -118,6 +118,10 @@ export class GroupContext {
   record: OwnershipRecord | undefined;
   /** A vote of this process was chosen: the record is no mere guess from this node's own vote. */
   hasRead = false;
+  /** Another node claims what this one owned: what became of that is read before anything is claimed. */
+  readFirst = false;
+  /** The newest line of records that anybody was seen to vote on; older ones count no longer. */
+  newestLine = 0;
   /** A vote found that the group has never had a record. */
   knownEmpty = false;
   /** Why the group is where and as it is. */
@@ -163,7 +167,9 @@ export class GroupContext {
       this.engineDid(this.engine.advised(question, advice, now), now);
     this.hooks = new Hooks({ me, group, voice, advise });
     const rank = members.indexOf(me);
-    this.#votes = new Proposals({ me, seat, group: group.id, members, rank }, options.promised);
+    const mayDepose = (): boolean => this.epochOwned === undefined;
+    const voting = { me, seat, group: group.id, members, rank, mayDepose };
+    this.#votes = new Proposals(voting, options.promised);
     this.leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
     const { leaseTermMs } = this;
     this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs });

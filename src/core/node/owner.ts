@@ -59,6 +59,8 @@ export class Owner {
   /** A hook is asked about a failback; its answer wakes this node. */
   #failbackAsking = false;
   #failbackNotBefore = 0 as Instant;
+  /** It ran when this process began, and the record was perhaps not read yet. */
+  #takenUp = false;
   /** What the heart last said of the support for a claim. */
   #support: { readonly epoch: Epoch; readonly by: Electorate } | undefined;
 
@@ -93,8 +95,8 @@ export class Owner {
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
     // What is taken up as it runs has been told while it was probed, and is told once.
-    const takenUp = context.phase === 'probing';
-    if (!takenUp) this.#copies.reset();
+    this.#takenUp = context.phase === 'probing';
+    if (!this.#takenUp) this.#copies.reset();
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
@@ -117,7 +119,7 @@ export class Owner {
     const asks = hooks.has('before-start') || context.options.placing !== undefined;
     this.#startPending = asks && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
-    if (takenUp) this.#takenUp(record, now);
+    if (this.#takenUp) context.mirrors.takenUp(record);
     if (record.want === 'offline') context.reason = 'an administrator stopped it';
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
   }
@@ -384,7 +386,8 @@ export class Owner {
 
   /** Votes copies out and in, as long as writes or the end of writes wait for them. */
   advanceCopies(record: OwnershipRecord, now: Instant): void {
-    const { me, mirrors, peers, voice, voters } = this.#context;
+    const { hasRead, me, mirrors, peers, voice, voters } = this.#context;
+    if (this.#takenUp && hasRead) this.#expelUnlisted(record, now);
     const liveness = {
       silentMs: peers.silentMs.bind(peers),
       mayAdmit: (peer: NodeId) => voters.mayAdmit(peer, record, now),
@@ -414,12 +417,12 @@ export class Owner {
   }
 
   /**
-   * A mirror that served before this process began waits for the copies of the record. One that is not
-   * in it may have been voted out without the mirror's knowing: told so, it says when it is in again.
+   * A mirror that served before this process began may wait for a copy that was voted out meanwhile:
+   * told so, it says when that is in again. Only what was read can tell who is out.
    */
-  #takenUp(record: OwnershipRecord, now: Instant): void {
+  #expelUnlisted(record: OwnershipRecord, now: Instant): void {
     const { mirrors, options } = this.#context;
-    mirrors.takenUp(record);
+    this.#takenUp = false;
     for (const mirror of mirrors.mirrors) {
       for (const peer of options.group.nodes) {
         const listed = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;
