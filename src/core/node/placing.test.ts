@@ -35,7 +35,7 @@ function make(me: NodeId, words: Partial<Record<GroupId, Partial<PlacementConfig
     me,
     config: { groups, nodes } as unknown as Config,
     factsOf: (group) => facts.get(group),
-    instanceOnline: () => false,
+    instanceOf: () => undefined,
     upSince: () => instant(0),
   });
   placing.heart(true);
