@@ -21,7 +21,7 @@ import {
   unsettled,
 } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
-import { World } from './world.ts';
+import { World, type WorldOptions } from './world.ts';
 
 /** All that a life follows from; the same plan gives the same life. */
 export interface LifePlan {
@@ -73,8 +73,8 @@ export function planLife(seed: number): LifePlan {
 }
 
 /** `keepLines`: how many of the latest events to report with a failure. */
-export function live(plan: LifePlan, keepLines = 0): LifeReport {
-  const world = new World(worldOptions(plan.swarm, plan.seed, { keepLines }));
+export function live(plan: LifePlan, keepLines = 0, newCore?: WorldOptions['newCore']): LifeReport {
+  const world = new World(worldOptions(plan.swarm, plan.seed, { keepLines, newCore }));
   let failure: LifeFailure | undefined;
   try {
     pass(world, plan);

@@ -1,6 +1,7 @@
 /** What a simulated member finds around it: time, the others, and those who look on. */
 import type { Prng } from '../base/prng.ts';
 import type { Instant } from '../base/time.ts';
+import type { NodeCore, NodeCoreOptions } from '../core/node/node-core.ts';
 import type { MemberMessage } from '../core/node/node-io.ts';
 import type { Config } from '../protocol/config.ts';
 import type { FenceAnswer } from '../protocol/fence.ts';
@@ -24,6 +25,8 @@ export interface NodeWorld {
   mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
   stream(from: NodeId, to: NodeId, run: () => void): void;
   syncMs(node: NodeId): number;
+  /** The core of a control process that has just started. */
+  newCore(made: NodeCoreOptions): NodeCore;
   /** Something is about to be durable there, or has just become so; the node may be ended by it. */
   reached(node: NodeId, what: DurableKind, moment: Moment): void;
   /** Turns that node off, and tells what was found. */

@@ -195,7 +195,7 @@ export function swarmConfig(swarm: Swarm): Config {
 export function worldOptions(
   swarm: Swarm,
   seed: number,
-  how: { readonly keepLines: number },
+  how: Pick<WorldOptions, 'keepLines' | 'newCore'>,
 ): WorldOptions {
   const { loss, duplicate, delayMs, streamMs, syncMs, writeEveryMs, drift, clocks } = swarm;
   return {

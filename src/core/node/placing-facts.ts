@@ -66,30 +66,44 @@ export function usesPlacement(config: Config): boolean {
 }
 
 export function placementInput(around: Surroundings): PlacementInput {
+  const resting = restingNodes(around);
   return {
     now: around.now,
     maintenance: false,
-    nodes: around.config.nodes.map(({ id, capacity }) => nodeOf(around, id, capacity ?? NONE)),
+    nodes: around.config.nodes.map(({ id, capacity }) => ({
+      ...nodeOf(around, id, capacity ?? NONE),
+      standby: resting.has(id),
+    })),
     groups: around.config.groups.map((group) => groupOf(around, group)),
   };
 }
 
-function nodeOf(around: Surroundings, id: NodeId, capacity: Amounts): PlacementNode {
+function nodeOf(
+  around: Surroundings,
+  id: NodeId,
+  capacity: Amounts,
+): Omit<PlacementNode, 'standby'> {
   const state = stateOf(around, id);
   return {
     ...{ id, capacity, state, maintenance: false, quarantined: false },
-    standby: isResting(around, id),
     healthySince: state === 'up' ? around.upSince(id) : undefined,
   };
 }
 
-/** In standby for all groups; a node that is so for some has bars of these. */
-function isResting({ config, facts }: Surroundings, id: NodeId): boolean {
-  const records = config.groups.flatMap((group) => {
-    const record = group.nodes.includes(id) ? facts.get(group.id)?.record : undefined;
-    return record === undefined ? [] : [record];
-  });
-  return records.length > 0 && records.every(({ standby }) => standby?.includes(id) === true);
+/** Those in standby for all groups; a node that is so for some has bars of these. */
+function restingNodes({ config, facts }: Surroundings): ReadonlySet<NodeId> {
+  const resting = new Set<NodeId>();
+  const awake = new Set<NodeId>();
+  for (const { id, nodes } of config.groups) {
+    const record = facts.get(id)?.record;
+    if (record === undefined) continue;
+    for (const node of nodes) {
+      if (record.standby?.includes(node) === true) resting.add(node);
+      else awake.add(node);
+    }
+  }
+  for (const node of awake) resting.delete(node);
+  return resting;
 }
 
 function stateOf({ heartConnected, me, peers }: Surroundings, id: NodeId): PlacementNode['state'] {
