@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { TakoError } from '../base/tako-error.ts';
 import type { Force, Steering } from '../ports/steering.ts';
 import type { MaintenanceRequest } from '../protocol/api.ts';
+import type { FenceAction } from '../protocol/fence.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import type { EventStreams } from './event-streams.ts';
 
@@ -62,6 +63,13 @@ const maintenanceBody = {
     reason: { type: 'string', maxLength: 200 },
   },
   required: ['scope', 'on'],
+  additionalProperties: false,
+} as const;
+
+const fenceBody = {
+  type: 'object',
+  properties: { action: { type: 'string', enum: ['off', 'status'] } },
+  required: ['action'],
   additionalProperties: false,
 };
 const banBody = {
@@ -136,6 +144,12 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
   );
 
   addCareRoutes(app, steering);
+  app.post<{ Params: { readonly node: NodeId }; Body: { readonly action: FenceAction } }>(
+    '/v1/nodes/:node/fence',
+    { schema: { params: nodeParams, body: fenceBody } },
+    async ({ params: { node }, body: { action } }) =>
+      bounded(steering.fence(node, action), `get an answer of the fence of "${node}"`),
+  );
 
   app.get<{ Querystring: { readonly limit: number } }>(
     '/v1/events',

@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   'in-maintenance': 'The group is in maintenance, and only an administrator may change that',
   'runs-everywhere': 'The group runs on each of its nodes at once, so there is nothing to move',
   'not-forced': 'A forced action is refused, because it is not needed or not safe as asked for',
+  'fence-failed': 'A fence cannot be used, or did not do or say what it was asked for',
   'timed-out': 'An operation did not end in time; its outcome is unknown',
   'version-unsupported': 'Another version of a protocol or of a file than this release knows',
   'bad-request': 'A request to the API or to another node is malformed',

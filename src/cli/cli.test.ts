@@ -191,6 +191,10 @@ const steering: Steering = {
     calls.push(['force', group, force]);
     return `${group} was forced onto n2`;
   },
+  fence: async (node, action) => {
+    calls.push(['fence', node, action]);
+    return `${node} is ${action === 'off' ? 'off' : 'on'}: the fence was asked`;
+  },
   events: async (limit) => EVENTS.slice(-limit),
   follow: (listener) => {
     listeners.add(listener);
@@ -332,6 +336,25 @@ describe('tako status', () => {
     expect(code).toBe(0);
     expect(out).toContain('Cluster trading');
     expect(out).toContain('Cannot reach Tako');
+  });
+});
+
+describe('tako fence', () => {
+  test('asks whether a node is on', async () => {
+    const done = await tako('fence test n2');
+    expect(done).toEqual({ code: 0, out: 'n2 is on: the fence was asked\n', err: '' });
+    expect(calls).toEqual([['fence', 'n2', 'status']]);
+  });
+
+  test('turns a node off only when its name is typed', async () => {
+    const wrong = await tako('fence off n2', { ask: async () => 'y' });
+    expect(wrong.code).toBe(1);
+    expect(wrong.err).toContain('Nothing was done: "n2" was not typed');
+    expect(calls).toEqual([]);
+    expect((await tako('fence off n2', { ask: async () => 'n2\n' })).code).toBe(0);
+    expect((await tako('fence off n2 --yes')).out).toBe('n2 is off: the fence was asked\n');
+    const off = ['fence', 'n2', 'off'];
+    expect(calls).toEqual([off, off]);
   });
 });
 

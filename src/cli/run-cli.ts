@@ -8,6 +8,7 @@ import { EXIT, exitCodeOf } from '../protocol/api-codes.ts';
 import type { CommandContext } from './command-context.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addEventsCommand } from './commands/events.ts';
+import { addFenceCommands } from './commands/fence.ts';
 import { addForceCommands } from './commands/force.ts';
 import { addGroupCommands } from './commands/group.ts';
 import { addKeyCommands } from './commands/key.ts';
@@ -46,6 +47,7 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
     addMoveCommand,
     addGroupCommands,
     addForceCommands,
+    addFenceCommands,
     addStandbyCommands,
     addBanCommands,
     addMaintenanceCommands,

@@ -4,6 +4,7 @@
  * `TakoError`s.
  */
 import type { ClusterStatus, ForceStakes, MaintenanceRequest, WhyAnswer } from '../protocol/api.ts';
+import type { FenceAction } from '../protocol/fence.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 
@@ -43,6 +44,8 @@ export interface Steering {
   forceStakes(group: GroupId, off: readonly NodeId[] | undefined): ForceStakes;
   /** Forces it onto this very node. */
   force(group: GroupId, force: Force): Promise<string>;
+  /** Asks the fence of a node whether it is on, or turns it off; the text says what was found. */
+  fence(node: NodeId, action: FenceAction): Promise<string>;
   /** Reads the configuration file again; on error keeps the old one and throws. */
   reload(): Promise<string>;
 }

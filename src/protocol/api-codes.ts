@@ -27,6 +27,7 @@ const HTTP_STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'in-maintenance': 409,
   'runs-everywhere': 409,
   'not-forced': 409,
+  'fence-failed': 502,
   'version-unsupported': 409,
   'config-invalid': 422,
   'config-unreadable': 422,

@@ -17,11 +17,24 @@ export interface ClusterStatus {
   readonly groups: readonly GroupStatus[];
   /** Absent where an older Tako answers. */
   readonly decidedBy?: DecidedBy | undefined;
+  /** What is known of the other node by its fence; absent where there is none. */
+  readonly fence?: FenceStatus | undefined;
+}
+
+export interface FenceStatus {
+  /** Whom it turns off. */
+  readonly node: NodeId;
+  /** `due`: to be asked soon. `off`: it says so, and nothing was heard of the node since. */
+  readonly state: 'idle' | 'due' | 'running' | 'off';
+  /** Runs in a row that did not say that it is off. */
+  readonly failures: number;
+  /** What the last run said. */
+  readonly detail: string;
 }
 
 /** Whose word settles who owns a group when members are lost. */
 export interface DecidedBy {
-  readonly by: 'witness' | 'nodes' | 'both-nodes' | 'one-node';
+  readonly by: 'witness' | 'nodes' | 'both-nodes' | 'fence' | 'one-node';
   /** What this arrangement can't do, for people; undefined where there is nothing to warn of. */
   readonly risk: string | undefined;
 }
@@ -69,6 +82,8 @@ export interface GroupStatus {
   readonly banned: readonly NodeId[];
   /** What is in maintenance with it, or why it is; an API of an older version does not tell. */
   readonly maintenance?: readonly Maintenance[] | undefined;
+  /** What a person can do about it while it waits for members that are lost, a sentence a line. */
+  readonly byHand?: readonly string[] | undefined;
   /** Why it can't leave a node on which it shall not run. */
   readonly cannotLeave: string | undefined;
   /** Where it belongs and why; only where groups have relations or needs. */

@@ -11,6 +11,7 @@ import { type ConfigFinding, type ConfigPath, suggest } from './config-finding.t
 import { normalizeConfig } from './config-normalize.ts';
 import {
   configSchema,
+  fenceSchema,
   groupSchema,
   hookSchema,
   hooksSchema,
@@ -127,6 +128,7 @@ function keysAt(path: ConfigPath, file: unknown): readonly string[] {
   if (path.length === 0) return Object.keys(configSchema.shape);
   if (section === 'timing') return Object.keys(timingSchema.shape);
   if (section === 'links') return Object.keys(linkSchema.shape);
+  if (section === 'fences') return Object.keys(fenceSchema.shape);
   if (path.length === 2) return Object.keys(groupSchema.shape);
   if (inner === 'hooks') return Object.keys((path.length === 3 ? hooksSchema : hookSchema).shape);
   if (path.at(-1) === 'failure-hook') return Object.keys(hookSchema.shape);

@@ -3,6 +3,7 @@
  * so it also runs on a file whose other parts are faulty, and adds what it finds to `out`.
  */
 import { normalizeTiming } from './config-normalize.ts';
+import { checkWithoutWitness, warnOfTwoVoters } from './config-check-fences.ts';
 import { checkGroups } from './config-check-groups.ts';
 import { checkRelations } from './config-check-relations.ts';
 import type { Draft, DraftMember } from './config-draft.ts';
@@ -21,6 +22,7 @@ export function checkDraft(draft: Draft): ConfigFinding[] {
   checkPaths(draft, out);
   checkDirectLinks(draft, out);
   checkVotes(draft, out);
+  checkWithoutWitness(draft, out);
   checkGroups(draft, out);
   checkRelations(draft, out);
   return all;
@@ -215,14 +217,7 @@ function checkVotes(draft: Draft, out: Findings): void {
       next: 'Add a second node, and a witness',
     });
   } else if (voters === 2) {
-    out.warning({
-      path: ['nodes'],
-      found: 'two voters and no third',
-      expected:
-        'a witness: without one both must be up to decide, so when one fails nothing fails over ' +
-        'by itself, and an owner cut off from the other suspends its groups',
-      next: 'Add a witness on a third machine; "tako status" names the risk until then',
-    });
+    warnOfTwoVoters(draft, out);
   } else if (voters % 2 === 0) {
     out.warning({
       path: draft.witnesses.length > 0 ? ['witness'] : ['nodes'],

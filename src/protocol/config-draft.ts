@@ -7,6 +7,7 @@
 import type { z } from 'zod';
 import {
   addressesSchema,
+  fenceSchema,
   amountsSchema,
   CAPACITY_KEY,
   groupSchema,
@@ -62,6 +63,17 @@ export interface Draft {
   readonly nodes: readonly DraftMember[];
   readonly witnesses: readonly DraftMember[];
   readonly groups: readonly DraftGroup[];
+  /** What is written, whatever it is; undefined for nothing. */
+  readonly withoutWitness: unknown;
+  readonly fenceDelay: unknown;
+  readonly fences: readonly DraftFence[];
+}
+
+export interface DraftFence {
+  readonly id: string;
+  readonly path: ConfigPath;
+  /** Undefined for the default, or where it is faulty. */
+  readonly timeout: string | undefined;
 }
 
 export function readDraft(file: unknown): Draft {
@@ -81,6 +93,13 @@ export function readDraft(file: unknown): Draft {
     nodes: entries(value('nodes')).map((entry) => readMember('nodes', entry)),
     witnesses: entries(value('witness')).map((entry) => readMember('witness', entry)),
     groups: entries(value('groups')).map(readGroup),
+    withoutWitness: value('without-witness'),
+    fenceDelay: value('fence-delay'),
+    fences: entries(value('fences')).map(([id, fence]) => {
+      const timeout = new Map(entries(fence)).get('timeout');
+      const path = ['fences', id];
+      return { id, path, timeout: fenceSchema.shape.timeout.safeParse(timeout).data };
+    }),
   };
 }
 

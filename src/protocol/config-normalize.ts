@@ -13,6 +13,7 @@ import {
   type QuarantineConfig,
   type ResourceConfig,
   type Timing,
+  type WithoutWitness,
 } from './config.ts';
 import {
   amountsSchema,
@@ -35,6 +36,8 @@ export const BASE_PORT_DEFAULT = 8256;
 /** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
 export const MIRROR_PORT_OFFSET = 10;
 const FAILBACK_AFTER_DEFAULT = '5m';
+const FENCE_DELAY_DEFAULT = '5s';
+export const FENCE_TIMEOUT_DEFAULT = '30s';
 const RESTARTS_DEFAULT = '3 within 1m';
 const MAINTENANCE_WARNING_DEFAULT = '4h';
 /** Where the file says nothing; the words of the reference. */
@@ -68,6 +71,7 @@ export function normalizeConfig(file: ConfigFile): Config {
     witness: witness === undefined ? undefined : normalizeNode(witness),
     quarantine: quarantineOf(file.quarantine),
     maintenanceWarnMs: warningOf(file['maintenance-warning'] ?? MAINTENANCE_WARNING_DEFAULT),
+    withoutWitness: normalizeWithoutWitness(file),
     groups: Object.entries(file.groups).map(([id, group]) => normalizeGroup(id, group, mirrors)),
   };
 }
@@ -80,6 +84,22 @@ function quarantineOf(given: ConfigFile['quarantine'] = {}): QuarantineConfig | 
 
 function warningOf(text: string): number | undefined {
   return text === 'never' ? undefined : ms(text);
+}
+
+function normalizeWithoutWitness(file: ConfigFile): WithoutWitness | undefined {
+  if (file['without-witness'] === undefined) return undefined;
+  if (file['without-witness'] === 'by-hand') return { by: 'by-hand' };
+  const delayMs = ms(file['fence-delay'] ?? FENCE_DELAY_DEFAULT);
+  const fences = Object.entries(file.fences ?? {}).map(([node, fence]) => ({
+    node: node as NodeId,
+    command: fence.command,
+    options: Object.fromEntries(
+      Object.entries(fence.options ?? {}).map(([key, value]) => [key, String(value)]),
+    ),
+    optionsFile: fence['options-file'],
+    timeoutMs: ms(fence.timeout ?? FENCE_TIMEOUT_DEFAULT),
+  }));
+  return { by: 'fence', delayMs, fences };
 }
 
 /** With the defaults for what is not given. */

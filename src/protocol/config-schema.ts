@@ -25,6 +25,7 @@ import {
   RESTARTS_WANTED,
   UNKNOWN_LIMIT_MAX,
 } from './config-words.ts';
+import { isFenceOption } from './fence.ts';
 import { parseWeekWindow, WEEK_WINDOW_WANTED } from './week-window.ts';
 
 /** Bounds that keep a file readable and every later loop small. */
@@ -444,6 +445,49 @@ export const groupSchema = z
   })
   .describe('Resources that run on one node together and move together, or run on each node.');
 
+const FENCE_OPTION_WANTED = 'a name such as "ip", other than "action"';
+const FENCE_VALUE_WANTED = 'one line of text, a number, true or false';
+
+/** What turns one node off. */
+export const fenceSchema = z
+  .strictObject({
+    command: z
+      .array(text('a program or an argument: text of 1 to 4000 characters'))
+      .min(1, 'the program and its arguments, such as [/usr/sbin/fence_ipmilan]')
+      .max(256, 'at most 256 words')
+      .describe(
+        'Program and arguments, started without a shell: reads key=value lines on stdin, action=off or action=status among them; status answers by exit code 0 for on and 2 for off.',
+      ),
+    options: z
+      .record(
+        z.string().refine((key) => isFenceOption(key), FENCE_OPTION_WANTED),
+        z.union(
+          [
+            z
+              .string()
+              .max(4000)
+              .regex(/^[^\p{Cc}]*$/u, FENCE_VALUE_WANTED),
+            z.number(),
+            z.boolean(),
+          ],
+          FENCE_VALUE_WANTED,
+        ),
+      )
+      .optional()
+      .describe('Lines that it is told before the action.'),
+    'options-file': path
+      .optional()
+      .describe(
+        'File with more such lines, for passwords; only its owner may read it. Read at each call.',
+      ),
+    timeout: duration
+      .optional()
+      .describe(
+        'For turning off and finding out together; without an answer by then nothing is known. 1s to 10m. Default 30s.',
+      ),
+  })
+  .describe('What turns a node off, on the word of the other one.');
+
 export const timingSchema = timing;
 export const linkSchema = link;
 export const hooksSchema = hooks;
@@ -518,6 +562,21 @@ export const configSchema = z
       .union([z.literal('never'), duration], { error: `${DURATION_WANTED}, or never` })
       .optional()
       .describe('A maintenance that lasts longer is warned of; or never. Default 4h.'),
+    'without-witness': z
+      .enum(['by-hand', 'fence'], 'one of: by-hand, fence')
+      .optional()
+      .describe(
+        'Of two nodes without a witness, what happens when one is lost. by-hand: nothing, until an administrator forces it (default). fence: the other one turns it off and goes on when it is known to be off.',
+      ),
+    fences: z
+      .record(name, fenceSchema)
+      .optional()
+      .describe('What turns each node off, with without-witness: fence.'),
+    'fence-delay': duration
+      .optional()
+      .describe(
+        'How long the node that goes second waits, so that two that are cut off do not turn each other off. The owner of more groups goes first. Default 5s.',
+      ),
     groups: z
       .record(name, groupSchema)
       .refine((all) => Object.keys(all).length <= GROUPS_MAX, `at most ${GROUPS_MAX} groups`)

@@ -23,6 +23,8 @@ export interface Config {
   readonly maintenanceWarnMs?: number | undefined;
   /** Undefined: a node that comes and goes is treated like any other. */
   readonly quarantine?: QuarantineConfig | undefined;
+  /** Of two nodes without a witness: what happens when one is lost; absent: by hand. */
+  readonly withoutWitness?: WithoutWitness | undefined;
   readonly groups: readonly GroupConfig[];
 }
 
@@ -31,6 +33,30 @@ export interface QuarantineConfig {
   readonly returns: number;
   readonly withinMs: number;
   readonly forMs: number;
+}
+
+export type WithoutWitness =
+  /** Nothing, until an administrator forces it. */
+  | { readonly by: 'by-hand' }
+  /** The other one turns it off, and goes on when it is known to be off. */
+  | {
+      readonly by: 'fence';
+      /** How long the node that goes second waits before it does so. */
+      readonly delayMs: number;
+      /** One for each node: how the other one turns it off. */
+      readonly fences: readonly FenceConfig[];
+    };
+
+/** A program that turns a node off; see `fence.ts`. */
+export interface FenceConfig {
+  readonly node: NodeId;
+  readonly command: readonly string[];
+  /** What it is told on standard input, beside the action. */
+  readonly options: Readonly<Record<string, string>>;
+  /** File with more lines of that kind, for what nobody else may read. */
+  readonly optionsFile: string | undefined;
+  /** For turning off and finding out together. */
+  readonly timeoutMs: number;
 }
 
 export interface Timing {

@@ -65,8 +65,10 @@ export interface ForcedLine {
   /** What was known to be true when it was forced. */
   readonly owner: NodeId;
   readonly epoch: Epoch;
-  /** Members that the administrator said are off. */
+  /** Members that the administrator said are off, or a fence. */
   readonly off: readonly NodeId[];
+  /** Fences confirmed that they are off; else it was an administrator's word. */
+  readonly by?: 'fence' | undefined;
 }
 
 /**

@@ -20,6 +20,7 @@ import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { Agent } from '../ports/agent.ts';
 import type { Calendar } from '../ports/calendar.ts';
 import type { HookCaller } from '../ports/hook-caller.ts';
+import type { Fence } from '../ports/fence.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { StateStore } from '../ports/state-store.ts';
@@ -46,6 +47,7 @@ export interface ControlPorts {
     order: MirrorOrder,
   ) => Promise<{ readonly ok: boolean; readonly copyGone: boolean; readonly message: string }>;
   readonly hooks: HookCaller;
+  readonly fence: Fence;
   readonly publish: (draft: EventDraft) => void;
   /** Hears of every vote that this node starts, before its messages are sent; none: nobody asks. */
   readonly onlooker?: ((group: GroupId, note: VoteNote) => void) | undefined;
@@ -220,6 +222,8 @@ export class ControlRuntime {
         return this.#order(effect.group, effect.mirror, effect.order);
       case 'hook':
         return this.#callHook(effect);
+      case 'fence':
+        return this.#fence(effect.id, effect.node);
       case 'event':
         return this.#ports.publish(effect.draft);
       case 'vote':
@@ -313,6 +317,12 @@ export class ControlRuntime {
   #callHook({ id, group, call }: Extract<Effect, { type: 'hook' }>): void {
     void this.#ports.hooks.call(call).then((answer) => {
       this.dispatch({ type: 'hookAnswered', id, group, answer });
+    });
+  }
+
+  #fence(id: number, node: NodeId): void {
+    void this.#ports.fence.turnOff(node).then((answer) => {
+      this.dispatch({ type: 'fenceAnswered', id, answer });
     });
   }
 

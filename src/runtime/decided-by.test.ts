@@ -9,7 +9,12 @@ import { instant } from '../base/time.ts';
 import { decidedBy } from './decided-by.ts';
 import { clusterStatus } from './status-view.ts';
 
-function fileOf(nodes: readonly string[], witness: boolean): Config {
+const FENCES = {
+  'without-witness': 'fence',
+  fences: { n1: { command: ['fence'] }, n2: { command: ['fence'] } },
+};
+
+function fileOf(nodes: readonly string[], witness: boolean, more = {}): Config {
   const members = nodes.map((id, at) => [id, { lan: `10.0.0.${at + 1}` }] as const);
   const { config } = judgeConfig({
     cluster: 'c',
@@ -17,6 +22,7 @@ function fileOf(nodes: readonly string[], witness: boolean): Config {
     links: { lan: { kind: 'udp' } },
     nodes: Object.fromEntries(members),
     ...(witness ? { witness: { w1: { lan: '10.0.0.99' } } } : {}),
+    ...more,
     groups: { db: { nodes, resources: { app: { agent: 'process', command: ['app'] } } } },
   });
   return must(config, 'the file is good');
@@ -37,6 +43,12 @@ test('two nodes by themselves must both be up', () => {
   expect(risk).toContain('nothing fails over');
 });
 
+test('of two nodes with fences each can do without the other, if fences tell the truth', () => {
+  const { by, risk } = decidedBy(fileOf(['n1', 'n2'], false, FENCES));
+  expect(by).toBe('fence');
+  expect(risk).toContain('two histories arise');
+});
+
 test('a single node has nowhere to go, and a witness makes it need two machines', () => {
   expect(said(['n1'], false)).toEqual({
     by: 'one-node',
@@ -53,6 +65,7 @@ test('the status of the cluster carries it', () => {
     core: {
       ...{ group: () => undefined, instance: () => undefined },
       quarantined: () => [],
+      fence: undefined,
     } as unknown as NodeCore,
     peers: [],
     mirrors: new Map(),

@@ -8,14 +8,21 @@ import type { Config } from '../protocol/config.ts';
 
 const BOTH_NEEDED =
   'both must be up and reach each other to decide: when one is lost, or the network between ' +
-  'them, nothing fails over and groups that run are suspended; a witness on a third machine ends that';
+  'them, nothing fails over and groups that run are suspended, until the other is back or a person ' +
+  'forces it ("tako force"); a witness on a third machine ends that';
+const BY_FENCE =
+  'whoever is left turns the other one off and goes on: should a fence say "off" of a node that runs, ' +
+  'both sides serve and two histories arise; while it gives no answer, nothing fails over';
 
-export function decidedBy({ nodes, witness }: Pick<Config, 'nodes' | 'witness'>): DecidedBy {
+type Deciders = Pick<Config, 'nodes' | 'witness' | 'withoutWitness'>;
+
+export function decidedBy({ nodes, witness, withoutWitness }: Deciders): DecidedBy {
   if (nodes.length === 1) {
     const leans = witness === undefined ? '' : ', and it needs the witness to run a group';
     return { by: 'one-node', risk: `there is no other node to fail over to${leans}` };
   }
   if (witness !== undefined) return { by: 'witness', risk: undefined };
+  if (withoutWitness?.by === 'fence') return { by: 'fence', risk: BY_FENCE };
   if (nodes.length === 2) return { by: 'both-nodes', risk: BOTH_NEEDED };
   return { by: 'nodes', risk: undefined };
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { ControlPeers } from '../ports/control-peers.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { MirrorControl } from '../ports/mirror-control.ts';
+import type { Fence } from '../ports/fence.ts';
 import type { Force, Steering } from '../ports/steering.ts';
 import type { Timer } from '../ports/timer.ts';
 import type {
@@ -21,11 +22,13 @@ import type {
 } from '../protocol/api.ts';
 import { type Config, type GroupConfig, isEverywhere } from '../protocol/config.ts';
 import type { TakoEvent } from '../protocol/event.ts';
+import type { FenceAction } from '../protocol/fence.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
 import { type BarParts, setBan, setStandby } from './bar-steering.ts';
 import { civilMs, setMaintenance } from './maintenance-steering.ts';
 import type { ControlRuntime } from './control-runtime.ts';
+import { askFence } from './fence-steering.ts';
 import {
   type EverywhereParts,
   refuseMove,
@@ -44,6 +47,7 @@ export interface SteeringParts {
   readonly runtime: ControlRuntime;
   readonly clock: Clock;
   readonly timer: Timer;
+  readonly fence: Fence;
   readonly peers: ControlPeers;
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
@@ -128,6 +132,11 @@ export class NodeSteering implements Steering {
   async force(group: GroupId, { off, acceptDataLoss: acceptLoss }: Force): Promise<string> {
     this.#checkOwned(group, 'force');
     return this.#parts.runtime.ask(group, { type: 'force', off, acceptLoss });
+  }
+
+  fence(node: NodeId, action: FenceAction): Promise<string> {
+    this.#checkNode(node);
+    return askFence(this.#parts, node, action);
   }
 
   standby(node: NodeId, on: boolean): Promise<string> {

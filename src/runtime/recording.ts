@@ -14,7 +14,13 @@ import type { Instant } from '../base/time.ts';
 import type { NodeCoreOptions } from '../core/node/node-core.ts';
 import type { CoreEvent, Effect } from '../core/node/node-io.ts';
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
-import type { Config, GroupConfig, HookConfig, ResourceConfig } from '../protocol/config.ts';
+import type {
+  Config,
+  FenceConfig,
+  GroupConfig,
+  HookConfig,
+  ResourceConfig,
+} from '../protocol/config.ts';
 import type { EventDraft, TakoEvent } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { NodeId, SeatId } from '../protocol/ids.ts';
@@ -183,9 +189,17 @@ function readByCore(peer: PeerReport): PeerReport {
   };
 }
 
-/** The configuration without the words that programs, hooks and keys are reached by. */
+/** The configuration without the words that programs, hooks, fences and keys are reached by. */
 export function withoutSecrets(config: Config): Config {
-  return { ...config, keyFile: '', groups: config.groups.map(bareGroup) };
+  const { groups, withoutWitness } = config;
+  const bare = { ...config, keyFile: '', groups: groups.map(bareGroup) };
+  if (withoutWitness?.by !== 'fence') return bare;
+  const fences = withoutWitness.fences.map(bareFence);
+  return { ...bare, withoutWitness: { ...withoutWitness, fences } };
+}
+
+function bareFence({ node, timeoutMs }: FenceConfig): FenceConfig {
+  return { node, timeoutMs, command: [], options: {}, optionsFile: undefined };
 }
 
 function bareGroup(group: GroupConfig): GroupConfig {

@@ -14,6 +14,7 @@ import { barWarnings, standbyOf } from './bar-view.ts';
 import { isNodeMaintained, maintenanceWarnings } from './maintenance-view.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
 import type { MirrorStatus } from '../protocol/mirror-ipc.ts';
+import { byHand } from './by-hand.ts';
 import { decidedBy } from './decided-by.ts';
 import { everywhereFindings, everywhereStatus } from './everywhere-view.ts';
 import { resourcesOf } from './resource-view.ts';
@@ -48,6 +49,7 @@ export function clusterStatus(sources: StatusSources): ClusterStatus {
     nodes,
     groups,
     decidedBy: decidedBy(config),
+    fence: sources.core.fence,
   };
 }
 
@@ -84,6 +86,7 @@ export function ownGroupStatus(
     standby: record?.standby ?? [],
     banned: record?.banned ?? [],
     ...(record?.maintenance !== undefined && { maintenance: record.maintenance }),
+    byHand: byHand({ ...sources, group, core, accepted: sources.core.acceptor.entry(group.id) }),
     cannotLeave: core.cannotLeave,
     ...(core.planned !== undefined && { placement: core.planned }),
     resources,

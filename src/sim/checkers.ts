@@ -29,6 +29,7 @@ export interface CheckedWorld {
   hear(a: NodeId, b: NodeId): boolean;
   /** The copy on that node's disk, also while the node is off. */
   copyHas(id: NodeId, key: string, write: number): boolean;
+  readonly fences: { hasLied(node: NodeId): boolean };
 }
 
 export interface CheckOptions {
@@ -76,8 +77,12 @@ export class Checkers {
       isOn: (id) => world.node(id) !== undefined,
       hear: (a, b) => world.hear(a, b),
       copyHas: (id, key, write) => world.copyHas(id, key, write),
+      fenceLied: (id) => world.fences.hasLied(id),
     });
-    for (const { id } of world.config.groups) this.#histories.set(id, new RecordHistory(id));
+    for (const { id } of world.config.groups) {
+      const falsely = (): boolean => this.#vouched.falsely(id);
+      this.#histories.set(id, new RecordHistory(id, falsely));
+    }
   }
 
   history(group: GroupId): RecordHistory {
@@ -116,6 +121,10 @@ export class Checkers {
       assert(kept, `R6: ${voter.node} forgets what it accepted for ${group}`);
     }
     if (accepted?.record === undefined) return;
+    // A line that was forced by hand beside one of a fence need not be the newest.
+    const byHand = beginsLine(accepted.record) && accepted.record.forced?.by !== 'fence';
+    const fences = this.#world.config.withoutWitness !== undefined;
+    if (byHand && fences) this.#vouched.forced(group, accepted.record);
     const was = this.history(group).latest;
     const record = this.history(group).stored(voter, accepted.ballot);
     if (record === undefined) return;
@@ -156,6 +165,13 @@ export class Checkers {
     const owner = this.history(group).ownerAt(epoch);
     const text = `R: ${id} claims ${group} at epoch ${epoch}, which belongs to ${owner ?? 'nobody'}`;
     assert(owner === id, text);
+  }
+
+  /** Some heart was told last that this voter counts for a lease. */
+  countedOn({ node, seat }: Voter): boolean {
+    return [...this.#claims.values()].some(({ electorates }) =>
+      electorates.some((voters) => voters.some((v) => v.node === node && v.seat === seat)),
+    );
   }
 
   released(node: SimNode, group: GroupId): void {

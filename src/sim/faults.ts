@@ -11,6 +11,7 @@ import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
 import { bar } from './bar-faults.ts';
+import { harmFence } from './fence-faults.ts';
 import { maintain } from './maintenance-faults.ts';
 import { forceGroup } from './forcing.ts';
 import { dispensable } from './policy.ts';
@@ -55,6 +56,8 @@ export type FaultKind =
   | 'maintain'
   /** An administrator forces a group onto a node (forcing.ts). */
   | 'force'
+  /** What turns a node off does not do as it should (fence-faults.ts). */
+  | 'fence'
   | 'leave';
 
 /** What a hook does; not `stay`, which only a person ends. */
@@ -266,6 +269,9 @@ export function inflict(world: World, fault: Fault): void {
       return maintain(world, fault);
     case 'force':
       return forceGroup(world, fault);
+    case 'fence':
+      harmFence(world, fault);
+      return after(world, forMs, () => world.fences.set(node, undefined));
     case 'leave':
       return leave(world, fault);
     default:

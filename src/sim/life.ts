@@ -9,6 +9,7 @@ import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
+import { drawFenceFaults, turnFencedOn } from './fence-faults.ts';
 import { drawMaintenance, endAllMaintenance } from './maintenance-faults.ts';
 import { disobeyed, drawEverywhereFaults, withoutEverywhere } from './everywhere-faults.ts';
 import { drawForcing, emptyKept } from './forcing.ts';
@@ -67,8 +68,9 @@ export function planLife(seed: number): LifePlan {
   const bars = drawBars(swarm, config, new Prng(seed ^ 0x165667b1));
   const maintained = drawMaintenance(swarm, config, new Prng(seed ^ 0x52dce729));
   const forced = drawForcing(swarm, config, new Prng(seed ^ 0x85ebca6b));
+  const fences = drawFenceFaults(swarm, config, new Prng(seed ^ 0x7f4a7c15));
   const instances = drawEverywhereFaults(swarm, whole, new Prng(seed ^ 0xc2b2ae35));
-  const all = [...faults, ...ofHooks, ...bars, ...maintained, ...forced, ...instances];
+  const all = [...faults, ...ofHooks, ...bars, ...maintained, ...forced, ...fences, ...instances];
   return { seed, swarm, faults: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
@@ -107,6 +109,7 @@ function isCrash(error: unknown): error is Error {
 
 function pass(world: World, { seed, swarm, faults }: LifePlan): void {
   const prng = new Prng(seed ^ 0x68e31da4);
+  turnFencedOn(world, new Prng(seed ^ 0x1f83d9ab));
   for (const id of world.members()) world.powerOn(id);
   world.advance(SETTLE_MS);
   const begins = world.now;
@@ -129,6 +132,7 @@ function endFaults(world: World): void {
     disk.slowMs = 0;
   }
   world.endAgentFaults();
+  world.fences.healAll();
 }
 
 function powerOnAll(world: World): void {
@@ -146,6 +150,7 @@ function peaceWithHarm(world: World, prng: Prng): void {
   world.note(`-- peace, but ${harm.off ?? 'nobody'} stays off`);
   endFaults(world);
   world.holdFaults = true;
+  world.staysOff = harm.off;
   powerOnAll(world);
   if (harm.off !== undefined) world.powerOff(harm.off);
   // What it had sent has arrived.
@@ -180,6 +185,7 @@ function served(world: World, { off }: LastingHarm, expected: readonly GroupId[]
 /** Everything is mended, and must come right; throws when it does not. */
 export function peace(world: World): void {
   world.note('-- peace');
+  world.staysOff = undefined;
   endFaults(world);
   powerOnAll(world);
   let asked = 0;

@@ -4,6 +4,7 @@ import type { Instant } from '../base/time.ts';
 import type { NodeCore, NodeCoreOptions } from '../core/node/node-core.ts';
 import type { MemberMessage } from '../core/node/node-io.ts';
 import type { Config } from '../protocol/config.ts';
+import type { FenceAnswer } from '../protocol/fence.ts';
 import type { BootId, Epoch, LinkId, NodeId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { Checkers } from './checkers.ts';
@@ -28,6 +29,8 @@ export interface NodeWorld {
   newCore(made: NodeCoreOptions): NodeCore;
   /** Something is about to be durable there, or has just become so; the node may be ended by it. */
   reached(node: NodeId, what: DurableKind, moment: Moment): void;
+  /** Turns that node off, and tells what was found. */
+  fence(node: NodeId, answer: (given: FenceAnswer) => void): void;
   said(node: NodeId, group: string, kind: string, text: string): void;
   acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void;
   replied(node: NodeId, id: number, ok: boolean, text: string): void;

@@ -60,6 +60,9 @@ function findable(world: World, id: GroupId, there: readonly NodeId[]): readonly
 export function dispensable(world: World, member: NodeId): boolean {
   const others = world.members().filter((id) => id !== member);
   const seats = new Map(others.map((id) => [id, world.disk(id).seat]));
+  // Of two nodes, one that is to be voted in is needed before any vote says so.
+  const voter = { node: member, seat: world.disk(member).seat };
+  if (world.config.withoutWitness !== undefined && world.checkers.countedOn(voter)) return false;
   return world.config.groups.every(({ id }) =>
     world.checkers
       .history(id)

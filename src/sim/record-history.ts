@@ -10,7 +10,8 @@
  * once the record that joined them with the new ones is chosen.
  *
  * An administrator may force a new line of records: it need not descend from what was chosen last, for
- * those who knew it were vouched for to be off. Within each line all of the above holds.
+ * those who knew it were vouched for to be off. Within each line all of the above holds. A line that
+ * a fence stands for descends from what was chosen last, unless some fence has lied.
  */
 import { assert } from '../base/assert.ts';
 import { isBelow } from '../core/registry/ballot.ts';
@@ -43,6 +44,7 @@ const ANCESTORS_MAX = 100_000;
 
 export class RecordHistory {
   readonly #group: string;
+  readonly #falsely: () => boolean;
   readonly #votes = new Map<string, Vote>();
   /** Per ballot, the highest vote that its proposer was told of. */
   readonly #told = new Map<string, Vote>();
@@ -50,8 +52,10 @@ export class RecordHistory {
   #latest: Vote | undefined;
   chosenCount = 0;
 
-  constructor(group: string) {
+  /** `falsely`: somebody was said to be off who was not. */
+  constructor(group: string, falsely: () => boolean = () => false) {
     this.#group = group;
+    this.#falsely = falsely;
   }
 
   /** The newest chosen record. */
@@ -160,6 +164,8 @@ export class RecordHistory {
   /** `older` is an ancestor of `vote`, and every step between them is a permitted change. */
   #checkLine(vote: Vote, older: Vote | undefined): void {
     let step: Vote | undefined = vote;
+    // What somebody forced need not be known to whoever goes on by a fence.
+    const excused = this.#falsely() || isByHand(older?.record);
     let forced = false;
     for (let count = 0; step !== undefined && step !== older; count += 1) {
       assert(count < ANCESTORS_MAX, 'the line of records has no loop');
@@ -167,7 +173,8 @@ export class RecordHistory {
       const wrong = wrongStep(parent?.record, step.record);
       const what = `${nameOf(step.ballot)}, ${show(parent?.record)} to ${show(step.record)}`;
       assert(wrong === undefined, `R6: ${this.#group}: ${wrong}: ${what}`);
-      forced ||= lineOf(step.record) !== lineOf(parent?.record);
+      const otherLine = lineOf(step.record) !== lineOf(parent?.record);
+      forced ||= otherLine && (excused || step.record.forced?.by !== 'fence');
       step = parent;
     }
     const text =
@@ -175,6 +182,10 @@ export class RecordHistory {
       `not descend from ${show(older?.record)} (${older === undefined ? '' : nameOf(older.ballot)})`;
     assert(step === older || forced, text);
   }
+}
+
+function isByHand(record: OwnershipRecord | undefined): boolean {
+  return record?.forced !== undefined && record.forced.by !== 'fence';
 }
 
 /** What is wrong with making `after` of `before`; undefined when it is one permitted change. */

@@ -9,6 +9,7 @@ import type { ActionResult, EngineAction, Observation } from '../core/group/engi
 import type { HeartEvent } from '../core/heart/heart-types.ts';
 import type { CoreEvent } from '../core/node/node-io.ts';
 import type { Config, GroupConfig } from '../protocol/config.ts';
+import type { FenceAnswer } from '../protocol/fence.ts';
 import { type HookAnswer, type HookCall, noAnswer } from '../protocol/hook.ts';
 import type { WantedAddress } from '../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
@@ -35,6 +36,7 @@ export interface AgentWorld {
   durably(what: DurableKind, work: Pick<DurableWork, 'make' | 'then'>): void;
   starting(action: EngineAction): void;
   changed(): void;
+  fence(node: NodeId, answer: (given: FenceAnswer) => void): void;
 }
 
 const ACTION_MS = 5;
@@ -49,12 +51,16 @@ export class SimAgents {
   readonly #latest = new Map<string, number>();
   readonly #wanted = new Map<GroupId, { epoch: Epoch; addresses: readonly WantedAddress[] }>();
 
+  /** Control processes that died: nobody hears what they had asked for. */
+  #controls = 0;
+
   constructor(world: AgentWorld) {
     this.#world = world;
   }
 
   /** The control process is gone, and what it had begun with it. */
   controlDied(): void {
+    this.#controls += 1;
     this.#latest.clear();
     this.#wanted.clear();
   }
@@ -96,6 +102,15 @@ export class SimAgents {
     const answer = hookAnswer(fault, id);
     const ms = fault === 'fails' ? call.timeoutMs : HOOK_MS;
     this.#world.later(ms, () => this.#world.core({ type: 'hookAnswered', id, group, answer }));
+  }
+
+  /** One that hangs never answers, either. */
+  fence(id: number, node: NodeId): void {
+    const asked = this.#controls;
+    this.#world.fence(node, (answer) => {
+      if (asked !== this.#controls) return;
+      this.#world.later(0, () => this.#world.core({ type: 'fenceAnswered', id, answer }));
+    });
   }
 
   act(action: EngineAction): void {

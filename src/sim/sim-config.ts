@@ -10,6 +10,7 @@ import type {
   QuarantineConfig,
   ResourceConfig,
   Timing,
+  WithoutWitness,
 } from '../protocol/config.ts';
 import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
@@ -25,6 +26,7 @@ export const DEFAULT_TIMING: Timing = {
 };
 
 const ACTION_TIMEOUT_MS = 10_000;
+const FENCE_MS = 4000;
 
 export interface SimGroup {
   readonly id: string;
@@ -44,6 +46,8 @@ export function simConfig(options: {
   readonly actionTimeoutMs?: number | undefined;
   /** Every group has a hook at every point, with so much time. */
   readonly hookTimeoutMs?: number | undefined;
+  /** Of two nodes without a witness: each is turned off by a fence, the second one after so long. */
+  readonly fenceDelayMs?: number | undefined;
   /** By node; no limit where there is none. */
   readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
   /** Never, when left out. */
@@ -54,7 +58,7 @@ export function simConfig(options: {
     addresses: Object.fromEntries(links.map((link, k) => [link, `10.${k}.0.${index + 1}`])),
   });
   const nodes = options.nodes.map((name, index) => member(name, index, ['mirror', 'lan']));
-  const { hookTimeoutMs, witness } = options;
+  const { fenceDelayMs, hookTimeoutMs, witness } = options;
   const hooks = hookTimeoutMs === undefined ? undefined : hooksEverywhere(hookTimeoutMs);
   return {
     cluster: 'sim',
@@ -65,6 +69,7 @@ export function simConfig(options: {
       { id: 'mirror' as LinkId, kind: 'udp', direct: true },
       { id: 'lan' as LinkId, kind: 'udp', direct: false },
     ],
+    ...(fenceDelayMs !== undefined && { withoutWitness: fencesOf(nodes, fenceDelayMs) }),
     nodes: nodes.map((node) => withCapacity(node, options.capacity?.[node.id])),
     ...(options.quarantine !== undefined && { quarantine: options.quarantine }),
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
@@ -73,6 +78,14 @@ export function simConfig(options: {
       hooks,
     })),
   };
+}
+
+function fencesOf(nodes: readonly NodeConfig[], delayMs: number): WithoutWitness {
+  const fences = nodes.map(({ id: node }) => ({
+    ...{ node, command: ['fence'], options: {}, optionsFile: undefined },
+    timeoutMs: FENCE_MS,
+  }));
+  return { by: 'fence', delayMs, fences };
 }
 
 function withCapacity(node: NodeConfig, capacity: Amounts | undefined): NodeConfig {

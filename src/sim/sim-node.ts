@@ -393,6 +393,7 @@ export class SimNode {
       durably: (what, work) => this.#path.change(what, { ...work, lives: this.#sameControl() }),
       starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
       changed: () => this.#world.checkers.changed(),
+      fence: (node, answer) => this.#world.fence(node, answer),
     });
   }
 
@@ -679,6 +680,8 @@ export class SimNode {
         const { group = '', kind, text } = effect.draft;
         return this.#world.said(this.id, group, kind, text);
       }
+      case 'fence':
+        return this.#agents.fence(effect.id, effect.node);
       case 'reply':
         return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
       case 'vote':

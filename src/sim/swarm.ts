@@ -41,6 +41,8 @@ export interface Swarm {
   readonly kinds: readonly { readonly kind: FaultKind; readonly weight: number }[];
   /** Groups have hooks, with so much time to answer. */
   readonly hookTimeoutMs?: number | undefined;
+  /** Two nodes without a witness have fences, and the second one waits so long. */
+  readonly fenceDelayMs?: number | undefined;
   /** What nodes have; groups of such a life have relations and needs. */
   readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
   /** Nodes that come and go get into quarantine. */
@@ -77,6 +79,8 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
   maintain: { chance: 0, weight: 0 },
   // Apart from the others: see forcing.ts.
   force: { chance: 0, weight: 0 },
+  // Apart from the others: see fence-faults.ts.
+  fence: { chance: 0, weight: 0 },
   leave: { chance: 0.2, weight: 1 },
 };
 
@@ -84,6 +88,8 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
 const HOOKS = 0.3;
 /** In how many lives nodes that come and go get into quarantine. */
 const QUARANTINE = 0.4;
+/** Of how many lives of two nodes without a witness these have fences. */
+const FENCES = 0.7;
 
 const SHAPES: readonly { readonly nodes: number; readonly witness: boolean; weight: number }[] = [
   { nodes: 2, witness: true, weight: 11 },
@@ -134,6 +140,7 @@ export function drawSwarm(seed: number): Swarm {
     kinds: drawKinds(prng),
     hookTimeoutMs: drawHooks(seed),
     quarantine: drawQuarantine(seed),
+    fenceDelayMs: shape.nodes === 2 && !shape.witness ? drawFences(seed) : undefined,
   };
 }
 
@@ -148,6 +155,12 @@ function drawQuarantine(seed: number): QuarantineConfig | undefined {
   const prng = new Prng(seed ^ 0x3c6ef372);
   if (!prng.chance(QUARANTINE)) return undefined;
   return { returns: 1 + prng.below(2), withinMs: 20_000, forMs: prng.pick([2000, 8000, 30_000]) };
+}
+
+/** By dice of their own, too. */
+function drawFences(seed: number): number | undefined {
+  const prng = new Prng(seed ^ 0x1b873593);
+  return prng.chance(FENCES) ? prng.pick([0, 300, 2000, 5000]) : undefined;
 }
 
 /** By dice of its own. */
@@ -194,10 +207,10 @@ export function weighted<T extends { readonly weight: number }>(
 }
 
 export function swarmConfig(swarm: Swarm): Config {
-  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs } = swarm;
+  const { nodes, witness, groups, timing, actionTimeoutMs, fenceDelayMs, hookTimeoutMs } = swarm;
   const { capacity, quarantine } = swarm;
   return simConfig({
-    ...{ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs },
+    ...{ nodes, witness, groups, timing, actionTimeoutMs, fenceDelayMs, hookTimeoutMs },
     ...{ capacity, quarantine },
   });
 }

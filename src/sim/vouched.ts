@@ -7,6 +7,9 @@
  * on. Where a member that was said to be off runs all the same, two lines of records live side by
  * side, and Tako can't know: what compares them is not checked for that group any more. In both
  * cases each write that was given up must be on a copy that is kept aside.
+ *
+ * A fence that said the truth excuses nothing, whatever is turned on again afterwards: no write may be
+ * given up, and all promises hold. One that lied is as somebody who vouched falsely.
  */
 import { assert } from '../base/assert.ts';
 import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
@@ -17,6 +20,8 @@ export interface VouchedWorld {
   /** Both answer, and reach each other. */
   hear(a: NodeId, b: NodeId): boolean;
   copyHas(id: NodeId, key: string, write: number): boolean;
+  /** The fence of that node once said that it was off, which was not. */
+  fenceLied(id: NodeId): boolean;
 }
 
 export class Vouched {
@@ -42,6 +47,10 @@ export class Vouched {
   /** A record that begins a line was chosen. */
   forced(group: GroupId, record: OwnershipRecord): void {
     const off = record.forced?.off ?? [];
+    if (record.forced?.by === 'fence') {
+      if (off.some((id) => this.#world.fenceLied(id))) this.#falsely.add(group);
+      return;
+    }
     this.#lines.set(group, [...(this.#lines.get(group) ?? []), record]);
     if (off.some((id) => this.#world.isOn(id))) this.#falsely.add(group);
   }
@@ -50,8 +59,12 @@ export class Vouched {
   kept(key: string, record: OwnershipRecord, acknowledged: readonly number[]): number[] {
     const mirror = key.slice(key.indexOf('/') + 1) as ResourceId;
     const aside = record.keptAside?.[mirror] ?? [];
+    const fenced = record.forced?.by === 'fence';
     return acknowledged.filter((write) => {
       if (this.#world.copyHas(record.owner, key, write)) return true;
+      const lied = record.forced?.off.some((id) => this.#world.fenceLied(id)) === true;
+      assert(!fenced || lied, `P1: write ${write} of ${key} is lost by a fenced take-over`);
+      if (fenced) return false;
       const somewhere = aside.some((id) => this.#world.copyHas(id, key, write));
       assert(somewhere, `P1: write ${write} of ${key} was given up and is on no copy kept aside`);
       return false;

@@ -15,6 +15,7 @@ import { Coverage } from './coverage.ts';
 import type { StepWatch } from './durable-steps.ts';
 import { EventHeap } from './heap.ts';
 import { Network, type NetworkOptions } from './network.ts';
+import { SimFences } from './sim-fence.ts';
 import { holds, SimDisk } from './sim-disk.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import type { NodeWorld } from './node-world.ts';
@@ -63,6 +64,7 @@ export class World {
   readonly network: Network;
   readonly checkers: Checkers;
   readonly coverage = new Coverage();
+  readonly fences: SimFences;
   /** Apart from the network's, so that a power-off does not change the packets after it. */
   readonly #lossPrng: Prng;
   readonly #heap = new EventHeap();
@@ -87,6 +89,8 @@ export class World {
   watch: StepWatch | undefined;
   /** Power does not come back by itself any more: peace decides. */
   holdFaults = false;
+  /** This one is not turned on again by anybody. */
+  staysOff: NodeId | undefined;
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -97,6 +101,13 @@ export class World {
     this.#members = membersOf(config);
     this.#index = new Map(this.#members.map((id, index) => [id, index]));
     this.network = new Network(options, { prng: this.prng, config, agenda: this });
+    this.fences = new SimFences({
+      now: () => this.#now,
+      at: (when, run) => this.#heap.at(when, run),
+      isOn: (id) => this.node(id) !== undefined,
+      powerOff: (id) => this.powerOff(id),
+      note: (text) => this.note(text),
+    });
     this.checkers = new Checkers(this, {
       clocks: options.clocks !== false,
     });
@@ -298,6 +309,7 @@ export class World {
         return ms === 0 ? 0 : 0.05 + ms * this.prng.float() + this.disk(id).slowMs;
       },
       reached: (id, what, moment) => this.watch?.reached(id, what, moment),
+      fence: (id, answer) => this.fences.turnOff(id, answer),
       said: (id, group, kind, text) => {
         this.coverage.hit(`event ${kind}`);
         this.options.onSaid?.({ at: this.#now, node: id, group, kind, text });

@@ -46,6 +46,7 @@ export interface ClusterOptions extends LabOptions {
   readonly timing?: ConfigChoices['timing'];
   readonly restarts?: ConfigChoices['restarts'];
   readonly hooks?: ConfigChoices['hooks'];
+  readonly top?: ConfigChoices['top'];
   readonly moreGroups?: ConfigChoices['moreGroups'];
   /** For `App.connect`. */
   readonly answerMs?: number | undefined;

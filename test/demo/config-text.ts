@@ -13,6 +13,8 @@ export interface ConfigChoices {
   /** Lines below `timing:`; the defaults unless given. */
   readonly timing?: readonly string[] | undefined;
   readonly restarts?: string | undefined;
+  /** More lines for the top of the file. */
+  readonly top?: ((lab: Lab) => readonly string[]) | undefined;
   /** Lines below `hooks:` of the group. */
   readonly hooks?: ((lab: Lab) => readonly string[]) | undefined;
   /** Lines below `groups:`, of further groups. */
@@ -36,6 +38,7 @@ export function configText(lab: Lab, app: App, choices: ConfigChoices): string {
     ...(witness === undefined
       ? []
       : ['witness:', `  ${witness.name}: { lan: ${witness.address('lan').ipv4} }`]),
+    ...(choices.top?.(lab) ?? []),
     'groups:',
     `  ${app.name}:`,
     `    nodes: [${copiesOn(nodes)

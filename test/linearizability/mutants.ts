@@ -18,10 +18,10 @@ export const REGISTRY_MUTANTS: readonly RegistryMutant[] = [
   {
     name: 'acceptor-forgets-what-it-accepted',
     file: 'core/registry/acceptor.ts',
-    find: 'promised: ballot, accepted: { ballot, record } });',
+    find: 'promised: ballot, accepted: { ballot, record } };',
     replace:
       'promised: ballot, accepted: ballot.counter % 5 > 0 ' +
-      '? { ballot, record } : this.#entries.get(group)?.accepted });',
+      '? { ballot, record } : this.#entries.get(group)?.accepted };',
   },
   {
     name: 'quorums-of-one-less',

@@ -14,6 +14,7 @@
  *     resource ...                           see `resource-words.ts`
  *     hook before-start                      every group has that hook
  *     cluster n1 n2 quarantine=2/1m/30s      a node with more than 2 returns within 1m, for 30s
+ *     cluster n1 n2 fence=2s                  fences in place of a witness; the second one waits so long
  *     cluster n1 n2 witness=w1 clocks=any    `any`: clocks need not keep the bound that is configured
  */
 import { must } from '../../src/base/assert.ts';
@@ -101,9 +102,11 @@ export class ClusterWords {
       ...{ id, failback, placement, type },
       nodes: own ?? nodes,
     }));
+    const delay = valueOf(words, 'fence');
+    const fenceDelayMs = delay === undefined ? undefined : must(parseDuration(delay), 'a duration');
     const config = withMirrors(
       simConfig({
-        ...{ nodes, witness, groups, capacity: this.#capacity },
+        ...{ nodes, witness, groups, fenceDelayMs, capacity: this.#capacity },
         quarantine: quarantineOf(valueOf(words, 'quarantine')),
       }),
       told,

@@ -14,11 +14,14 @@
  *     full n1 | room n1              nothing more can be stored there; it can again
  *     wipe n1                        a new disk, while it is off: neither votes nor copies
  *     empty n1                       somebody moves all files out of its copies
+ *     fence n1 lies                  what turns n1 off: fails, hangs, silent (does it and cannot say so),
+ *                                    slow, stays-on, lies; well: as it should
  *     clock n1 1.009                 runs that much too fast
  */
 import { must } from '../../src/base/assert.ts';
 import { parseDuration } from '../../src/protocol/config-words.ts';
 import type { LinkId, NodeId } from '../../src/protocol/ids.ts';
+import type { FenceFault } from '../../src/sim/sim-fence.ts';
 import type { World } from '../../src/sim/world.ts';
 import { resourceNamed } from './resource-words.ts';
 
@@ -49,6 +52,9 @@ function harmMachine(
       return true;
     case 'thaw':
       world.node(id)?.thaw();
+      return true;
+    case 'fence':
+      world.fences.set(id, second === 'well' ? undefined : (second as FenceFault));
       return true;
     case 'clock':
       world.setRate(id, Number(second));

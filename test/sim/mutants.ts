@@ -10,6 +10,8 @@ export interface Mutant {
   readonly replace: string;
   /** The promises of which it must break one; what else breaks does not count. */
   readonly breaks: readonly string[];
+  /** It shows itself in lives of two nodes with fences only, and only those are lived. */
+  readonly fences?: true;
   /** It shows itself when this procedure is interrupted, and hardly ever in fresh lives. */
   readonly procedure?: string;
 }
@@ -75,6 +77,30 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'core/node/hooks.ts',
     find: '      if (now < endsAt) continue;',
     replace: '      if (now < endsAt + 3_600_000) continue;',
+  },
+  {
+    name: 'fence-that-fails-taken-for-off',
+    fences: true,
+    breaks: ['P1', 'P2', 'P3', 'R6', 'H1', 'H2'],
+    file: 'core/node/fence-keeper.ts',
+    find: "    if (answer.state === 'off') {",
+    replace: "    if (answer.state !== 'on') {",
+  },
+  {
+    name: 'fence-without-having-read',
+    fences: true,
+    breaks: ['P1', 'R6'],
+    file: 'core/node/fenced-takeover.ts',
+    find: '|| leaving || !hasRead || record === undefined) return false;',
+    replace: '|| leaving || (!hasRead && leaving) || record === undefined) return false;',
+  },
+  {
+    name: 'fence-although-the-other-decides-alone',
+    fences: true,
+    breaks: ['P1', 'R6'],
+    file: 'core/registry/forced-line.ts',
+    find: '    if (silent.length < majorityOf(voters)) continue;',
+    replace: '    if (silent.length < majorityOf(voters) + 1) continue;',
   },
   {
     name: 'stop-timeout-taken-as-stopped',

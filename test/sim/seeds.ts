@@ -1,6 +1,7 @@
 /** Lives, one after the other: for a number of seeds, or until some time has passed. */
 import { addMarks } from '../../src/sim/coverage.ts';
 import { live, planLife } from '../../src/sim/life.ts';
+import { drawSwarm } from '../../src/sim/swarm.ts';
 
 export interface SeedsJob {
   readonly from: number;
@@ -10,6 +11,8 @@ export interface SeedsJob {
   readonly seconds: number | undefined;
   /** End with the first life that breaks one of these promises. */
   readonly hunt: readonly string[];
+  /** Only lives of two nodes with fences. */
+  readonly fences?: boolean | undefined;
 }
 
 export interface SeedsResult {
@@ -36,6 +39,7 @@ export function runSeeds(job: SeedsJob, onFailure: (seed: number) => void): Seed
   for (let seed = job.from; ; seed = (seed + job.step) % SEED_MAX) {
     if (job.runs !== undefined && lives >= job.runs) break;
     if (job.seconds !== undefined && seconds() >= job.seconds) break;
+    if (job.fences === true && drawSwarm(seed).fenceDelayMs === undefined) continue;
     const plan = planLife(seed);
     const report = live(plan);
     lives += 1;

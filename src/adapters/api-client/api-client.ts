@@ -44,6 +44,7 @@ export function createApiClient(socketPath: string): ApiClient {
     ban: (id, node, on) => post(`${group(id)}/ban`, { node, on }),
     clearNode: (node) => post(`/v1/nodes/${encodeURIComponent(node)}/clear`),
     maintain: (request) => post('/v1/maintenance', request),
+    fence: (node, action) => post(`/v1/nodes/${encodeURIComponent(node)}/fence`, { action }),
     reload: () => post('/v1/config/reload'),
     follow: (options) => followEvents(socketPath, '/v1/events/follow', options),
   };

@@ -5,6 +5,7 @@
 import type {
   ClusterStatus,
   DecidedBy,
+  FenceStatus,
   GroupStatus,
   InstanceStatus,
   NodeStatus,
@@ -28,6 +29,7 @@ export function renderStatus(status: ClusterStatus, colours: boolean): string {
     `${sign} ${paint('strong', plain(status.summary))}\n`,
     `${paint('faint', seen)}\n`,
     ...riskLines(status.decidedBy, paint),
+    ...fenceLines(status.fence, paint),
     ...status.groups.map((group) => renderGroup(group, status, colours)),
     renderNodes(status, colours),
   ].join('\n');
@@ -37,6 +39,7 @@ const DECIDED_BY = {
   witness: 'the nodes and a witness',
   nodes: 'the nodes',
   'both-nodes': 'both nodes together',
+  fence: 'whoever turns the other one off',
   'one-node': 'one node alone',
 } as const satisfies Record<DecidedBy['by'], string>;
 
@@ -45,6 +48,19 @@ function riskLines(decidedBy: DecidedBy | undefined, paint: Paint): readonly str
   if (decidedBy?.risk === undefined) return [];
   const who = `Decided by ${DECIDED_BY[decidedBy.by]}`;
   return [`${paint('notice', 'Risk:')} ${who}: ${plain(decidedBy.risk)}\n`];
+}
+
+/** What is known by the fence, where something is. */
+function fenceLines(fence: FenceStatus | undefined, paint: Paint): readonly string[] {
+  if (fence === undefined || fence.state === 'idle') return [];
+  const { detail, failures, node, state } = fence;
+  const before = failures === 0 ? '' : `, after ${failures} without success (${plain(detail)})`;
+  const words = {
+    due: `${node} is to be turned off soon${before}`,
+    running: `${node} is being turned off${before}`,
+    off: `${node} is off: ${plain(detail)}`,
+  };
+  return [`${paint('notice', 'Fence:')} ${words[state]}\n`];
 }
 
 /** One group of a status, with all that belongs to it. */
@@ -77,7 +93,8 @@ export function renderGroup(group: GroupStatus, status: ClusterStatus, colours: 
   const members = status.nodes.map(({ id }) => id);
   const placed = group.placement === undefined ? [] : [`placement: ${plain(group.placement)}`];
   const votes = votesLine(group, members);
-  const lines = [plain(group.reason), ...placed, ...votes, ...barsLine(group)];
+  const byHand = (group.byHand ?? []).map(plain);
+  const lines = [plain(group.reason), ...placed, ...votes, ...barsLine(group), ...byHand];
   return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
 }
 

@@ -276,7 +276,8 @@ export class Candidate {
   #follow(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     this.#followed = record.owner;
-    context.mirrors.follow(record, now >= context.pausedUntil);
+    const gaveUp = context.options.gaveUp?.(record);
+    context.mirrors.follow(record, now >= context.pausedUntil, gaveUp);
   }
 
   /** No node takes it at the moment, because of other groups. */
@@ -326,19 +327,26 @@ export class Candidate {
     context.mirrors.seal(record.epoch);
   }
 
+  /** A claim under way needs no votes of those who are off. */
+  get isForcing(): boolean {
+    return this.#forcing !== undefined;
+  }
+
   #whyHere(): string {
     const { me, options } = this.#context;
     const planned = options.placing?.placement();
     return planned?.target === me ? planned.reason : `${me} has everything that was acknowledged`;
   }
 
-  /** Sealed and voted like any claim, but by those who are left (forced.ts). */
+  /** Sealed and voted like any claim, but by those who are left (forced.ts, fenced-takeover.ts). */
   force(change: ForceChange, now: Instant): void {
     const context = this.#context;
     const record = must(context.record, 'what is forced has a record');
     const off = change.off.join(', ') || 'nobody';
-    context.reason = `an administrator forced it onto ${context.me} and vouched that ${off} is off`;
-    context.voice.say('warning', 'forcing', `taking over by force: ${context.reason}`);
+    const vouched = `an administrator forced it onto ${context.me} and vouched that ${off} is off`;
+    const fenced = change.by === 'fence';
+    context.reason = fenced ? `${off} is off, its fence says` : vouched;
+    if (!fenced) context.voice.say('warning', 'forcing', `taking over by force: ${vouched}`);
     this.#claimedFrom = record.owner;
     context.phase = 'sealing';
     // A claim that found no majority: what became of it does not matter to what is forced.
@@ -348,6 +356,14 @@ export class Candidate {
     if (context.mirrors.mirrors.length === 0) return this.#claim(record, now);
     this.#sealingSince = now;
     context.mirrors.seal(record.epoch);
+  }
+
+  /** What rests on a fence's word that somebody is off ends; a vote on it is read up. */
+  withdrawFenced(why: string, now: Instant): void {
+    const { phase } = this.#context;
+    if (this.#forcing?.by !== 'fence') return;
+    if (phase === 'sealing') return this.unseal(why, now);
+    if (phase === 'claiming') this.#context.withdraw('claim', now);
   }
 
   /**
@@ -530,8 +546,9 @@ export class Candidate {
 
   /** What was asked for is answered; its vote is read up like any other, and taken up if it won. */
   #forcedInDoubt(why: string): void {
-    if (this.#forcing === undefined) return;
+    const forced = this.#forcing;
     this.#forcing = undefined;
+    if (forced === undefined || forced.by === 'fence') return;
     const next = 'look at "tako status" in a moment, and force it again if it did not come about';
     const text = `It is not known yet whether it was forced: ${why}; ${next}`;
     this.#context.voice.failed('not-forced', text);
@@ -552,7 +569,13 @@ export class Candidate {
   #wasForced({ epoch, forced, keptAside }: OwnershipRecord): void {
     const { id, me, voice } = this.#context;
     this.#forcing = undefined;
-    const { epoch: before, off, owner } = must(forced, 'a forced record says so');
+    const { by, epoch: before, off, owner } = must(forced, 'a forced record says so');
+    if (by === 'fence') {
+      const why = `${off.join(', ')} is off, its fence says`;
+      const what = `epoch ${before} of ${owner} is followed by epoch ${epoch} of ${me}`;
+      const text = `${what}, without votes of others: ${why}; nothing acknowledged is lost`;
+      return voice.say('warning', 'fenced-takeover', text);
+    }
     const kept = [...new Set(Object.values(keptAside ?? {}).flat())].sort().join(', ');
     const lost =
       kept === '' ? '' : `; what ${kept} has and ${me} lacks is given up, and kept aside there`;

@@ -168,6 +168,7 @@ export class EverywhereCore {
       case 'mirrorNews':
       case 'mirrorAnswered':
       case 'mirrorConnected':
+      case 'fenceAnswered':
         return;
       default:
         return unreachable(event);

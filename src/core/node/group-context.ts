@@ -60,6 +60,10 @@ export interface GroupCoreOptions {
   readonly inMaintenance: () => readonly Maintenance[];
   /** A maintenance that lasts longer is worth a word; undefined: none is. */
   readonly maintenanceWarnMs?: number | undefined;
+  /** Of the copies here, what is from before that epoch may be on no other; see the acceptor. */
+  readonly gaveUp?: ((record: OwnershipRecord) => Epoch | undefined) | undefined;
+  /** The node that is known to be off by its fence; none: nobody is. */
+  readonly knownOff?: (() => NodeId | undefined) | undefined;
   /** Whether another group is being moved away from this node at the moment. */
   readonly othersMove: () => boolean;
   /** Undefined where no group of the cluster has words of placement. */

@@ -16,7 +16,7 @@
  *   candidate.ts   waiting, sealing, claiming    following the owner, taking over
  *   owner.ts       owning, suspended             lease, copies, resources that fail
  *   departure.ts   handing, stopping, yielding   letting go
- *   forced.ts      what people force
+ *   forced.ts      what people force           fenced-takeover.ts   without a node that is off
  *   requests.ts    what people ask               learning.ts   what is known of the record
  *
  * Invariants (SPEC.md): resources start only in `owning`, after a vote that named this node; every
@@ -37,6 +37,7 @@ import {
   type GroupPhase,
   type Moves,
 } from './group-context.ts';
+import { FencedTakeover } from './fenced-takeover.ts';
 import { Forced } from './forced.ts';
 import { Learning } from './learning.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
@@ -62,6 +63,7 @@ export class GroupCore {
   readonly #probing: Probing;
   readonly #candidate: Candidate;
   readonly #forced: Forced;
+  readonly #fenced: FencedTakeover;
   readonly #owner: Owner;
   readonly #departure: Departure;
   readonly #requests: Requests;
@@ -92,6 +94,7 @@ export class GroupCore {
       candidate: this.#candidate,
       probing: this.#probing,
     });
+    this.#fenced = new FencedTakeover(context, moves, this.#candidate);
     this.#owner = new Owner(context, moves);
     this.#departure = new Departure(context, moves);
     this.#requests = new Requests(context, moves);
@@ -119,6 +122,11 @@ export class GroupCore {
   /** Why it can't leave this node, on which it shall not run; undefined where that is not so. */
   get cannotLeave(): string | undefined {
     return this.#context.phase === 'owning' ? this.#context.cannotLeave : undefined;
+  }
+
+  /** A vote of this process was chosen: the record is no mere guess from this node's own vote. */
+  get hasRead(): boolean {
+    return this.#context.hasRead;
   }
 
   /** What a plan of placement has to know of it. */
@@ -273,6 +281,7 @@ export class GroupCore {
       case 'revoked':
       case 'flaps':
       case 'nodeCleared':
+      case 'fenceAnswered':
       case 'standing':
         return;
       default:
@@ -283,6 +292,28 @@ export class GroupCore {
   #probed(found: readonly Observation[], now: Instant): void {
     const known = found.map((seen) => knownAddress(this.#context.options.group, seen));
     if (!this.#owner.probed(known, now)) this.#probing.probed(known);
+  }
+
+  // The fence of the other node (node-fence.ts).
+
+  wantsFence(peer: NodeId): boolean {
+    return this.#fenced.wants(peer);
+  }
+
+  fenceWakeAt(now: Instant): Instant {
+    return this.#fenced.nextWakeAt(now);
+  }
+
+  /** That node is known to be off. */
+  fenced(now: Instant): readonly Effect[] {
+    this.#fenced.advance(now);
+    return this.#context.voice.drain();
+  }
+
+  /** It is heard, whatever its fence had said. */
+  fenceVoided(peer: NodeId, now: Instant): readonly Effect[] {
+    this.#fenced.voided(peer, now);
+    return this.#context.voice.drain();
   }
 
   /** What follows from the present state, whatever the event was. */

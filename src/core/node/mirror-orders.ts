@@ -30,11 +30,14 @@ export class MirrorOrders {
     this.#order = order;
   }
 
-  /** Has every mirror follow the owner; one that refused is asked again when `again` is set. */
-  follow(record: OwnershipRecord, again: boolean): void {
+  /**
+   * Has every mirror follow the owner; one that refused is asked again when `again` is set. `gaveUp`:
+   * what is here from before that epoch may be on no other copy.
+   */
+  follow(record: OwnershipRecord, again: boolean, gaveUp: Epoch | undefined): void {
     for (const mirror of this.mirrors) {
       const kept = record.keptAside?.[mirror]?.includes(this.#me) === true;
-      const keepBefore = kept ? record.forced?.at : undefined;
+      const keepBefore = (kept ? record.forced?.at : undefined) ?? gaveUp;
       const wanted = `${record.owner}@${record.epoch} ${keepBefore ?? ''}`;
       const refused = this.#refused.has(mirror);
       if (this.#followed.get(mirror) === wanted && !(refused && again)) continue;

@@ -19,6 +19,8 @@ import { isSamePlace } from '../registry/maintenance.ts';
 import { EverywhereCore } from './everywhere.ts';
 import { Flapping, type Quarantined } from './flapping.ts';
 import { GroupCore } from './group-core.ts';
+import type { FenceView } from './fence-keeper.ts';
+import { NodeFence } from './node-fence.ts';
 import type { GroupCoreOptions } from './group-context.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
 import { Placing, placingFor } from './placing.ts';
@@ -40,6 +42,7 @@ export class NodeCore {
   readonly #acceptor: Acceptor;
   readonly #groups = new Map<GroupId, GroupCore>();
   readonly #flapping: Flapping;
+  readonly #fence: NodeFence | undefined;
   readonly #everywhere = new Map<GroupId, EverywhereCore>();
   readonly #placing: Placing | undefined;
 
@@ -70,11 +73,14 @@ export class NodeCore {
         quarantined: () => this.#flapping.nodes,
         maintenanceWarnMs: config.maintenanceWarnMs,
         othersMove: () => this.#othersMove(group.id),
+        gaveUp: (record) => this.#acceptor.gaveUp(group.id, record),
+        knownOff: () => this.#fence?.off,
         placing: placing === undefined ? undefined : placingFor(placing, group.id),
       };
       if (isEverywhere(group)) this.#everywhere.set(group.id, new EverywhereCore(of));
       else this.#groups.set(group.id, new GroupCore(of));
     }
+    this.#fence = NodeFence.of(me, config, this.#groups);
   }
 
   #newPlacing(me: NodeId, config: Config): Placing {
@@ -156,14 +162,21 @@ export class NodeCore {
 
   nextWakeAt(now: Instant): Instant {
     const cores = this.#cores().map((core) => core.nextWakeAt(now));
+    const fenceAt = this.#fence?.nextWakeAt(now) ?? NEVER;
     const others = [this.#placing?.nextWakeAt() ?? NEVER, this.#flapping.nextWakeAt()];
-    return earliest([...cores, ...others]);
+    return earliest([...cores, ...others, fenceAt]);
+  }
+
+  /** What is known of the other node by its fence; undefined where there are none. */
+  get fence(): FenceView | undefined {
+    return this.#fence?.view;
   }
 
   step(event: CoreEvent): readonly Effect[] {
+    const before = this.#fence?.before(event) ?? [];
     const effects = [...this.#watch(event), ...this.#take(event)];
-    const placing = this.#placing;
-    return placing === undefined ? effects : [...effects, ...this.#place(placing, event)];
+    const placed = this.#placing === undefined ? [] : this.#place(this.#placing, event);
+    return [...before, ...effects, ...placed, ...(this.#fence?.after(event) ?? [])];
   }
 
   /** Before the groups, so that they decide by what is known of the nodes now. */
@@ -216,6 +229,7 @@ export class NodeCore {
       case 'peers':
       case 'persisted':
         return this.#all(event);
+      case 'fenceAnswered':
       case 'standing':
         return [];
       case 'decided':

@@ -6,11 +6,13 @@
  *   2. A `send` to this node itself comes back as a `registryMessage`.
  *   3. Each `action`, `mirrorCommand` and `revoke` is answered by exactly one event; a new action
  *      for a resource cancels the one under way (whose answer is then ignored). A `hook` is answered
- *      by one event at most: what takes too long is given up here.
+ *      by one event at most: what takes too long is given up here. So is a `fence`, of which one run
+ *      at a time is carried out; `off` is answered only when it was found out after turning it off.
  *   4. Time is given with every event and never goes backwards.
  */
 import type { Instant } from '../../base/time.ts';
 import type { EventDraft } from '../../protocol/event.ts';
+import type { FenceAnswer } from '../../protocol/fence.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { HookAnswer, HookCall } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
@@ -184,6 +186,8 @@ export type CoreEvent = { readonly now: Instant } & (
       readonly group: GroupId;
       readonly answer: HookAnswer;
     }
+  /** A run of the fence has ended. */
+  | { readonly type: 'fenceAnswered'; readonly id: number; readonly answer: FenceAnswer }
   /** A program reports its own health. */
   | { readonly type: 'reported'; readonly group: GroupId; readonly report: HealthReport }
   /** The mirror's process is (again) connected and has forgotten what it was told. */
@@ -233,6 +237,8 @@ export type Effect =
       readonly group: GroupId;
       readonly call: HookCall;
     }
+  /** Turn that node off, and find out whether it is. */
+  | { readonly type: 'fence'; readonly id: number; readonly node: NodeId }
   | { readonly type: 'event'; readonly draft: EventDraft }
   /** For onlookers; to be noted, if somebody wants it, before later effects are carried out. */
   | { readonly type: 'vote'; readonly group: GroupId; readonly note: VoteNote }

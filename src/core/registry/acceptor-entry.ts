@@ -7,6 +7,8 @@ export function decodeAcceptorEntry(value: unknown): AcceptorEntry | undefined {
   const { group, promised, accepted } = value;
   if (typeof group !== 'string' || !isBallot(promised)) return undefined;
   if (accepted !== undefined && !isVote(accepted)) return undefined;
+  const { gaveUp } = value;
+  if (gaveUp !== undefined && !Number.isSafeInteger(gaveUp)) return undefined;
   return value as unknown as AcceptorEntry;
 }
 
@@ -53,7 +55,8 @@ function isMaintenance(value: unknown): boolean {
 
 function isForced(value: unknown): boolean {
   if (!isObject(value) || !Number.isSafeInteger(value['at'])) return false;
-  const { epoch, off, owner } = value;
+  const { by, epoch, off, owner } = value;
+  if (by !== undefined && typeof by !== 'string') return false;
   return Number.isSafeInteger(epoch) && typeof owner === 'string' && areNames(off);
 }
 

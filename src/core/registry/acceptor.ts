@@ -12,16 +12,26 @@
  */
 import { must } from '../../base/assert.ts';
 import type { ToHeart } from '../../protocol/heart-ipc.ts';
-import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
-import type { Ballot, RegistryMessage, VotedRecord } from '../../protocol/record.ts';
+import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
+import type {
+  Ballot,
+  OwnershipRecord,
+  RegistryMessage,
+  VotedRecord,
+} from '../../protocol/record.ts';
 import { compareBallots, isBelow } from './ballot.ts';
-import { lineOf } from './forced-line.ts';
+import { givenUpFor, lineOf } from './forced-line.ts';
 
 /** What one acceptor has promised and accepted for one group: the unit of storage. */
 export interface AcceptorEntry {
   readonly group: GroupId;
   readonly promised: Ballot;
   readonly accepted: VotedRecord | undefined;
+  /**
+   * The first epoch of the line for which records of another line were given up that this voter alone
+   * had made: the copy here may have changes that nobody else has (R17).
+   */
+  readonly gaveUp?: Epoch | undefined;
 }
 
 export type AcceptorEffect =
@@ -71,6 +81,12 @@ export class Acceptor {
 
   entry(group: GroupId): AcceptorEntry | undefined {
     return this.#entries.get(group);
+  }
+
+  /** With that record accepted; see {@link AcceptorEntry.gaveUp}. */
+  gaveUp(group: GroupId, record: OwnershipRecord): Epoch | undefined {
+    const entry = this.#entries.get(group);
+    return givenUpFor(record, entry?.accepted?.record, this.seat) ?? entry?.gaveUp;
   }
 
   entries(): readonly AcceptorEntry[] {
@@ -130,7 +146,7 @@ export class Acceptor {
     const entry = this.#entries.get(group);
     if (isBelow(ballot, entry?.promised)) return [this.#refusal(from, message, 'ballot', 0)];
     const accepted = entry?.accepted;
-    const persist = this.#persist({ group, promised: ballot, accepted });
+    const persist = this.#persist({ ...entry, group, promised: ballot, accepted });
     const { seat } = this;
     const answer: RegistryMessage = { type: 'prepared', id, group, seat, ballot, accepted };
     return [persist, { type: 'answer', to: from, message: answer, after: persist.id }];
@@ -160,7 +176,9 @@ export class Acceptor {
 
   #write(from: NodeId, message: Accept): readonly AcceptorEffect[] {
     const { group, ballot, record, id } = message;
-    const persist = this.#persist({ group, promised: ballot, accepted: { ballot, record } });
+    const gaveUp = this.gaveUp(group, record);
+    const entry = { group, promised: ballot, accepted: { ballot, record } };
+    const persist = this.#persist(gaveUp === undefined ? entry : { ...entry, gaveUp });
     const answer: RegistryMessage = { type: 'accepted', id, group, seat: this.seat, ballot };
     return [
       persist,

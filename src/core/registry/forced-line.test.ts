@@ -31,6 +31,62 @@ function force(owner: NodeId, given: Partial<ForceChange> = {}): ForceChange {
 
 const seats = (...nodes: NodeId[]) => new Map(nodes.map((node) => [node, voter(node).seat]));
 
+describe('a record that a fence stands for', () => {
+  const both = record({ inSync: { [DATA]: [A, B] }, voters: [voter(A), voter(B)] });
+  const fence: ForceChange = { ...force(B), acceptLoss: false, by: 'fence' };
+
+  test('is made as a claim makes it: nothing is kept aside, and bars stay', () => {
+    const present = { ...both, byHand: true as const, standby: [A] };
+    expect(evaluateForce(fence, present, seats(B))).toEqual({
+      type: 'write',
+      record: {
+        ...present,
+        epoch: 1_010_000,
+        owner: B,
+        inSync: { data: [B] },
+        voters: [voter(B)],
+        formerVoters: undefined,
+        byHand: undefined,
+        forced: { at: 1_010_000, owner: A, epoch: 5, off: [A], by: 'fence' },
+      },
+    });
+  });
+
+  test('an owner goes on with what it had', () => {
+    const made = evaluateForce({ ...fence, owner: A, rank: 0, off: [B] }, both, seats(A));
+    expect(made.record).toMatchObject({ owner: A, epoch: 1_000_000, voters: [voter(A)] });
+  });
+
+  test.each([
+    ['the other one votes alone', { ...both, voters: [voter(A)] }, 'a may have decided'],
+    [
+      'the other one was to vote alone',
+      { ...both, voters: [voter(A)], formerVoters: [voter(A), voter(B)] },
+      'a may have decided',
+    ],
+    [
+      'the other one voted alone before',
+      { ...both, voters: [voter(A), voter(B)], formerVoters: [voter(A)] },
+      'a may have decided',
+    ],
+    [
+      'two of three are off',
+      { ...both, voters: [voter(A), voter(B), voter(W)] },
+      'a, w may have decided',
+    ],
+    ['the copy is outdated', { ...both, inSync: { [DATA]: [A] } }, 'lacks what a has'],
+    ['it is barred', { ...both, banned: [B] }, 'b is banned'],
+  ])('is not made when %s', (_name, present, why) => {
+    const made = evaluateForce(fence, present, seats(B));
+    expect(made).toMatchObject({ type: 'rejected', why: expect.stringContaining(why) });
+  });
+
+  test('is not made while the other one answers', () => {
+    const made = evaluateForce(fence, both, seats(A, B));
+    expect(made).toMatchObject({ type: 'rejected', why: 'a answers, and so is not off' });
+  });
+});
+
 describe('a forced record', () => {
   test('begins a line with the copy here alone, and keeps the others aside', () => {
     const made = evaluateForce(force(B), record(), seats(B, W));

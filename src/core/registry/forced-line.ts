@@ -1,6 +1,8 @@
 /**
  * Records that an administrator forced: made without the majority of the voters that the last known
- * record names, by everybody whom the administrator did not say is off.
+ * record names, by everybody whom the administrator did not say is off. Or, in place of a person, a
+ * fence has confirmed that somebody is off: then the record is made only where everything that was
+ * ever chosen is known to those who are left, and nothing is given up by it (R16).
  *
  * Such a record begins a *line*. Within a line all is as ever; of two lines the one with the higher
  * first epoch counts, whatever the ballots say. A voter of another line that comes back takes the
@@ -11,10 +13,11 @@
  * were forced.
  */
 import { assert } from '../../base/assert.ts';
-import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { Epoch, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
 import type { OwnershipRecord, VotedRecord } from '../../protocol/record.ts';
 import { compareBallots } from './ballot.ts';
-import { type Seats, electorate } from './electorate.ts';
+import { barOf } from './bars.ts';
+import { type Seats, electorate, electoratesOf, majorityOf } from './electorate.ts';
 
 export interface ForceChange {
   readonly type: 'force';
@@ -29,6 +32,8 @@ export interface ForceChange {
   readonly nodes: readonly NodeId[];
   /** The administrator accepts that what other copies have and this one lacks is given up. */
   readonly acceptLoss: boolean;
+  /** Fences confirmed it, and no administrator is asked. */
+  readonly by?: 'fence' | undefined;
 }
 
 export type ForceEvaluation =
@@ -82,6 +87,11 @@ export function evaluateForce(
   const better = betterCopy(change, present, seats);
   if (better !== undefined) return reject(better);
   const at = firstEpochOfLine(present.epoch, rank);
+  if (change.by === 'fence') {
+    const unsafe = unknownDecision(present, seats) ?? barredFrom(present, me);
+    if (unsafe !== undefined) return reject(unsafe);
+    return { type: 'write', record: fenced({ ...change, at }, present, seats) };
+  }
   return {
     type: 'write',
     record: {
@@ -95,6 +105,61 @@ export function evaluateForce(
       keptAside: keptAside(change, present),
     },
   };
+}
+
+/** As a claim would make it, with the votes of those who are left. */
+function fenced(
+  { at, off, owner: me }: ForceChange & { readonly at: Epoch },
+  present: OwnershipRecord,
+  seats: Seats,
+): OwnershipRecord {
+  return {
+    ...present,
+    epoch: at,
+    owner: me,
+    inSync: mapCopies(present, () => [me]),
+    voters: electorate([...seats].map(([node, seat]) => ({ node, seat }))),
+    formerVoters: undefined,
+    byHand: present.owner === me ? present.byHand : undefined,
+    forced: { at, owner: present.owner, epoch: present.epoch, off, by: 'fence' },
+  };
+}
+
+/**
+ * Why something may have been chosen that nobody among those who answered has accepted; undefined
+ * where every majority, of each electorate, has one of them.
+ */
+export function unknownDecision(
+  present: Pick<OwnershipRecord, 'voters' | 'formerVoters'>,
+  seats: Seats,
+): string | undefined {
+  for (const voters of electoratesOf(present)) {
+    const silent = voters.filter(({ node, seat }) => seats.get(node) !== seat);
+    if (silent.length < majorityOf(voters)) continue;
+    const names = silent.map(({ node }) => node).join(', ');
+    return `${names} may have decided something that nobody else knows of`;
+  }
+  return undefined;
+}
+
+/**
+ * The first epoch of the line of `record`, if by it records are given up that the voter with that seat
+ * alone had made, and on which `record` does not rest.
+ */
+export function givenUpFor(
+  record: OwnershipRecord,
+  before: OwnershipRecord | undefined,
+  seat: SeatId,
+): Epoch | undefined {
+  if (before === undefined || lineOf(record) <= lineOf(before)) return undefined;
+  const alone = before.voters.length === 1 && before.voters[0]?.seat === seat;
+  const { forced } = record;
+  return alone && forced !== undefined && forced.epoch < before.epoch ? forced.at : undefined;
+}
+
+function barredFrom(present: OwnershipRecord, me: NodeId): string | undefined {
+  const barred = present.owner === me ? undefined : barOf(present, me);
+  return barred === undefined ? undefined : `${me} ${barred}`;
 }
 
 /** Why the copies here are not the ones to go on with, if that can be known. */

@@ -25,6 +25,7 @@ import type { AcceptorEntry } from '../../core/registry/acceptor.ts';
 import { decodeAcceptorEntry } from '../../core/registry/acceptor-entry.ts';
 import { decodeMemberMessage } from '../../core/registry/registry-message.ts';
 import type { EventStore } from '../../ports/event-store.ts';
+import type { Fence } from '../../ports/fence.ts';
 import type { HookCaller } from '../../ports/hook-caller.ts';
 import type { Log } from '../../ports/log.ts';
 import type { MirrorControl } from '../../ports/mirror-control.ts';
@@ -44,6 +45,7 @@ import { ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
 import type { DecisionRecorder } from '../../runtime/recording.ts';
 import { buildAgents } from './agents.ts';
+import { buildFences } from './fences.ts';
 import { buildHooks } from './hooks.ts';
 import { recordDecisions } from './recording.ts';
 import { reloadConfig } from './reload.ts';
@@ -74,6 +76,7 @@ export async function main(): Promise<void> {
   const events = openEventLog({ path: join(stateDir, 'events.ndjson'), node, clock, log });
   const mirrors = connectMirrors(setup, log);
   const hooks = buildHooks(setup, log);
+  const fence = buildFences(setup, log);
   const made: NodeCoreOptions = {
     me: node,
     config,
@@ -82,7 +85,7 @@ export async function main(): Promise<void> {
   };
   const recording = recordDecisions(made, { stateDir, events, log });
   const { runtime, steering, heart, rpc } = wire({
-    ...{ setup, log, store, events, mirrors, hooks },
+    ...{ setup, log, store, events, mirrors, hooks, fence },
     core: recording.core,
     recorder: recording.recorder,
     onlooker: openVoteHistory({ path: process.env[VOTE_HISTORY], node, clock, log }),
@@ -103,6 +106,7 @@ export async function main(): Promise<void> {
     clearInterval(telling);
     await reports.close();
     await hooks.close();
+    await fence.close();
     runtime.end();
     await recording.journal.close();
     await api.close();
@@ -121,6 +125,7 @@ interface Parts {
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
   readonly hooks: HookCaller;
+  readonly fence: Fence;
   readonly core: NodeCore;
   readonly recorder: DecisionRecorder;
   readonly onlooker: ReturnType<typeof openVoteHistory>;
@@ -135,7 +140,7 @@ interface Wired {
 
 /** The parts that know one another. */
 function wire(parts: Parts): Wired {
-  const { setup, log, store, events, hooks, mirrors, core, recorder } = parts;
+  const { setup, log, store, events, fence, hooks, mirrors, core, recorder } = parts;
   const { node, config, runDir } = setup;
   const heart = new HeartClient({
     runDir,
@@ -164,6 +169,7 @@ function wire(parts: Parts): Wired {
     agents: buildAgents({ setup, log, heart, mirrors, core }),
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
     hooks,
+    fence,
     publish: (draft) => recorder.published(draft, publish(draft)),
     onlooker: parts.onlooker,
     fail: (error) => {
@@ -184,6 +190,7 @@ function wire(parts: Parts): Wired {
     runtime,
     clock: systemClock,
     timer: systemTimer,
+    fence,
     peers: {
       call: (to, method, params, options) => rpc.call(to, method, params, options),
       notify: (to, method, params) => void rpc.notify(to, method, params),

@@ -92,6 +92,8 @@ function factWords(told: Exclude<CoreEvent, { readonly type: 'peers' }>): string
       return `mirror ${told.mirror} is connected`;
     case 'hookAnswered':
       return `hook answers "${told.answer.word}"${because(told.answer.reason)}`;
+    case 'fenceAnswered':
+      return `the fence says "${told.answer.state}"${because(told.answer.detail)}`;
     case 'reported':
       return `${told.report.resource} says of itself: ${told.report.health}${because(told.report.detail)}`;
     case 'asked':
@@ -130,6 +132,8 @@ export function effectWords(effect: Effect): string {
       return `mirror ${effect.mirror}: ${orderWords(effect.order)}`;
     case 'hook':
       return `calls the hook ${effect.call.event}`;
+    case 'fence':
+      return `turns ${effect.node} off by its fence`;
     case 'event':
       return effect.draft.text;
     case 'vote':
