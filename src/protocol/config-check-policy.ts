@@ -32,17 +32,18 @@ export function checkResourcePolicy(resource: DraftResource, out: Findings): voi
 
 /** When a group returns to its first node. */
 export function checkFailback(group: DraftGroup, out: Findings): void {
-  const { failback, failbackAfter, path } = group;
-  if (failbackAfter === undefined) return;
-  if (failback !== 'when-in-sync') {
+  const { failback, failbackAfter, failbackWindows, path } = group;
+  const needless = (key: string, what: string): void =>
     out.error({
-      path: [...path, 'failback-after'],
-      found: `${failbackAfter} without "failback: when-in-sync"`,
+      path: [...path, key],
+      found: `${what} without "failback: when-in-sync"`,
       expected: 'a group that fails back',
       next: 'Add "failback: when-in-sync", or remove it',
     });
-    return;
-  }
+  const failsBack = failback === 'when-in-sync';
+  if (failbackWindows && !failsBack) needless('failback-windows', 'windows');
+  if (failbackAfter === undefined) return;
+  if (!failsBack) return needless('failback-after', failbackAfter);
   checkDuration([...path, 'failback-after'], failbackAfter, FAILBACK_AFTER_BOUNDS_MS, out);
 }
 

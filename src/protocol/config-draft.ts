@@ -36,6 +36,7 @@ export interface DraftGroup {
   readonly nodes: readonly string[] | undefined;
   readonly failback: string | undefined;
   readonly failbackAfter: string | undefined;
+  readonly failbackWindows: boolean;
   readonly resources: readonly DraftResource[];
 }
 
@@ -92,6 +93,7 @@ function readGroup([id, group]: [string, unknown]): DraftGroup {
     path,
     nodes: nodes.success ? nodes.data : undefined,
     failback: groupSchema.shape.failback.safeParse(fields.get('failback')).data,
+    failbackWindows: fields.has('failback-windows'),
     failbackAfter: groupSchema.shape['failback-after'].safeParse(fields.get('failback-after')).data,
     resources,
   };

@@ -21,6 +21,7 @@ import {
 } from './config-words.ts';
 import { HOOK_POINTS, type HookPoint } from './hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
+import { parseWeekWindow } from './week-window.ts';
 
 export const BASE_PORT_DEFAULT = 8256;
 /** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
@@ -118,7 +119,8 @@ function hookOf(file: HookFile, point: HookPoint): HookConfig {
 function failbackOf(group: GroupFile): FailbackConfig {
   if (group.failback !== 'when-in-sync') return { policy: 'never' };
   const healthyForMs = ms(group['failback-after'] ?? FAILBACK_AFTER_DEFAULT);
-  return { policy: 'when-in-sync', healthyForMs };
+  const windows = group['failback-windows']?.flatMap((text) => parseWeekWindow(text) ?? []);
+  return { policy: 'when-in-sync', healthyForMs, ...(windows === undefined ? {} : { windows }) };
 }
 
 function normalizeResource(

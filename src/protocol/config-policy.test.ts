@@ -130,6 +130,14 @@ describe('failback', () => {
       { failback: 'when-in-sync', 'failback-after': '10s' },
       { policy: 'when-in-sync', healthyForMs: 10_000 },
     ],
+    [
+      { failback: 'when-in-sync', 'failback-windows': ['sat 02:00-04:00'] },
+      {
+        policy: 'when-in-sync',
+        healthyForMs: 300_000,
+        windows: [{ days: [5], opens: 120, lengthMinutes: 120 }],
+      },
+    ],
   ])('%j', (words, expected) => {
     expect(group(words).config?.groups[0]?.failback).toEqual(expected);
   });
@@ -141,6 +149,9 @@ describe('failback', () => {
     [{ failback: 'when-in-sync', 'failback-after': '10ms' }, '10ms'],
     [{ failback: 'when-in-sync', 'failback-after': '200h' }, '200h'],
     [{ failback: 'when-in-sync', 'failback-after': 'soon' }, '"soon"'],
+    [{ 'failback-windows': ['02:00-04:00'] }, 'windows without "failback: when-in-sync"'],
+    [{ failback: 'when-in-sync', 'failback-windows': [] }, 'an empty list'],
+    [{ failback: 'when-in-sync', 'failback-windows': ['2-4'] }, '"2-4"'],
   ])('%j', (words, expected) => {
     expect(group(words).findings.map(({ found }) => found)).toEqual([expected]);
   });

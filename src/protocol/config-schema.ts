@@ -24,6 +24,7 @@ import {
   RESTARTS_WANTED,
   UNKNOWN_LIMIT_MAX,
 } from './config-words.ts';
+import { parseWeekWindow, WEEK_WINDOW_WANTED } from './week-window.ts';
 
 /** Bounds that keep a file readable and every later loop small. */
 export const NODES_MAX = 9;
@@ -367,6 +368,14 @@ export const groupSchema = z
     'failback-after': duration
       .optional()
       .describe('How long that node must have been up without a break. Default 5m.'),
+    'failback-windows': z
+      .array(z.string().refine((text) => parseWeekWindow(text) !== undefined, WEEK_WINDOW_WANTED))
+      .min(1, WEEK_WINDOW_WANTED)
+      .max(50, 'at most 50 windows')
+      .optional()
+      .describe(
+        'When the group may return, by the local time of the node that runs it. Default at any time.',
+      ),
     resources: z
       .record(name, resourceSchema)
       .refine((all) => Object.keys(all).length >= 1, 'at least one resource')

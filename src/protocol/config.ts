@@ -5,6 +5,7 @@
  */
 import type { HookPoint } from './hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
+import type { WeekWindow } from './week-window.ts';
 
 export interface Config {
   /** Name of the cluster; part of every key, so that two clusters never mix. */
@@ -85,7 +86,12 @@ export interface HookConfig {
 export type FailbackConfig =
   | { readonly policy: 'never' }
   /** As soon as the node has been up without a break for so long, and its copies are in sync. */
-  | { readonly policy: 'when-in-sync'; readonly healthyForMs: number };
+  | {
+      readonly policy: 'when-in-sync';
+      readonly healthyForMs: number;
+      /** Only then, by the civil time of the node that runs the group; at any time when absent. */
+      readonly windows?: readonly WeekWindow[] | undefined;
+    };
 
 /** `light`: cheap and often. `deep`: as a client would see it, with all that it takes. */
 export type MonitorDepth = 'light' | 'deep';

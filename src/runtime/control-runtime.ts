@@ -17,6 +17,7 @@ import type { VoteNote } from '../core/node/proposals.ts';
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
 import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { Agent } from '../ports/agent.ts';
+import type { Calendar } from '../ports/calendar.ts';
 import type { HookCaller } from '../ports/hook-caller.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -26,10 +27,12 @@ import type { EventDraft } from '../protocol/event.ts';
 import type { ToHeart } from '../protocol/heart-ipc.ts';
 import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
+import type { WeekMinute } from '../protocol/week-window.ts';
 import { ActionLane } from './action-lane.ts';
 
 export interface ControlPorts {
   readonly clock: Clock;
+  readonly calendar: Calendar;
   readonly timer: Timer;
   readonly log: Log;
   readonly store: StateStore<AcceptorEntry>;
@@ -59,6 +62,8 @@ export type UntimedEvent = CoreEvent extends infer E
 /** Between two wake-ups at least; a decision that asks for more is served a little later. */
 const WAKE_MS_MIN = 2;
 const REQUEST_TIMEOUT_MS = 55_000;
+/** How often the clock on the wall is looked at. */
+const CALENDAR_MS = 10_000;
 
 interface Pending {
   readonly resolve: (text: string) => void;
@@ -81,6 +86,7 @@ export class ControlRuntime {
   #running = false;
   #nextRequest = 1;
   #clearTimer: () => void = () => undefined;
+  #clearCalendar: () => void = () => undefined;
   #ended = false;
   /** Probes wait for the heart: without it nobody knows which addresses are held. */
   #heartConnected = false;
@@ -100,12 +106,23 @@ export class ControlRuntime {
     for (const [group] of this.#core.groups()) this.#listen(group);
     this.#perform(this.#core.start(this.#ports.clock.now()));
     this.#schedule();
+    this.#tellCalendar(undefined);
+  }
+
+  /** A clock that was set is noticed as late as the next minute, not later. */
+  #tellCalendar(told: WeekMinute | undefined): void {
+    const weekMinute = this.#ports.calendar.weekMinute();
+    if (weekMinute !== told) this.dispatch({ type: 'calendar', weekMinute });
+    if (this.#ended) return;
+    const next = (): void => this.#tellCalendar(weekMinute);
+    this.#clearCalendar = this.#ports.timer.after(CALENDAR_MS, next);
   }
 
   /** No further events, effects or timer. */
   end(): void {
     this.#ended = true;
     this.#clearTimer();
+    this.#clearCalendar();
     for (const pending of this.#requests.values()) {
       pending.clear();
       pending.reject(new TakoError('not-running', 'Tako is being stopped on this node'));

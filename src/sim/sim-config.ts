@@ -25,8 +25,8 @@ const ACTION_TIMEOUT_MS = 10_000;
 export interface SimGroup {
   readonly id: string;
   readonly nodes: readonly string[];
-  /** It fails back when its first node has been up for so long; undefined: never. */
-  readonly failbackMs?: number | undefined;
+  /** Never, when left out. */
+  readonly failback?: FailbackConfig | undefined;
 }
 
 export function simConfig(options: {
@@ -69,7 +69,7 @@ function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {
 }
 
 function simGroup(
-  { id, nodes, failbackMs }: SimGroup,
+  { id, nodes, failback = { policy: 'never' } }: SimGroup,
   index: number,
   timeoutMs: number,
 ): GroupConfig {
@@ -118,9 +118,5 @@ function simGroup(
       link: 'lan' as LinkId,
     },
   ];
-  const failback: FailbackConfig =
-    failbackMs === undefined
-      ? { policy: 'never' }
-      : { policy: 'when-in-sync', healthyForMs: failbackMs };
   return { id: id as GroupId, nodes: nodes as readonly NodeId[], failback, resources };
 }

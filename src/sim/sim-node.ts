@@ -5,7 +5,6 @@
  */
 import { must, unreachable } from '../base/assert.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
-import type { HealthReport } from '../core/group/engine.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
 import { NodeCore } from '../core/node/node-core.ts';
@@ -424,8 +423,8 @@ export class SimNode {
     return true;
   }
 
-  report(group: GroupId, report: HealthReport): void {
-    if (this.answers) this.#coreStep({ type: 'reported', group, report });
+  tell(event: Untimed<Extract<CoreEvent, { type: 'reported' | 'calendar' }>>): void {
+    if (this.answers) this.#coreStep(event);
   }
 
   write(key: string, value: number): void {

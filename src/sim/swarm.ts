@@ -4,7 +4,7 @@
  * only some kinds of faults, so that rare meetings of two of them become likely somewhere.
  */
 import { Prng } from '../base/prng.ts';
-import type { Config, Timing } from '../protocol/config.ts';
+import type { Config, FailbackConfig, Timing } from '../protocol/config.ts';
 import type { FaultKind } from './faults.ts';
 import { DEFAULT_TIMING, type SimGroup, simConfig } from './sim-config.ts';
 import type { WorldOptions } from './world.ts';
@@ -83,7 +83,7 @@ export function drawSwarm(seed: number): Swarm {
     return {
       id,
       nodes: fewer ? turned.slice(0, 2) : turned,
-      failbackMs: drawFailback(seed, index),
+      failback: drawFailback(seed, index),
     };
   });
   const timing = drawTiming(prng);
@@ -121,9 +121,10 @@ function drawHooks(seed: number): number | undefined {
 }
 
 /** By dice of its own. */
-function drawFailback(seed: number, group: number): number | undefined {
+function drawFailback(seed: number, group: number): FailbackConfig {
   const prng = new Prng(seed ^ (0x2b7e1516 + group));
-  return prng.chance(0.4) ? prng.pick([500, 2000, 6000]) : undefined;
+  if (!prng.chance(0.4)) return { policy: 'never' };
+  return { policy: 'when-in-sync', healthyForMs: prng.pick([500, 2000, 6000]) };
 }
 
 function drawTiming(prng: Prng): Timing {

@@ -5,14 +5,21 @@
  *     group web mirrors=none nodes=n2,n1     before `cluster`; without any there is the group `db`
  *     group db mirrors=data,logs             several mirrors; the first one is always `data`
  *     group db failback=5s                   it returns to its first node when that is up so long
+ *     group db failback=5s@02:00-04:00       and only at these times
  *     resource ...                           see `resource-words.ts`
  *     hook before-start                      every group has that hook
  *     cluster n1 n2 witness=w1 clocks=any    `any`: clocks need not keep the bound that is configured
  */
 import { must } from '../../src/base/assert.ts';
-import type { Config, GroupConfig, ResourceConfig } from '../../src/protocol/config.ts';
+import type {
+  Config,
+  FailbackConfig,
+  GroupConfig,
+  ResourceConfig,
+} from '../../src/protocol/config.ts';
 import { parseDuration } from '../../src/protocol/config-words.ts';
 import type { ResourceId } from '../../src/protocol/ids.ts';
+import { parseWeekWindow } from '../../src/protocol/week-window.ts';
 import { simConfig } from '../../src/sim/sim-config.ts';
 import { World } from '../../src/sim/world.ts';
 import { ResourceWords } from './resource-words.ts';
@@ -21,7 +28,7 @@ interface GroupWord {
   readonly id: string;
   readonly mirrors: readonly string[];
   readonly nodes: readonly string[] | undefined;
-  readonly failbackMs: number | undefined;
+  readonly failback: FailbackConfig;
 }
 
 /** Often enough to find a lost write; what is decided does not depend on how many there are. */
@@ -62,10 +69,10 @@ export class ClusterWords {
     const witness = valueOf(words, 'witness');
     const nodes = words.filter((word) => !word.includes('='));
     const told = this.#groups.length === 0 ? [groupWord(['db'])] : this.#groups;
-    const groups = told.map(({ id, nodes: own, failbackMs }) => ({
+    const groups = told.map(({ id, nodes: own, failback }) => ({
       id,
       nodes: own ?? nodes,
-      failbackMs,
+      failback,
     }));
     const config = withMirrors(simConfig({ nodes, witness, groups }), told);
     return new World({
@@ -86,13 +93,21 @@ function valueOf(words: readonly string[], key: string): string | undefined {
 
 function groupWord(words: readonly string[]): GroupWord {
   const mirrors = valueOf(words, 'mirrors') ?? 'data';
-  const failback = valueOf(words, 'failback');
   return {
     id: must(words[0], 'a group has a name'),
     mirrors: mirrors === 'none' ? [] : mirrors.split(','),
     nodes: valueOf(words, 'nodes')?.split(','),
-    failbackMs: failback === undefined ? undefined : parseDuration(failback),
+    failback: failbackOf(valueOf(words, 'failback')),
   };
+}
+
+function failbackOf(text: string | undefined): FailbackConfig {
+  if (text === undefined) return { policy: 'never' };
+  const [after = '', times] = text.split('@');
+  const healthyForMs = must(parseDuration(after), `a duration, not ${after}`);
+  if (times === undefined) return { policy: 'when-in-sync', healthyForMs };
+  const window = must(parseWeekWindow(times), `times of the day, not ${times}`);
+  return { policy: 'when-in-sync', healthyForMs, windows: [window] };
 }
 
 function withMirrors(config: Config, told: readonly GroupWord[]): Config {

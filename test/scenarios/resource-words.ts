@@ -120,12 +120,13 @@ export function setFaults(world: World, words: readonly string[]): void {
 export function report(world: World, words: readonly string[]): void {
   const [node = '', name = '', health = '', ttl] = words;
   const [group = '', resource = ''] = resourceNamed(world, name).split('/');
-  world.node(node as NodeId)?.report(group as GroupId, {
+  const said = {
     resource: resource as ResourceId,
-    health: health === 'ok' ? 'ok' : 'failed',
+    health: health === 'ok' ? ('ok' as const) : ('failed' as const),
     detail: health === 'ok' ? '' : 'its tables are damaged',
     ttlMs: ttl === undefined ? undefined : ms(ttl),
-  });
+  };
+  world.node(node as NodeId)?.tell({ type: 'reported', group: group as GroupId, report: said });
 }
 
 /** One line for each resource, as the engine of that node sees it. */

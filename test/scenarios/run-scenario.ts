@@ -10,6 +10,7 @@
  *     move n2 | stop n1 | want n1     what an administrator asks: a move at the owner, or, with
  *                                     `at n3`, there; a stop and a start at the node named
  *     leave n1                        Tako is told to end on n1
+ *     calendar 02:30                  the clocks on the walls of all nodes show that, on a Monday
  *     advance 2s
  *     say                             who serves, which copies are in sync
  *     repeat 3 off n1; advance 1s     that, so many times
@@ -28,6 +29,7 @@
  */
 import { parseDuration } from '../../src/protocol/config-words.ts';
 import type { GroupId, NodeId, ResourceId } from '../../src/protocol/ids.ts';
+import { weekMinute } from '../../src/protocol/week-window.ts';
 import { must } from '../../src/base/assert.ts';
 import type { World } from '../../src/sim/world.ts';
 import { ClusterWords } from './cluster-words.ts';
@@ -78,6 +80,8 @@ function perform(world: World, command: string, words: readonly string[]): void 
       const group = must(world.config.groups[0], 'a cluster has a group').id;
       return world.ask(node, group, { type: 'away', reason: 'the program asks for it' });
     }
+    case 'calendar':
+      return setCalendars(world, first);
     case 'resources':
       return showResources(world, node, second);
     case 'move':
@@ -94,6 +98,14 @@ function perform(world: World, command: string, words: readonly string[]): void 
     default:
       throw new Error(`Unknown command of a scenario: ${command}`);
   }
+}
+
+/** `02:30`, on a Monday: what the clocks on the walls of all nodes show from now on. */
+function setCalendars(world: World, time: string): void {
+  const [hour, minute] = time.split(':').map(Number);
+  const told = weekMinute(0, must(hour, 'hours'), must(minute, 'minutes'));
+  for (const { id } of world.config.nodes)
+    world.node(id)?.tell({ type: 'calendar', weekMinute: told });
 }
 
 function failResource(world: World, command: string, node: NodeId, name: string): void {

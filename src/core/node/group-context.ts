@@ -11,6 +11,7 @@ import type { GroupConfig, Timing } from '../../protocol/config.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import { isWithinWindow, type WeekMinute, type WeekWindow } from '../../protocol/week-window.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -108,6 +109,8 @@ export class GroupContext {
   leaseEpoch: Epoch | undefined;
   /** This node is being stopped: it takes nothing over any more. */
   leaving = false;
+  /** Civil time, as last told; no window is open before. */
+  weekMinute: WeekMinute | undefined;
   /** When what failed or found no answer is tried again; what it is depends on the phase. */
   retryAt: Instant = NEVER;
 
@@ -158,6 +161,12 @@ export class GroupContext {
     const owner = this.record?.owner;
     if (owner === undefined || !this.peers.heartConnected) return false;
     return owner === this.me || this.peers.isLost(owner);
+  }
+
+  /** By the calendar. */
+  isTimeFor({ windows }: { readonly windows?: readonly WeekWindow[] | undefined }): boolean {
+    if (windows === undefined) return true;
+    return this.weekMinute !== undefined && isWithinWindow(windows, this.weekMinute);
   }
 
   // Votes.

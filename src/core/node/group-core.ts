@@ -148,6 +148,9 @@ export class GroupCore {
         context.tickVotes(now);
         context.hooks.tick(now);
         return context.engineDid(engine.tick(now), now);
+      case 'calendar':
+        context.weekMinute = event.weekMinute;
+        return;
       case 'heartConnected':
         return this.#owner.heartConnected(now);
       case 'heartLost':

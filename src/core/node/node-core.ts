@@ -78,6 +78,7 @@ export class NodeCore {
         this.#acceptor.heartLost();
         return this.#all(event);
       case 'timePassed':
+      case 'calendar':
       case 'peers':
       case 'persisted':
         return this.#all(event);

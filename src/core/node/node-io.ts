@@ -15,6 +15,7 @@ import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { HookAnswer, HookCall } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { WeekMinute } from '../../protocol/week-window.ts';
 import type {
   ActionName,
   ActionResult,
@@ -67,6 +68,8 @@ export type OperatorRequest =
 
 export type CoreEvent = { readonly now: Instant } & (
   | { readonly type: 'timePassed' }
+  /** What the clock on this node's wall shows; told at the start and whenever that changed. */
+  | { readonly type: 'calendar'; readonly weekMinute: WeekMinute }
   | { readonly type: 'heartConnected' }
   | { readonly type: 'heartLost' }
   | { readonly type: 'peers'; readonly peers: readonly PeerReport[] }

@@ -475,7 +475,7 @@ export class Owner {
     if (first === undefined || first === me || !leaseHeld || !engine.isOnline()) return NEVER;
     if (voice.request !== undefined || record.formerVoters !== undefined) return NEVER;
     const upSince = peers.upSince(first);
-    if (upSince === undefined) return NEVER;
+    if (upSince === undefined || !this.#context.isTimeFor(failback)) return NEVER;
     const situation = this.#context.situation(record);
     if (obstacle(situation, first, peers.avoided(now)) !== undefined) return NEVER;
     return Math.max(plus(upSince, failback.healthyForMs), this.#failbackNotBefore) as Instant;

@@ -10,6 +10,7 @@ import { HeartClient } from '../../adapters/heart-client.ts';
 import { createLog } from '../../adapters/log.ts';
 import { MirrorClient } from '../../adapters/mirror-client.ts';
 import { openRecordLog } from '../../adapters/record-log.ts';
+import { systemCalendar } from '../../adapters/calendar.ts';
 import { systemClock } from '../../adapters/clock.ts';
 import { systemTimer } from '../../adapters/timer.ts';
 import { VOTE_HISTORY, openVoteHistory } from '../../adapters/vote-history.ts';
@@ -131,6 +132,7 @@ function wire(parts: Parts): Wired {
   });
   const runtime: ControlRuntime = new ControlRuntime(node, core, {
     clock: systemClock,
+    calendar: systemCalendar,
     timer: systemTimer,
     log,
     store,
