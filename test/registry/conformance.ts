@@ -1,23 +1,9 @@
 /** What every record store has to do; see src/ports/record-store.ts. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RecordStore } from '../../src/ports/record-store.ts';
-import type { Epoch, GroupId, NodeId, SeatId } from '../../src/protocol/ids.ts';
-import type { StoredVote } from '../../src/protocol/stored-record.ts';
+import type { GroupId } from '../../src/protocol/ids.ts';
 import { type Attempt, brokenChain, rivalsWrite } from './rivals.ts';
-
-export function voteOf(writer: string, epoch: number): StoredVote {
-  const node = writer as NodeId;
-  const seat = `seat-${writer}` as SeatId;
-  const voters = [{ node, seat }];
-  const record = {
-    epoch: epoch as Epoch,
-    owner: node,
-    inSync: {},
-    want: 'online',
-    voters,
-  } as const;
-  return { record, by: { counter: epoch, node, seat } };
-}
+import { voteOf } from './votes.ts';
 
 export function recordStoreConforms(name: string, open: () => RecordStore): void {
   describe(`record store: ${name}`, () => {

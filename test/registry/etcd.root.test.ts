@@ -5,9 +5,10 @@ import { decodeStoredVote } from '../../src/core/registry/stored-vote.ts';
 import type { RecordStore } from '../../src/ports/record-store.ts';
 import type { GroupId } from '../../src/protocol/ids.ts';
 import { until } from '../hosts/wait.ts';
-import { recordStoreConforms, voteOf } from './conformance.ts';
+import { recordStoreConforms } from './conformance.ts';
 import { EtcdCluster } from './etcd-cluster.ts';
 import { type Attempt, brokenChain, rivalsWrite } from './rivals.ts';
+import { voteOf } from './votes.ts';
 
 const PREFIX = '/tako';
 let etcd: EtcdCluster;

@@ -6,7 +6,7 @@
 import type { RecordStore } from '../../src/ports/record-store.ts';
 import type { GroupId } from '../../src/protocol/ids.ts';
 import type { StoredVote, SwapOutcome } from '../../src/protocol/stored-record.ts';
-import { voteOf } from './conformance.ts';
+import { voteOf } from './votes.ts';
 
 export interface Attempt {
   readonly expected: number;
