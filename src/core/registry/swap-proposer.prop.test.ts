@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { must } from '../../base/assert.ts';
 import type { Instant } from '../../base/time.ts';
 import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
-import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import type { StoreReading, StoredVote, SwapOutcome } from '../../protocol/stored-record.ts';
 import { Acceptor } from './acceptor.ts';
 import { electoratesOf, majorityOf } from './electorate.ts';
@@ -101,14 +101,8 @@ class Run {
     this.#perform(member, member.proposer?.tick(this.now as Instant) ?? []);
   }
 
-  #promised(
-    member: Member,
-  ): ReturnType<Acceptor['entry']> extends infer E
-    ? E extends { promised: infer P }
-      ? P | undefined
-      : never
-    : never {
-    return member.acceptor.entry(GROUP)?.promised as never;
+  #promised(member: Member): Ballot | undefined {
+    return member.acceptor.entry(GROUP)?.promised;
   }
 
   #change(member: Member): RecordChange {
@@ -248,15 +242,15 @@ test.each([0, 1, 2])('one owner per epoch, one lease at a time (%i of three size
   let swaps = 0;
   let owners = 0;
   let held = 0;
-  for (let seed = size; seed < 24; seed += 3) {
+  for (let seed = size; seed < 18; seed += 3) {
     const run = new Run(seed);
-    run.run(6000);
+    run.run(4500);
     swaps += run.swaps;
     owners += new Set(run.owners.values()).size;
     held += run.holders().length;
   }
   // The runs are of use only if owners change and leases are held in them.
-  expect(swaps).toBeGreaterThan(40);
-  expect(owners).toBeGreaterThan(8);
+  expect(swaps).toBeGreaterThan(30);
+  expect(owners).toBeGreaterThan(6);
   expect(held).toBeGreaterThan(0);
 });

@@ -2,13 +2,15 @@
 import { expect, test } from 'vitest';
 import type { Instant } from '../../base/time.ts';
 import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
-import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import type { StoredVote } from '../../protocol/stored-record.ts';
+import { Acceptor } from './acceptor.ts';
 import type { RecordChange } from './record-change.ts';
 import { type SwapEffect, SwapProposer } from './swap-proposer.ts';
 
 const [N1, N2] = ['n1' as NodeId, 'n2' as NodeId];
 const GROUP = 'g' as GroupId;
+type Accept = Extract<RegistryMessage, { type: 'accept' }>;
 const voters = [N1, N2].map((node) => ({ node, seat: `seat-${node}` as SeatId }));
 const RECORD: OwnershipRecord = {
   epoch: 4 as Epoch,
@@ -128,4 +130,26 @@ test("the owner's reading writes its record anew, so that voters may stand by it
   const { id } = one(vote.tick(at(0)), 'fetch');
   const effects = vote.fetched(id, { type: 'found', revision: 7, vote: STORED }, at(1));
   expect(one(effects, 'swap')).toMatchObject({ expected: 7, vote: { record: RECORD } });
+});
+
+/** What the proposer first sends when it finds the record at that revision. */
+function firstSent(vote: SwapProposer, revision: number): Accept {
+  const { id } = one(vote.tick(at(0)), 'fetch');
+  const effects = vote.fetched(id, { type: 'found', revision, vote: STORED }, at(1));
+  const { message } = one(effects, 'send');
+  if (message.type !== 'accept') throw new Error('a record is told, or asked for, by an accept');
+  return message;
+}
+
+test('who let the owner of a revision go stands by it again only at a later revision', () => {
+  const voter = new Acceptor('seat-n2' as SeatId, []);
+  const told = firstSent(proposer({ type: 'read' }), 7);
+  expect(voter.step(N1, told)).toContainEqual(expect.objectContaining({ type: 'persist' }));
+  const [asked] = voter.step(N2, firstSent(proposer(CLAIM), 7));
+  if (asked?.type !== 'revoke') throw new Error('the heart is asked first');
+  voter.revoked(asked.id, { ok: true, remainingMs: 0, why: undefined });
+  const [refused] = voter.step(N1, told);
+  expect(refused).toMatchObject({ message: { type: 'refused', why: 'ballot' } });
+  const [anew] = voter.step(N1, firstSent(proposer({ type: 'read' }), 8));
+  expect(anew).toMatchObject({ type: 'revoke', owner: N2 });
 });
