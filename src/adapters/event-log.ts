@@ -6,6 +6,9 @@
  * is logged and kept in memory. Events reach the kernel at once, the disk within a second, errors
  * sooner. A last line torn by a crash is cut off. After a power-off the events of the last second
  * may be missing, and their numbers are then given again.
+ *
+ * A file begins with `{"version": v}` from the second version of the format on; one of a newer
+ * release is left as it is, and events are then kept in memory only.
  */
 import {
   closeSync,
@@ -25,6 +28,8 @@ import type { EventStore } from '../ports/event-store.ts';
 import type { Log } from '../ports/log.ts';
 import type { EventDraft, TakoEvent } from '../protocol/event.ts';
 import type { NodeId } from '../protocol/ids.ts';
+import { FORMATS } from '../protocol/versions.ts';
+import { newerFormat } from './newer-format.ts';
 import { errnoCode } from './errno-code.ts';
 
 /** Events that can be asked for. */
@@ -62,6 +67,8 @@ class EventLog implements EventStore {
   #syncTimer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
   #failing = false;
+  /** The files are of a newer release: they stay as they are. */
+  readonly #memoryOnly: boolean;
 
   constructor(options: EventLogOptions) {
     this.#options = options;
@@ -71,10 +78,21 @@ class EventLog implements EventStore {
       const older = readEvents(olderPath(path));
       const newer = readEvents(path);
       this.#kept = [...older.events, ...newer.events].slice(-EVENTS_KEPT_MAX);
-      this.#fd = openSync(path, 'a', 0o640);
+      const version = Math.max(older.version, newer.version);
+      this.#memoryOnly = version > FORMATS.eventLog;
+      if (this.#memoryOnly) {
+        this.#kept = [];
+        const { code, message, next } = newerFormat(path, {
+          found: version,
+          known: FORMATS.eventLog,
+        });
+        options.log.warn('events are kept in memory only', { code, message, next });
+      }
+      this.#fd = this.#memoryOnly ? openSync('/dev/null', 'a') : openSync(path, 'a', 0o640);
       this.#bytes = newer.wholeBytes;
-      if (fstatSync(this.#fd).size !== this.#bytes) ftruncateSync(this.#fd, this.#bytes);
-      const unread = older.unread + newer.unread;
+      if (this.#memoryOnly) this.#bytes = 0;
+      else if (fstatSync(this.#fd).size !== this.#bytes) ftruncateSync(this.#fd, this.#bytes);
+      const unread = this.#memoryOnly ? 0 : older.unread + newer.unread;
       if (unread > 0) options.log.warn('event log has lines that are no events', { path, unread });
     } catch (cause) {
       throw new TakoError('store-failed', `Cannot open "${path}": ${messageOf(cause)}`, {
@@ -91,7 +109,7 @@ class EventLog implements EventStore {
     const event: TakoEvent = { id: this.#lastId, node: this.#options.node, time, ...draft };
     this.#kept.push(event);
     if (this.#kept.length > 2 * EVENTS_KEPT_MAX) this.#kept = this.#kept.slice(-EVENTS_KEPT_MAX);
-    this.#write(event);
+    if (!this.#memoryOnly) this.#write(event);
     for (const listener of [...this.#listeners]) listener(event);
     return event;
   }
@@ -115,7 +133,7 @@ class EventLog implements EventStore {
     this.#syncTimer = undefined;
     await this.#syncing;
     this.#attempt('close', () => {
-      fdatasyncSync(this.#fd);
+      if (!this.#memoryOnly) fdatasyncSync(this.#fd);
       closeSync(this.#fd);
     });
     this.#listeners.clear();
@@ -199,8 +217,21 @@ function readEvents(path: string) {
   const wholeBytes = bytes.lastIndexOf(NEWLINE) + 1;
   const lines = bytes.toString('utf8', 0, wholeBytes).split('\n').slice(0, -1);
   const recent = lines.slice(-EVENTS_KEPT_MAX);
+  const version = versionOf(lines[0]);
   const events = recent.map(decodeEvent).filter((event) => event !== undefined);
-  return { events, wholeBytes, unread: recent.length - events.length };
+  return { events, wholeBytes, unread: recent.length - events.length, version };
+}
+
+/** A file of the first version has no line that names it. */
+function versionOf(line: string | undefined): number {
+  try {
+    const head: unknown = JSON.parse(line ?? '');
+    if (typeof head !== 'object' || head === null || !('version' in head)) return 1;
+    return typeof head.version === 'number' ? head.version : 1;
+  } catch {
+    // A damaged line is no head; `decodeEvent` counts it.
+    return 1;
+  }
 }
 
 function readIfThere(path: string): Buffer {

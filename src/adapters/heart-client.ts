@@ -7,6 +7,13 @@ import type { AddressKeeper, AddressState, LinkHealth } from '../ports/address-k
 import type { Log } from '../ports/log.ts';
 import type { FromHeart, PeerReport, ToHeart, WantedAddress } from '../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, LinkId, ResourceId } from '../protocol/ids.ts';
+import {
+  LOCAL_PROTOCOL,
+  commonVersion,
+  noCommonVersion,
+  readRange,
+  toldRange,
+} from '../protocol/versions.ts';
 import { type LineClient, connectLines } from './line-socket.ts';
 
 export interface HeartClientOptions {
@@ -122,10 +129,19 @@ export class HeartClient implements AddressKeeper {
   }
 
   #opened(client: LineClient<ToHeart>): void {
-    client.send({ type: 'hello', role: 'control', name: 'control', pid: process.pid });
+    const speaks = toldRange(LOCAL_PROTOCOL);
+    client.send({ type: 'hello', role: 'control', name: 'control', pid: process.pid, speaks });
   }
 
   #welcome(message: Extract<FromHeart, { type: 'welcome' }>): void {
+    const speaks = readRange(message.speaks) ?? { oldest: 0, newest: 0 };
+    if (commonVersion(LOCAL_PROTOCOL, speaks) === undefined) {
+      const own = { name: 'control', speaks: LOCAL_PROTOCOL };
+      const { why } = noCommonVersion(own, { name: 'the heart', speaks });
+      const next = 'restart Tako on this node, so that all its processes are of one release';
+      this.#options.log.error('heart not used', { code: 'version-unsupported', why, next });
+      return;
+    }
     this.#welcomed = true;
     for (const { group, resource } of message.addresses ?? []) {
       this.#states.set(stateKey(group, resource), { state: 'held', detail: 'held already' });

@@ -12,6 +12,7 @@ const G = 'g' as GroupId;
 const mark = (epoch: number, until: number) => ({
   epoch: epoch as Epoch,
   validUntil: instant(until),
+  sleptMs: 7.5,
 });
 let dir = '';
 

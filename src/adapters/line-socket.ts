@@ -8,18 +8,17 @@
  *   when {@link QUEUE_BYTES_MAX} wait for it. Malformed input ends that connection, with a log
  *   line, and nothing else. What a callback throws is not caught here.
  */
-import { chmod, lstat, rename, rm } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { type Server, type Socket, createConnection, createServer } from 'node:net';
 import { TakoError, messageOf } from '../base/tako-error.ts';
 import type { Log } from '../ports/log.ts';
 import { LINE_BYTES_MAX, LineReader, encodeLine } from './line-codec.ts';
+import { listenPrivately, removeSocket } from './private-socket.ts';
 
 /** Bytes that may wait for a peer that does not read. */
 export const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_MS = 20;
 const CLIENTS_MAX = 256;
-/** sun_path has 108 bytes, its end included; the server's temporary name is longer by four. */
-const PATH_BYTES_MAX = 103;
 
 /** One end of a connection. */
 export interface LinePeer<Out> {
@@ -99,9 +98,7 @@ export async function serveLines<In, Out>(
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const peer of [...peers]) peer.close();
       await closed;
-      // A successor may have put its own socket there already.
-      const there = await lstat(path).catch(() => undefined);
-      if (there?.ino === inode) await rm(path, { force: true });
+      await removeSocket(path, inode);
     },
   };
 }
@@ -230,34 +227,10 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/**
- * Binds a temporary name, sets its mode and renames it into place, so that the socket is there
- * with its final mode from the first moment and an old file is replaced in one step. Returns the
- * inode number.
- */
 async function listen(server: Server, path: string): Promise<number> {
-  const temporary = `${path}.new`;
-  if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
-    throw new TakoError(
-      'system-call',
-      `Cannot listen on "${path}": the path is longer than ${PATH_BYTES_MAX} bytes`,
-      { next: 'Choose a shorter run directory' },
-    );
-  }
   try {
-    await rm(temporary, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(temporary, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    await chmod(temporary, 0o600);
-    await rename(temporary, path);
-    return (await lstat(path)).ino;
+    return await listenPrivately(server, path);
   } catch (cause) {
-    server.close();
     throw new TakoError('system-call', `Cannot listen on "${path}": ${messageOf(cause)}`, {
       cause,
       next: 'Check that its directory exists and that this program may write there',

@@ -4,6 +4,13 @@ import type { Log } from '../ports/log.ts';
 import type { MirrorAnswer, MirrorCommand, MirrorControl } from '../ports/mirror-control.ts';
 import type { MirrorId } from '../protocol/ids.ts';
 import type { FromMirror, MirrorStatus, ToMirror } from '../protocol/mirror-ipc.ts';
+import {
+  LOCAL_FEATURES,
+  LOCAL_PROTOCOL,
+  commonVersion,
+  noCommonVersion,
+  readRange,
+} from '../protocol/versions.ts';
 import { type LineClient, connectLines } from './line-socket.ts';
 
 export class MirrorClient implements MirrorControl {
@@ -14,8 +21,13 @@ export class MirrorClient implements MirrorControl {
   readonly #waiting = new Set<() => void>();
   #nextId = 1;
   #status: MirrorStatus | undefined;
+  readonly #log: Log;
+  readonly #mirror: MirrorId;
+  #refused = false;
 
   constructor(options: { readonly mirror: MirrorId; readonly runDir: string; readonly log: Log }) {
+    this.#log = options.log;
+    this.#mirror = options.mirror;
     this.#client = connectLines<FromMirror, ToMirror>({
       path: join(options.runDir, `mirror-${options.mirror}.sock`),
       log: options.log,
@@ -36,6 +48,13 @@ export class MirrorClient implements MirrorControl {
 
   async command(command: MirrorCommand): Promise<MirrorAnswer> {
     if (!this.connected) return gone();
+    const keeps = command.type === 'follow' && command.keepBefore !== undefined;
+    const { newest } = readRange(this.#status?.speaks) ?? { newest: 0 };
+    if (keeps && newest < LOCAL_FEATURES.keepAside) {
+      const message =
+        'the mirror process is of a release that cannot keep its copy aside; restart it';
+      return { ok: false, code: 'version-unsupported', message };
+    }
     return this.#send(command);
   }
 
@@ -88,11 +107,25 @@ export class MirrorClient implements MirrorControl {
   }
 
   #setStatus(status: MirrorStatus): void {
+    if (!this.#understands(status)) return;
     const first = this.#status === undefined;
     this.#status = status;
     if (!first) return;
     for (const ready of [...this.#waiting]) ready();
     for (const listener of this.#connectionListeners) listener(true);
+  }
+
+  /** One that does not speak a version of this release is steered by none: it goes on as it was. */
+  #understands(status: MirrorStatus): boolean {
+    const speaks = readRange(status.speaks) ?? { oldest: 0, newest: 0 };
+    if (commonVersion(LOCAL_PROTOCOL, speaks) !== undefined) return true;
+    if (this.#refused) return false;
+    this.#refused = true;
+    const own = { name: 'control', speaks: LOCAL_PROTOCOL };
+    const { why } = noCommonVersion(own, { name: `the mirror ${this.#mirror}`, speaks });
+    const next = 'restart Tako on this node, so that all its processes are of one release';
+    this.#log.error('mirror not steered', { code: 'version-unsupported', why, next });
+    return false;
   }
 
   #lost(): void {

@@ -2,9 +2,11 @@
  * The bytes of a record log file:
  *
  *     8 bytes    'TAKOLOG1'
- *     frame 0    JSON {"generation": g, "id": "..."}          `id`: from when both files were new
+ *     frame 0    JSON {"generation": g, "id": "...", "version": v}
  *     frame 1    JSON {"seq": 1, "puts": [[key, value], ...]}   the state when the file was made
  *     frame n    JSON {"seq": n, "puts": [[key, value], ...]}   one group commit
+ *
+ * `id`: from when both files were new. `version`: of the frames behind; left out for the first one.
  *
  * A frame is u32 length, u32 CRC-32 of these four bytes, u32 CRC-32 of the JSON, JSON (little
  * endian). JSON has no zero byte, which tells a sector that never reached the disk (zeros) from
@@ -12,8 +14,10 @@
  */
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
+import { FORMATS } from '../protocol/versions.ts';
 
 const MAGIC = Buffer.from('TAKOLOG1', 'latin1');
+const FIRST_VERSION = 1;
 const FRAME_HEADER_BYTES = 12;
 const SECTOR_BYTES = 512;
 
@@ -29,6 +33,8 @@ export interface ScannedFile {
   /** 0 when not even the first frame can be read. */
   readonly generation: number;
   readonly id: string;
+  /** Of what its frames mean; one that is not known is not read beyond frame 0. */
+  readonly version: number;
   /** The good frames from the first on, without frame 0. */
   readonly commits: readonly (readonly Put[])[];
   readonly end: FileEnd;
@@ -62,10 +68,10 @@ export function encodeFile(
 /** Reads as far as the bytes are good; never throws. */
 export function scanFile(bytes: Buffer): ScannedFile {
   const commits: (readonly Put[])[] = [];
-  let [generation, id] = [0, ''];
+  let [generation, id, version] = [0, '', FIRST_VERSION];
   let at = MAGIC.length;
   const result = (end: FileEnd, why: string): ScannedFile => {
-    return { generation, id, commits, end, goodBytes: at, why };
+    return { generation, id, version, commits, end, goodBytes: at, why };
   };
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) {
     at = 0;
@@ -81,7 +87,8 @@ export function scanFile(bytes: Buffer): ScannedFile {
     if (generation === 0) {
       const read = headOf(frame.value);
       if (read === undefined) return result('damaged', 'its first frame is not one');
-      [generation, id] = read;
+      [generation, id, version] = read;
+      if (version > FORMATS.recordLog) return result('whole', 'it is of a newer release');
     } else {
       const puts = putsOf(frame.value, commits.length + 1);
       if (puts === undefined) return result('damaged', 'a frame is not the one that comes next');
@@ -128,13 +135,15 @@ function judge(bytes: Buffer, from: number, why: string): FrameRead {
   return { end: 'damaged', why };
 }
 
-function headOf(value: unknown): [generation: number, id: string] | undefined {
+function headOf(value: unknown): [generation: number, id: string, version: number] | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (!('generation' in value) || !('id' in value)) return undefined;
   const { generation, id } = value;
   const good = typeof generation === 'number' && Number.isSafeInteger(generation);
+  const version = 'version' in value ? value.version : FIRST_VERSION;
+  if (typeof version !== 'number' || !Number.isSafeInteger(version)) return undefined;
   return good && generation > 0 && typeof id === 'string' && id !== ''
-    ? [generation, id]
+    ? [generation, id, version]
     : undefined;
 }
 

@@ -19,6 +19,7 @@ const whole = Buffer.concat([before, last]);
 function recover(a: Buffer | undefined, b: Buffer | undefined): number | string {
   const verdict = judgeFiles([a, b].map((bytes) => bytes && scanFile(bytes)));
   if (verdict.type === 'use') return verdict.file.commits.length;
+  if (verdict.type === 'newer') return `of version ${verdict.version}`;
   return verdict.type === 'new' ? 0 : verdict.reason;
 }
 

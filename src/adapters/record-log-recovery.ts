@@ -11,16 +11,21 @@
  *      acknowledged: same generation, same good frames, then nothing or a torn frame.
  *   4. Anything else was no crash. It is not guessed.
  */
+import { FORMATS } from '../protocol/versions.ts';
 import type { ScannedFile } from './record-log-format.ts';
 
 export type Verdict =
   | { readonly type: 'new' }
   | { readonly type: 'use'; readonly file: ScannedFile; readonly warnings: readonly string[] }
+  /** By a release that this one does not understand: to be left as it is. */
+  | { readonly type: 'newer'; readonly version: number }
   | { readonly type: 'refuse'; readonly reason: string };
 
 /** `undefined` for a file that does not exist. */
 export function judgeFiles(files: readonly (ScannedFile | undefined)[]): Verdict {
   const present = files.filter((file) => file !== undefined);
+  const version = Math.max(0, ...present.map((file) => file.version));
+  if (version > FORMATS.recordLog) return { type: 'newer', version };
   const best = present.toSorted(bestFirst)[0];
   if (best === undefined) return { type: 'new' };
   const others = present.filter((file) => file !== best);

@@ -16,10 +16,13 @@ import { dirname } from 'node:path';
 import { TakoError, messageOf } from '../base/tako-error.ts';
 import type { Log } from '../ports/log.ts';
 import type { StateStore } from '../ports/state-store.ts';
+import { FORMATS } from '../protocol/versions.ts';
 import { errnoCode } from './errno-code.ts';
 import { type FileLock, tryLockFile } from './flock.ts';
 import { type Put, encodeCommit, encodeFile, scanFile } from './record-log-format.ts';
+import { newerFormat } from './newer-format.ts';
 import { judgeFiles } from './record-log-recovery.ts';
+import { syncDirectory } from './replace-file.ts';
 
 /** A file larger than this, and four times the state that it holds, is written anew. */
 const COMPACT_BYTES_MIN = 256 * 1024;
@@ -67,6 +70,9 @@ async function recover<T>(options: RecordLogOptions<T>) {
   const verdict = judgeFiles(files.map((bytes) => (bytes ? scanFile(bytes) : undefined)));
   const entries = new Map<string, T>();
   if (verdict.type === 'new') return { entries, generation: 0, id: randomBytes(8).toString('hex') };
+  if (verdict.type === 'newer') {
+    throw newerFormat(path, { found: verdict.version, known: FORMATS.recordLog });
+  }
   if (verdict.type === 'refuse') throw damaged(path, verdict.reason);
   for (const warning of verdict.warnings) log.warn('state file repaired', { path, warning });
   for (const [key, value] of verdict.file.commits.flat()) {
@@ -141,7 +147,7 @@ class RecordLog<T> implements StateStore<T> {
     const files: FileHandle[] = [];
     this.#files = files;
     try {
-      for (const name of filesOf(path)) files.push(await replaceFile(name, bytes));
+      for (const name of filesOf(path)) files.push(await replaceOpen(name, bytes));
       await syncDirectory(dirname(path));
     } catch (cause) {
       throw this.#fail('write', cause);
@@ -211,7 +217,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
 }
 
 /** Leaves the new file open for appending. */
-async function replaceFile(path: string, bytes: Buffer): Promise<FileHandle> {
+async function replaceOpen(path: string, bytes: Buffer): Promise<FileHandle> {
   const temporary = `${path}.new`;
   await rm(temporary, { force: true });
   const file = await open(temporary, 'wx', 0o600);
@@ -232,15 +238,6 @@ async function writeFully(file: FileHandle, bytes: Buffer, position: number): Pr
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
     if (bytesWritten === 0) throw new Error('the kernel wrote nothing');
     done += bytesWritten;
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

@@ -5,7 +5,7 @@
  * Whatever comes in is foreign. Bad input, too long lines and too many messages end that
  * connection and nothing else; connections, lines and answers that wait are bounded.
  */
-import { chmod, chown, lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { type Server, type Socket, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { TakoError, messageOf } from '../base/tako-error.ts';
@@ -17,6 +17,7 @@ import {
   readReport,
 } from '../protocol/report.ts';
 import { LineReader } from './line-codec.ts';
+import { listenPrivately, removeSocket } from './private-socket.ts';
 import { findUser } from './process/user.ts';
 
 const CONNECTIONS_MAX = 8;
@@ -25,8 +26,6 @@ const RATE_MAX = 100;
 const RATE_MS = 1000;
 /** Bytes of answers that wait for a program that does not read them. */
 const QUEUE_BYTES_MAX = 64 * 1024;
-/** Of sun_path's 108 bytes, without its end and the ending of the temporary name. */
-const PATH_BYTES_MAX = 103;
 
 export interface ReportSocketOptions {
   readonly path: string;
@@ -62,9 +61,7 @@ export async function listenForReports(options: ReportSocketOptions): Promise<Re
       });
       for (const socket of connections) socket.destroy();
       await closed;
-      // A successor may have put its own socket there already.
-      const there = await lstat(path).catch(() => undefined);
-      if (there?.ino === inode) await rm(path, { force: true });
+      await removeSocket(path, inode);
     },
   };
 }
@@ -99,36 +96,16 @@ function serve(socket: Socket, { path, log, onMessage }: ReportSocketOptions): v
   socket.on('close', () => reader.stop());
 }
 
-/** Binds a temporary name and moves it into place once it belongs to its user. */
 async function listen(
   server: Server,
   { path, user }: Pick<ReportSocketOptions, 'path' | 'user'>,
 ): Promise<number> {
-  const temporary = `${path}.new`;
   try {
-    if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
-      throw new Error(`the path is longer than ${PATH_BYTES_MAX} bytes`);
-    }
     // Others may pass through, to the sockets that are theirs.
     await mkdir(dirname(path), { recursive: true, mode: 0o711 });
     await chmod(dirname(path), 0o711);
-    await rm(temporary, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(temporary, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    await chmod(temporary, 0o600);
-    if (user !== undefined) {
-      const { uid, gid } = await findUser(user);
-      await chown(temporary, uid, gid);
-    }
-    await rename(temporary, path);
-    return (await lstat(path)).ino;
+    return await listenPrivately(server, path, user === undefined ? user : await findUser(user));
   } catch (cause) {
-    server.close();
     throw new TakoError('system-call', `Cannot listen on "${path}": ${messageOf(cause)}`, {
       cause,
       next: 'Its resource runs all the same, but cannot report about itself',

@@ -26,6 +26,14 @@ beforeEach(async () => {
       moves.push([group, to]);
       return 'done';
     },
+    standby: async (node, on) => {
+      moves.push([node, on]);
+      return 'done';
+    },
+    ban: async (group, node, on) => {
+      moves.push([group, node, on]);
+      return 'done';
+    },
     events: async (limit) => Array.from({ length: Math.min(limit, 3) }, () => eventOf(1)),
     follow: (listener) => {
       listeners.add(listener);
@@ -90,6 +98,9 @@ test.each([
   ['POST', '/v1/groups/g/move', '{"to":', 400],
   ['POST', '/v1/groups/g/move', '{"to": {"a": 1}}', 400],
   ['POST', `/v1/groups/${'g'.repeat(65)}/move`, '{"to": "n1"}', 400],
+  ['POST', '/v1/nodes/n1/standby', undefined, 400],
+  ['POST', '/v1/nodes/n1/standby', '{"on": "maybe"}', 400],
+  ['POST', '/v1/groups/g/ban', '{"on": true}', 400],
   ['GET', '/v1/events?limit=0', undefined, 400],
   ['GET', '/v1/events?limit=x', undefined, 400],
   ['POST', '/v1/groups/g/move', `{"to": "${'n'.repeat(100_000)}"}`, 413],
@@ -104,7 +115,13 @@ test('a good request goes through', async () => {
     status: 200,
     body: { message: 'done' },
   });
-  expect(moves).toEqual([['g', 'n1']]);
+  await ask('POST', '/v1/nodes/n1/standby', '{"on": true}');
+  await ask('POST', '/v1/groups/g/ban', '{"node": "n1", "on": false}');
+  expect(moves).toEqual([
+    ['g', 'n1'],
+    ['n1', true],
+    ['g', 'n1', false],
+  ]);
 });
 
 test('a reader of events that does not read is dropped, the others go on', async () => {

@@ -1,7 +1,7 @@
 /** The paths of the API, version 1. */
 import type { FastifyInstance } from 'fastify';
 import { TakoError } from '../base/tako-error.ts';
-import type { Steering } from '../ports/steering.ts';
+import type { Force, Steering } from '../ports/steering.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import type { EventStreams } from './event-streams.ts';
 
@@ -21,6 +21,29 @@ const moveBody = {
   type: 'object',
   properties: { to: NAME },
   required: ['to'],
+  additionalProperties: false,
+};
+const forceQuery = { type: 'object', properties: { off: { type: 'string', maxLength: 8192 } } };
+const forceBody = {
+  type: 'object',
+  properties: {
+    off: { type: 'array', items: NAME, maxItems: 128 },
+    acceptDataLoss: { type: 'boolean' },
+  },
+  required: ['off', 'acceptDataLoss'],
+  additionalProperties: false,
+};
+const nodeParams = { type: 'object', properties: { node: NAME }, required: ['node'] };
+const standbyBody = {
+  type: 'object',
+  properties: { on: { type: 'boolean' } },
+  required: ['on'],
+  additionalProperties: false,
+};
+const banBody = {
+  type: 'object',
+  properties: { node: NAME, on: { type: 'boolean' } },
+  required: ['node', 'on'],
   additionalProperties: false,
 };
 const eventsQuery = {
@@ -61,6 +84,30 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
     async ({ params }) => bounded(steering.stopGroup(params.group), `stop group "${params.group}"`),
   );
 
+  app.get<{ Params: GroupParams; Querystring: { readonly off?: string } }>(
+    '/v1/groups/:group/force',
+    { schema: { params: groupParams, querystring: forceQuery } },
+    async ({ params, query }) => steering.forceStakes(params.group, namesOf(query.off)),
+  );
+  app.post<{ Params: GroupParams; Body: Force }>(
+    '/v1/groups/:group/force',
+    { schema: { params: groupParams, body: forceBody } },
+    async ({ params, body }) =>
+      bounded(steering.force(params.group, body), `force group "${params.group}"`),
+  );
+  app.post<{ Params: GroupParams; Body: { readonly node: NodeId; readonly on: boolean } }>(
+    '/v1/groups/:group/ban',
+    { schema: { params: groupParams, body: banBody } },
+    async ({ params: { group }, body: { node, on } }) =>
+      bounded(steering.ban(group, node, on), `${on ? 'ban' : 'unban'} "${group}" on "${node}"`),
+  );
+  app.post<{ Params: { readonly node: NodeId }; Body: { readonly on: boolean } }>(
+    '/v1/nodes/:node/standby',
+    { schema: { params: nodeParams, body: standbyBody } },
+    async ({ params: { node }, body: { on } }) =>
+      bounded(steering.standby(node, on), `put "${node}" ${on ? 'in' : 'out of'} standby`),
+  );
+
   app.get<{ Querystring: { readonly limit: number } }>(
     '/v1/events',
     { schema: { querystring: eventsQuery } },
@@ -73,6 +120,10 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
   });
 
   app.post('/v1/config/reload', async () => bounded(steering.reload(), 'reload the configuration'));
+}
+
+function namesOf(list: string | undefined): readonly NodeId[] | undefined {
+  return list?.split(',').filter((name) => name !== '') as NodeId[] | undefined;
 }
 
 /** The sentence on the outcome, or `timed-out` while the operation goes on. */

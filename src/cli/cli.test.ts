@@ -19,6 +19,7 @@ import type { Epoch, GroupId, LinkId, NodeId, SeatId } from '../protocol/ids.ts'
 import { type ReportMessage, reportSocketPath } from '../protocol/report.ts';
 import type { WitnessClusterStatus } from '../protocol/witness.ts';
 import { createRealWorld } from './real-world.ts';
+import { renderStatus } from './render/status.ts';
 import { runCli } from './run-cli.ts';
 import type { CliWorld, LaunchRequest } from './world.ts';
 
@@ -159,11 +160,29 @@ const steering: Steering = {
   stopGroup: async () => {
     throw new RangeError('unexpected inside');
   },
+  standby: async (node, on) => {
+    calls.push(['standby', node, on]);
+    return on ? `${node} is in standby: leaving it: "ledger"` : `${node} is no longer in standby`;
+  },
+  ban: async (group, node, on) => {
+    calls.push(['ban', group, node, on]);
+    return `"${group}" is ${on ? '' : 'no longer '}banned from ${node}`;
+  },
   why: async (group) => ({
     group,
     sentence: 'ledger is on n2 since n1 was lost.',
     events: EVENTS.slice(0, 1),
   }),
+  forceStakes: (group, off) => ({
+    group,
+    node: 'n2' as NodeId,
+    off: off ?? (['n1'] as NodeId[]),
+    lines: ['Last known owner: n1, at epoch 5'],
+  }),
+  force: async (group, force) => {
+    calls.push(['force', group, force]);
+    return `${group} was forced onto n2`;
+  },
   events: async (limit) => EVENTS.slice(-limit),
   follow: (listener) => {
     listeners.add(listener);
@@ -212,9 +231,11 @@ function makeWorld(over: Partial<CliWorld> = {}): {
     environment: { TAKO_RUN_DIR: folder },
     interrupted: new AbortController().signal,
     pause: () => Promise.resolve(),
+    ask: () => Promise.resolve(undefined),
     client: async (socketPath) => createApiClient(socketPath),
     reportHealth: createRealWorld(new AbortController().signal).reportHealth,
     askAway: createRealWorld(new AbortController().signal).askAway,
+    readText: createRealWorld(new AbortController().signal).readText,
     checkConfigFile: async (file) => checkConfigFile(file),
     createKey: async (file) => createClusterKey(file),
     launch: () => Promise.resolve(0),
@@ -260,6 +281,19 @@ describe('tako status', () => {
     `);
   });
 
+  test('names the risk of two nodes without a witness, and none where there is none', () => {
+    const alone = {
+      ...STATUS,
+      decidedBy: { by: 'both-nodes', risk: 'nothing fails over \u001B[31m' },
+    } as const;
+    const shown = renderStatus(alone, false);
+    const line = 'Risk: Decided by both nodes together: nothing fails over ';
+    expect(shown).toContain(`at 2026-11-22 16:07:00\n\n${line}`);
+    expect(shown).not.toContain('\u001B');
+    const safe = { ...STATUS, decidedBy: { by: 'witness', risk: undefined } } as const;
+    expect(renderStatus(safe, false)).toBe(renderStatus(STATUS, false));
+  });
+
   test('is coloured for a terminal only', async () => {
     const { out } = await tako('status', { colours: true });
     expect(out).toContain('\u001B[32monline\u001B[39m');
@@ -286,6 +320,41 @@ describe('tako status', () => {
     expect(code).toBe(0);
     expect(out).toContain('Cluster trading');
     expect(out).toContain('Cannot reach Tako');
+  });
+});
+
+describe('tako force', () => {
+  test('spells out what is at stake and goes on only when the name is typed', async () => {
+    const asked: string[] = [];
+    const ask = async (question: string): Promise<string> => {
+      asked.push(question);
+      return 'ledger\n';
+    };
+    const done = await tako('force takeover ledger --accept-data-loss', { ask });
+    expect(done).toEqual({
+      code: 0,
+      out:
+        'To be forced: "ledger" onto n2\n  - Last known owner: n1, at epoch 5\n' +
+        'ledger was forced onto n2\n',
+      err: '',
+    });
+    expect(asked).toHaveLength(1);
+    expect(calls).toEqual([['force', 'ledger', { off: ['n1'], acceptDataLoss: true }]]);
+  });
+
+  test.each([undefined, '', 'yes', 'ledge'])('does nothing on the answer %j', async (answer) => {
+    const ask = async (): Promise<string | undefined> => answer;
+    const done = await tako('force takeover ledger --accept-data-loss', { ask });
+    expect(done.code).toBe(1);
+    expect(done.err).toContain('Nothing was done: "ledger" was not typed');
+    expect(calls).toEqual([]);
+  });
+
+  test('needs the flag for the loss, also with --yes', async () => {
+    expect((await tako('force takeover ledger --yes')).code).toBe(2);
+    expect(calls).toEqual([]);
+    await tako('force voters ledger --yes --off n1 w1');
+    expect(calls).toEqual([['force', 'ledger', { off: ['n1', 'w1'], acceptDataLoss: false }]]);
   });
 });
 

@@ -3,6 +3,7 @@
  * loaded when a command needs them, so that `tako status` does not wait for the YAML parser.
  */
 import { extname } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TakoError, messageOf } from '../base/tako-error.ts';
@@ -28,11 +29,24 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
     environment: env,
     interrupted,
     pause: (ms) => delay(ms, undefined, { signal: interrupted }).catch(() => undefined),
+    ask: async (question) => {
+      if (process.stdin.isTTY !== true) return undefined;
+      const lines = createInterface({ input: process.stdin, output: stderr });
+      try {
+        return await lines.question(question, { signal: interrupted });
+      } finally {
+        lines.close();
+      }
+    },
     reportHealth: (socket, health) => told(socket, () => reportHealth(health, { socket })),
     askAway: (socket, reason) => told(socket, () => askAway(reason, { socket })),
     client: async (socketPath) => {
       const { createApiClient } = await import('../adapters/api-client/api-client.ts');
       return createApiClient(socketPath);
+    },
+    readText: async (file) => {
+      const { readConfigText } = await import('../adapters/config/load-config.ts');
+      return readConfigText(file);
     },
     checkConfigFile: async (file) => {
       const { checkConfigFile } = await import('../adapters/config/load-config.ts');

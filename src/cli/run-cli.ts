@@ -8,11 +8,15 @@ import { EXIT, exitCodeOf } from '../protocol/api-codes.ts';
 import type { CommandContext } from './command-context.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addEventsCommand } from './commands/events.ts';
+import { addForceCommands } from './commands/force.ts';
 import { addGroupCommands } from './commands/group.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addMoveCommand } from './commands/move.ts';
 import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addBanCommands } from './commands/ban.ts';
+import { addStandbyCommands } from './commands/standby.ts';
+import { addSimulateCommand } from './commands/simulate.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addVersionCommand } from './commands/version.ts';
 import { addWhyCommand } from './commands/why.ts';
@@ -35,9 +39,13 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
   for (const add of [
     addStatusCommand,
     addWhyCommand,
+    addSimulateCommand,
     addEventsCommand,
     addMoveCommand,
     addGroupCommands,
+    addForceCommands,
+    addStandbyCommands,
+    addBanCommands,
     addReportCommand,
     addConfigCommands,
     addKeyCommands,

@@ -29,10 +29,14 @@ export interface CliWorld {
   /** Aborted by Ctrl-C, for commands that go on until then. */
   readonly interrupted: CancelSignal;
   pause(ms: number): Promise<void>;
+  /** What a person answers; undefined where there is nobody to ask. */
+  ask(question: string): Promise<string | undefined>;
   /** The word of a program on its own health. Rejects with a TakoError when Tako is not there. */
   reportHealth(socketPath: string, health: Health): Promise<Answer>;
   askAway(socketPath: string, reason: string): Promise<Answer>;
   client(socketPath: string): Promise<ApiClient>;
+  /** The text of a small file. */
+  readText(file: string): Promise<string>;
   checkConfigFile(file: string): Promise<ConfigReport>;
   createKey(file: string): Promise<void>;
   /** Runs Tako on this machine until it is stopped; its exit code. */

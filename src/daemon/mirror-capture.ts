@@ -8,6 +8,7 @@ import { systemClock } from '../adapters/clock.ts';
 import { createLog } from '../adapters/log.ts';
 import { CaptureSink, STOP_WORD } from '../adapters/mirror/stream/capture-sink.ts';
 import { LeaseGate } from '../adapters/mirror/stream/lease-gate.ts';
+import { sleptMs } from '../adapters/supervise/sleep-watch.ts';
 import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
 import { LinuxFileSystem } from '../adapters/system/file-system.ts';
 import { LinuxFuseDevice } from '../adapters/system/fuse-device.ts';
@@ -31,7 +32,7 @@ flushCompileCache();
 
 /** Returns when the mount is gone; what went wrong, if something did. */
 function serve(task: CaptureTask): string | undefined {
-  const lease = new LeaseGate(task.lease);
+  const lease = new LeaseGate(task.lease, sleptMs);
   const sink = new CaptureSink(
     { fuseFd: task.fuseFd, answerAtOnce: task.answerAtOnce },
     {

@@ -9,7 +9,11 @@ export function isToMirror(value: unknown): value is ToMirror {
     case 'serve':
       return isEpoch(message['epoch']) && areNames(message['inSync']);
     case 'follow':
-      return isEpoch(message['epoch']) && isName(message['primary']);
+      return (
+        isEpoch(message['epoch']) &&
+        isName(message['primary']) &&
+        (message['keepBefore'] === undefined || isEpoch(message['keepBefore']))
+      );
     case 'seal':
       return isEpoch(message['epoch']);
     case 'expel':

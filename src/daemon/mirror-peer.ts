@@ -33,6 +33,12 @@ import {
 } from '../protocol/mirror-frames.ts';
 import type { FromMirror, MirrorPeerStatus } from '../protocol/mirror-ipc.ts';
 import type { NodeId } from '../protocol/ids.ts';
+import {
+  CLUSTER_PROTOCOL,
+  FIRST_PROTOCOL,
+  commonVersion,
+  noCommonVersion,
+} from '../protocol/versions.ts';
 import type { MirrorPeer } from './mirror-setup.ts';
 import type { HeldReplies } from './mirror-held.ts';
 import type { StreamReader } from './mirror-stream.ts';
@@ -219,16 +225,17 @@ export class PrimaryPeer {
 
   /** What a control process that has just connected needs to hear. */
   facts(): readonly FromMirror[] {
-    const facts: FromMirror[] = [];
     const peer = this.node;
-    if (!this.joined) return facts;
+    if (!this.joined) return [];
+    const facts: FromMirror[] = [];
     if (this.#failed !== undefined) {
-      facts.push({ type: 'peerFailed', peer, reason: this.#failed });
-    } else if (this.silent) {
+      return [{ type: 'peerFailed', peer, reason: this.#failed }];
+    }
+    // First that it had caught up: one that is silent now and answers later is voted in then.
+    if (!this.#voted && this.#reportedCaughtUp) facts.push({ type: 'peerCaughtUp', peer });
+    if (this.silent) {
       const reason = this.#lastProblem || 'it does not answer';
       facts.push({ type: 'peerSilent', peer, silentMs: this.#with.secondaryLostMs, reason });
-    } else if (!this.#voted && this.#reportedCaughtUp) {
-      facts.push({ type: 'peerCaughtUp', peer });
     }
     return facts;
   }
@@ -393,6 +400,13 @@ export class PrimaryPeer {
     if (connection === undefined || this.#streaming || own.type !== 'hello') return;
     if (hello.cluster !== own.cluster || hello.mirror !== own.mirror || hello.node !== this.node) {
       return connection.close('it is not the mirror that was expected there');
+    }
+    const speaks = hello.speaks ?? FIRST_PROTOCOL;
+    if (commonVersion(CLUSTER_PROTOCOL, speaks) === undefined) {
+      const us = { name: own.node, speaks: CLUSTER_PROTOCOL };
+      const { why, next } = noCommonVersion(us, { name: this.node, speaks });
+      this.#problem(`version-unsupported: ${why}; next: ${next}`);
+      return connection.refuse({ type: 'refused', why: 'protocol', message: why }, why);
     }
     const { stream } = this.#with;
     stream.scan();

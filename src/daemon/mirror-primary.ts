@@ -8,6 +8,7 @@ import { closeSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { GATE_BYTES, GATE_OPEN_WORD, STOP_WORD } from '../adapters/mirror/stream/capture-sink.ts';
 import { LeaseGate } from '../adapters/mirror/stream/lease-gate.ts';
+import { sleptMs } from '../adapters/supervise/sleep-watch.ts';
 import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
 import { messageOf, TakoError } from '../base/tako-error.ts';
 import { AckTracker } from '../core/mirror/ack-tracker.ts';
@@ -17,6 +18,7 @@ import type { CopyNote, CopyState } from '../ports/replica.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import type { FromMirror, MirrorPeerStatus } from '../protocol/mirror-ipc.ts';
 import type { MirrorControl } from '../protocol/mirror-frames.ts';
+import { CLUSTER_PROTOCOL, toldRange } from '../protocol/versions.ts';
 import type { CaptureWorker } from './mirror-capture-worker.ts';
 import { HeldReplies } from './mirror-held.ts';
 import type { MirrorHelper } from './mirror-helper-worker.ts';
@@ -94,7 +96,7 @@ export class MirrorPrimary {
     this.#startedFrom = deps.note.read();
     if (this.#startedFrom.state !== 'dirty') deps.note.write({ state: 'dirty' });
     const lease = { path: setup.leaseMarkPath, epoch };
-    this.#lease = new LeaseGate(lease);
+    this.#lease = new LeaseGate(lease, sleptMs);
     this.#tracker = new AckTracker(setup.config.mode);
     this.#stream = new StreamReader(this.#ring, {
       onBarrier: (seq, target) => this.#barrier(seq, target),
@@ -309,6 +311,7 @@ export class MirrorPrimary {
       session: this.#session,
       applied: this.#stream.last,
       copy: this.#startedFrom,
+      speaks: toldRange(CLUSTER_PROTOCOL),
     };
   }
 

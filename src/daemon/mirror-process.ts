@@ -3,6 +3,7 @@
  * of control does to it. Commands that change the role run one after the other; the others, and
  * `abort`, at once, because a drain may be waiting for just them.
  */
+import { closeSync } from 'node:fs';
 import type { ConnectionOptions, TlsOptions, TLSSocket } from 'node:tls';
 import { unreachable } from '../base/assert.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
@@ -12,6 +13,7 @@ import type { Log } from '../ports/log.ts';
 import type { CopyNote, PathGuard, Replica } from '../ports/replica.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import type { FromMirror, MirrorStatus, ToMirror } from '../protocol/mirror-ipc.ts';
+import { LOCAL_PROTOCOL, toldRange } from '../protocol/versions.ts';
 import { CaptureWorker } from './mirror-capture-worker.ts';
 import { MirrorHelper } from './mirror-helper-worker.ts';
 import { checkDirectory, openDirectory } from './mirror-mount.ts';
@@ -98,6 +100,7 @@ export class MirrorProcess {
     const [primary, secondary] = [this.#primary, this.#secondary];
     if (primary !== undefined) {
       return {
+        speaks: toldRange(LOCAL_PROTOCOL),
         role: 'primary',
         epoch: primary.epoch,
         mounted: primary.mounted,
@@ -108,6 +111,7 @@ export class MirrorProcess {
     }
     const sealed = secondary?.sealed !== undefined;
     return {
+      speaks: toldRange(LOCAL_PROTOCOL),
       role: secondary === undefined ? 'idle' : sealed ? 'sealed' : 'secondary',
       epoch: secondary?.epoch,
       mounted: false,
@@ -194,10 +198,7 @@ export class MirrorProcess {
     const { fd, copy } = this.#open();
     const worth = copy.note.read();
     if (worth.state === 'dirty' && worth.partial === true) {
-      throw new TakoError(
-        'copy-stale',
-        'Cannot serve: this copy was being brought up to date and is incomplete',
-      );
+      throw incomplete('serve');
     }
     checkDirectory(this.#directory(), fd);
     await this.#settled();
@@ -250,7 +251,7 @@ export class MirrorProcess {
   }
 
   async #follow(command: Command<'follow'>): Promise<void> {
-    const { epoch, primary } = command;
+    const { epoch, keepBefore, primary } = command;
     if (this.#primary !== undefined) {
       throw refused(`Cannot follow "${primary}": this node serves; drain or abort it first`);
     }
@@ -264,7 +265,7 @@ export class MirrorProcess {
     checkDirectory(this.#directory(), fd);
     await this.#settled();
     const secondary = this.#secondary ?? this.#newSecondary(copy);
-    await secondary.follow({ epoch, primary });
+    await secondary.follow({ epoch, primary }, keepBefore);
     this.#lastEpoch = epoch;
     this.#secondary = secondary;
     this.#guard();
@@ -304,8 +305,11 @@ export class MirrorProcess {
 
   /** A disk that was replaced, or not mounted, must not be taken for the copy that was there. */
   #checkCopy(): void {
-    const { state } = this.#open().copy.note.read();
+    const worth = this.#open().copy.note.read();
+    const { state } = worth;
     if (state === 'empty' || state === 'foreign') throw noCopy(this.#setup.config.path);
+    // It could not be served, and the claim that follows would make the other copies worthless.
+    if (worth.state === 'dirty' && worth.partial === true) throw incomplete('take over');
   }
 
   #unseal(): void {
@@ -361,10 +365,17 @@ export class MirrorProcess {
     if (this.#root !== undefined) return this.#root;
     const { guard, log, openCopy } = this.#deps;
     const fd = openDirectory(this.#directory(), guard, log);
-    // At once: whoever opens a file below before the mount is there would write past the mirror.
-    this.#guard();
-    this.#root = { fd, copy: openCopy(fd) };
-    return this.#root;
+    try {
+      const copy = openCopy(fd);
+      // At once: whoever opens a file below before the mount is there would write past the mirror.
+      // But not over a directory that is not the copy's, where a disk may yet have to be mounted.
+      this.#guard();
+      this.#root = { fd, copy };
+      return this.#root;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
   }
 
   #directory(): { path: string; otherPaths: readonly string[] } {
@@ -388,6 +399,13 @@ function noCopy(path: string): TakoError {
     next:
       'Put back the disk with the directory and with the state directory, or let a node serve that ' +
       'has a copy; with neither, restore a backup here and give the group a new name',
+  });
+}
+
+function incomplete(what: string): TakoError {
+  const found = 'this copy was being brought up to date and is incomplete';
+  return new TakoError('copy-stale', `Cannot ${what}: ${found}`, {
+    next: 'Let a node serve that has a copy',
   });
 }
 

@@ -20,12 +20,21 @@ import { decodeChange } from '../protocol/change-codec.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import {
   decodeControl,
+  type CopyWorth,
   encodeAck,
   type Frame,
   makeFrame,
   type MirrorControl,
   shortReason,
 } from '../protocol/mirror-frames.ts';
+import {
+  CLUSTER_PROTOCOL,
+  FEATURES,
+  FIRST_PROTOCOL,
+  commonVersion,
+  noCommonVersion,
+  toldRange,
+} from '../protocol/versions.ts';
 import type { MirrorSetup } from './mirror-setup.ts';
 
 /** A primary that says nothing for so long is gone; it connects again when it is back. */
@@ -61,6 +70,8 @@ export class MirrorSecondary {
   readonly #listener: MirrorListener;
   #following: Following | undefined;
   #sealed: Epoch | undefined;
+  /** What the copy has from before that epoch is kept aside. */
+  #keepBefore: Epoch | undefined;
   #session: Session | undefined;
   #connection: MirrorConnection | undefined;
   /** Whose hello was answered, and how it introduced itself. */
@@ -109,7 +120,7 @@ export class MirrorSecondary {
   }
 
   /** Resolves when it listens. */
-  async follow(following: Following): Promise<void> {
+  async follow(following: Following, keepBefore?: Epoch): Promise<void> {
     const problem = await this.#listener.open();
     if (problem !== undefined) {
       throw new TakoError('system-call', `Cannot listen for the primary: ${problem}`);
@@ -117,6 +128,7 @@ export class MirrorSecondary {
     const same =
       this.#following?.epoch === following.epoch && this.#following.primary === following.primary;
     this.#following = following;
+    this.#keepBefore = keepBefore;
     if (this.#sealed !== undefined && this.#sealed < following.epoch) this.#sealed = undefined;
     const streaming = this.#hello;
     if (!same && streaming !== undefined && streaming.epoch < following.epoch) {
@@ -216,6 +228,13 @@ export class MirrorSecondary {
       const text = 'it is not a mirror that this node knows';
       return connection.refuse({ type: 'refused', why: 'protocol', message: text }, text);
     }
+    const speaks = hello.speaks ?? FIRST_PROTOCOL;
+    if (commonVersion(CLUSTER_PROTOCOL, speaks) === undefined) {
+      const us = { name: node, speaks: CLUSTER_PROTOCOL };
+      const { why, next } = noCommonVersion(us, { name: hello.node, speaks });
+      this.#deps.log.error('primary refused', { code: 'version-unsupported', why, next });
+      return connection.refuse({ type: 'refused', why: 'protocol', message: why }, why);
+    }
     const admission = decideAdmission(this.#following, this.#sealed, hello);
     if (admission.type === 'refuse') {
       const { why, message } = admission;
@@ -236,8 +255,17 @@ export class MirrorSecondary {
       epoch: session?.epoch ?? (0 as Epoch),
       session: session?.id ?? '',
       applied: session?.position.ack.applied ?? 0,
-      copy: this.#deps.note.read(),
+      copy: this.#worth(commonVersion(CLUSTER_PROTOCOL, speaks)),
+      speaks: toldRange(CLUSTER_PROTOCOL),
     });
+  }
+
+  #worth(version: number | undefined): CopyWorth {
+    const { note } = this.#deps;
+    const worth = this.#keepBefore === undefined ? note.read() : note.readKept(this.#keepBefore);
+    if (worth.state !== 'kept') return worth;
+    // A release that does not know the word must not overwrite it either.
+    return (version ?? 0) >= FEATURES.keptCopies ? worth : { state: 'foreign' };
   }
 
   #start(connection: MirrorConnection, start: MirrorControl & { type: 'start' }): void {

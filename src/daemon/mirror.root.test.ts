@@ -459,6 +459,44 @@ describe('a mirror alone', () => {
     expect(JSON.stringify(file)).toContain('not a directory');
   });
 
+  test('without its disk it neither serves nor follows; with another one as a person says', async () => {
+    rig = new Rig({ nodes: 2, basePort: 41360 });
+    const a = rig.node(0);
+    const disk = (): void => void execFileSync('mount', ['-t', 'tmpfs', 'disk', a.path]);
+    const serve = { type: 'serve', epoch: epoch(2), inSync: [a.id] } as const;
+    const follow = { type: 'follow', epoch: epoch(2), primary: 'n2' as NodeId } as const;
+    disk();
+    await a.start();
+    a.grantLease(1);
+    await a.ok({ ...serve, epoch: epoch(1) });
+    writeFileSync(`${a.path}/f`, 'there', { flush: true });
+    expect(await a.terminate()).toBe(0);
+    execFileSync('umount', [a.path]);
+    await a.start();
+    a.grantLease(2);
+    for (const command of [serve, follow, { type: 'seal', epoch: epoch(1) } as const]) {
+      const answer = await a.command(command);
+      expect(answer).toMatchObject({ ok: false, code: 'mirror-path' });
+      expect(JSON.stringify(answer)).toContain('may not be mounted');
+    }
+    // Nothing lies over the path: the disk can be mounted there now.
+    expect(mountAt(a.path)).toBeUndefined();
+    disk();
+    const word = `${a.runDir}/../state/mirrors/g.data.new-directory`;
+    writeFileSync(word, 'refill');
+    for (const command of [{ type: 'seal', epoch: epoch(1) } as const, serve]) {
+      expect(await a.command(command)).toMatchObject({ ok: false, code: 'copy-stale' });
+    }
+    expect(await a.terminate()).toBe(0);
+    execFileSync('umount', [a.path]);
+    disk();
+    writeFileSync(`${a.path}/f`, 'restored');
+    writeFileSync(word, 'complete');
+    await a.start();
+    await a.ok(serve);
+    expect(readFileSync(`${a.path}/f`, 'utf8')).toBe('restored');
+  });
+
   test('commands that make no sense are refused', async () => {
     rig = new Rig({ nodes: 2, basePort: 41340 });
     const a = rig.node(0);

@@ -31,6 +31,7 @@ import type { NodeSetup } from '../protocol/config.ts';
 import type { FromHeart, ToHeart } from '../protocol/heart-ipc.ts';
 import type { MirrorId } from '../protocol/ids.ts';
 import type { FromMirror, ToMirror } from '../protocol/mirror-ipc.ts';
+import { LOCAL_PROTOCOL, toldRange } from '../protocol/versions.ts';
 import { isToMirror } from './mirror-commands.ts';
 import { MirrorHelper } from './mirror-helper-worker.ts';
 import { MirrorProcess } from './mirror-process.ts';
@@ -74,16 +75,17 @@ async function main(setupFile: string, id: MirrorId): Promise<void> {
     },
   });
   const heart = helloToHeart(setup, log);
-  await mirror.warmUp();
-  log.info('mirror is ready', { path: setup.config.path });
-  // The next one has to be quick, too: programs wait for it.
-  flushCompileCache();
+  // Commands are carried out from here on, so what was begun must be ended in order.
   endOnSignal(log, async () => {
     tellStatus.stop();
     heart.close();
     await mirror.shutDown(SHUT_DOWN_MS);
     await server.close();
   });
+  await mirror.warmUp();
+  log.info('mirror is ready', { path: setup.config.path });
+  // The next one has to be quick, too: programs wait for it.
+  flushCompileCache();
 }
 
 async function answer(
@@ -159,7 +161,8 @@ function helloToHeart(setup: MirrorSetup, log: Log): { close(): void } {
     log,
     retryMs: 200,
     onOpen: (heart) => {
-      heart.send({ type: 'hello', role: 'mirror', name: setup.id, pid: process.pid });
+      const speaks = toldRange(LOCAL_PROTOCOL);
+      heart.send({ type: 'hello', role: 'mirror', name: setup.id, pid: process.pid, speaks });
     },
     onMessage: () => undefined,
   });

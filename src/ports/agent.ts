@@ -14,7 +14,12 @@ export type ActionOutcome =
       /** Starting it again on this node cannot help; another node may do better. */
       readonly lasting?: boolean | undefined;
     }
-  | { readonly outcome: 'unknown'; readonly detail: string };
+  | {
+      readonly outcome: 'unknown';
+      readonly detail: string;
+      /** Of a stop: what serves does not answer, and acts only as long as it knows of a lease. */
+      readonly leased?: boolean | undefined;
+    };
 
 export type MonitorResult = {
   readonly state: 'online' | 'stopped' | 'failed' | 'unknown';

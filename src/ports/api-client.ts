@@ -1,8 +1,9 @@
 /** The API of a node as a client sees it. Every failure is a `TakoError`. */
 import type { CancelSignal } from '../base/cancel-signal.ts';
-import type { ClusterStatus, WhyAnswer } from '../protocol/api.ts';
+import type { ClusterStatus, ForceStakes, WhyAnswer } from '../protocol/api.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
+import type { Force } from './steering.ts';
 
 export interface FollowOptions {
   readonly cancel: CancelSignal;
@@ -19,6 +20,10 @@ export interface ApiClient {
   move(group: GroupId, to: NodeId): Promise<string>;
   startGroup(group: GroupId): Promise<string>;
   stopGroup(group: GroupId): Promise<string>;
+  forceStakes(group: GroupId, off: readonly NodeId[] | undefined): Promise<ForceStakes>;
+  force(group: GroupId, force: Force): Promise<string>;
+  standby(node: NodeId, on: boolean): Promise<string>;
+  ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
   reload(): Promise<string>;
   /** Every event from now on, across restarts of the API, until cancelled. */
   follow(options: FollowOptions): Promise<void>;

@@ -36,11 +36,21 @@ export type CopyState =
    * A copy that was in use; what it lacks or has too much is unknown. `partial`: a resync was under
    * way, so it is also torn: no state that the primary ever had.
    */
-  | { readonly state: 'dirty'; readonly partial?: boolean | undefined };
+  | {
+      readonly state: 'dirty';
+      readonly partial?: boolean | undefined;
+      /** With `partial`: the epoch of the primary that overwrites all that was there before. */
+      readonly base?: Epoch | undefined;
+    };
 
 /** The copy's note. Reads are cheap (cached). */
 export interface CopyNote {
   read(): CopyState;
+  /**
+   * The same where changes from before that epoch were given up by force: `kept` as long as the copy
+   * has any; `empty` once somebody has moved everything out of its directory.
+   */
+  readKept(before: Epoch): CopyState | { readonly state: 'kept' };
   /**
    * `dirty` is on disk when this returns; throws a `TakoError` when it cannot be. `clean` gets there
    * by itself after a while, unless `dirty` follows; a crash before that leaves `dirty`.

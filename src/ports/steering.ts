@@ -3,9 +3,15 @@
  * method answers for the whole cluster: where another node must act, control asks it. Failures are
  * `TakoError`s.
  */
-import type { ClusterStatus, WhyAnswer } from '../protocol/api.ts';
+import type { ClusterStatus, ForceStakes, WhyAnswer } from '../protocol/api.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
+
+export interface Force {
+  /** Members that the administrator vouches for: they are off. */
+  readonly off: readonly NodeId[];
+  readonly acceptDataLoss: boolean;
+}
 
 export interface Steering {
   status(): ClusterStatus;
@@ -14,11 +20,22 @@ export interface Steering {
   /** Sets what is wanted; resolves when it is so. The text is one sentence on the outcome. */
   startGroup(group: GroupId): Promise<string>;
   stopGroup(group: GroupId): Promise<string>;
+  /**
+   * Puts a node in standby, or lifts that; resolves when it is recorded for each of its groups.
+   * That they leave the node is seen in the status.
+   */
+  standby(node: NodeId, on: boolean): Promise<string>;
+  /** Keeps one group from a node, or lifts that; resolves when it is recorded. */
+  ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
   why(group: GroupId): Promise<WhyAnswer>;
   /** Events of this node and of all reachable nodes, oldest first, at most `limit` of the latest. */
   events(limit: number): Promise<readonly TakoEvent[]>;
   /** Calls back for every new event, local or from a reachable node; returns how to end it. */
   follow(listener: (event: TakoEvent) => void): () => void;
+  /** What is at stake if it is forced onto this very node; changes nothing. */
+  forceStakes(group: GroupId, off: readonly NodeId[] | undefined): ForceStakes;
+  /** Forces it onto this very node. */
+  force(group: GroupId, force: Force): Promise<string>;
   /** Reads the configuration file again; on error keeps the old one and throws. */
   reload(): Promise<string>;
 }

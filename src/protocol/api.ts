@@ -14,6 +14,15 @@ export interface ClusterStatus {
   readonly level: EventLevel;
   readonly nodes: readonly NodeStatus[];
   readonly groups: readonly GroupStatus[];
+  /** Absent where an older Tako answers. */
+  readonly decidedBy?: DecidedBy | undefined;
+}
+
+/** Whose word settles who owns a group when members are lost. */
+export interface DecidedBy {
+  readonly by: 'witness' | 'nodes' | 'both-nodes' | 'one-node';
+  /** What this arrangement can't do, for people; undefined where there is nothing to warn of. */
+  readonly risk: string | undefined;
 }
 
 export interface NodeStatus {
@@ -22,6 +31,8 @@ export interface NodeStatus {
   /** As the answering node sees it; itself is `up`. */
   readonly state: PeerState;
   readonly reason: string;
+  /** In standby for all its groups, or, after a request that was cut short, for some. */
+  readonly standby: 'no' | 'partly' | 'yes';
   readonly links: readonly {
     readonly link: LinkId;
     readonly state: PeerState;
@@ -44,6 +55,11 @@ export interface GroupStatus {
   readonly inSync: Readonly<Record<ResourceId, readonly NodeId[]>>;
   /** Members whose votes decide who owns it; a majority of them is needed. */
   readonly voters: readonly NodeId[];
+  /** Nodes that shall not get this group: in standby, or banned from it. */
+  readonly standby: readonly NodeId[];
+  readonly banned: readonly NodeId[];
+  /** Why it can't leave a node on which it shall not run. */
+  readonly cannotLeave: string | undefined;
   readonly resources: readonly ResourceStatus[];
 }
 
@@ -55,6 +71,16 @@ export interface ResourceStatus {
   /** Restarts within the present window. */
   readonly restarts: number;
   readonly mirror: MirrorStatus | undefined;
+}
+
+/** What is at stake when a group is forced onto the node that answers. */
+export interface ForceStakes {
+  readonly group: GroupId;
+  readonly node: NodeId;
+  /** Who is vouched for to be off; as told, or those that this node has lost. */
+  readonly off: readonly NodeId[];
+  /** For a person, one sentence each. */
+  readonly lines: readonly string[];
 }
 
 export interface WhyAnswer {

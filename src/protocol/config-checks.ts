@@ -219,7 +219,7 @@ function checkVotes(draft: Draft, out: Findings): void {
       expected:
         'a witness: without one both must be up to decide, so when one fails nothing fails over ' +
         'by itself, and an owner cut off from the other suspends its groups',
-      next: 'Add a witness on a third machine, or be ready to fail over by hand',
+      next: 'Add a witness on a third machine; "tako status" names the risk until then',
     });
   } else if (voters % 2 === 0) {
     out.warning({

@@ -6,6 +6,7 @@
 import type { Instant } from '../base/time.ts';
 import type { Epoch, GroupId, LinkId, NodeId, ResourceId, SeatId } from './ids.ts';
 import type { Electorate } from './record.ts';
+import type { VersionRange } from './versions.ts';
 
 export type PeerState = 'up' | 'suspect' | 'lost';
 
@@ -29,8 +30,22 @@ export interface PeerReport {
   readonly links: readonly LinkReport[];
   /** Links on which that peer says that it hears at least one other member. */
   readonly hearsOn: readonly LinkId[];
+  /**
+   * Since when it has said, in every heartbeat, that it hears nobody; told when that has lasted for
+   * a lease.
+   */
+  readonly deafSince?: Instant | undefined;
   /** Groups that the peer claims to run. */
-  readonly claims: readonly { readonly group: GroupId; readonly epoch: Epoch }[];
+  readonly claims: readonly {
+    readonly group: GroupId;
+    readonly epoch: Epoch;
+    /** Since when it has said that it has no lease; told when that has lasted for a lease. */
+    readonly withoutSince?: Instant | undefined;
+  }[];
+  /** The versions of the cluster protocol that it speaks, as long as they are known. */
+  readonly speaks?: VersionRange | undefined;
+  /** It lives, but no version is common: why, and what to do. It counts as silent. */
+  readonly incompatible?: string | undefined;
 }
 
 export interface WantedAddress {
@@ -47,6 +62,8 @@ export type ToHeart =
       readonly role: 'control' | 'mirror';
       readonly name: string;
       readonly pid: number;
+      /** The versions of this protocol that the client speaks; undefined: the first one. */
+      readonly speaks?: VersionRange | undefined;
     }
   /**
    * What this node's acceptor last accepted, for every group; the whole table each time, and an
@@ -124,6 +141,8 @@ export interface HeartMeters {
   readonly forged: number;
   /** Authentic, but seen before, of an earlier boot, or meant for one. */
   readonly stale: number;
+  /** Authentic, but of a release that no version is in common with. */
+  readonly incompatible?: number | undefined;
   /** Not looked at, because too many of unknown boots came at once. */
   readonly refused: number;
   /** The longest time by which the heart woke up late within the last minute. */
@@ -136,6 +155,7 @@ export type FromHeart =
       readonly node: NodeId;
       readonly boot: string;
       readonly startedAt: Instant;
+      readonly speaks?: VersionRange | undefined;
       /** What it claims at the moment: a control that was restarted takes up from there. */
       readonly claims?: readonly {
         readonly group: GroupId;

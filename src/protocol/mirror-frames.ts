@@ -18,11 +18,15 @@
  *                                      <-    ack (applied, stable), answer (resync), failed
  *     keepalive                        <->   keepalive
  *
+ * The version in the header is that of the frames' layout, common to all copies because they share one
+ * ring; what else the ends may say follows from the ranges in both hellos.
+ *
  * Entries lie in the primary's shared ring in exactly this form, so that sending is copying. The
  * ring ends a lap with {@link LAP_MAGIC} where a frame would start.
  */
 import { type Decoded, decoding, Malformed } from './byte-codec.ts';
 import type { Epoch, MirrorId, NodeId } from './ids.ts';
+import { type VersionRange, readRange } from './versions.ts';
 
 export const MIRROR_PROTOCOL_VERSION = 1;
 export const FRAME_HEADER_BYTES = 24;
@@ -146,7 +150,8 @@ export function decodeFrame(bytes: Uint8Array, checksum: Checksum): Decoded<Fram
 
 /** What the copy of the sender is worth; see `CopyState` in ports/replica.ts. */
 export type CopyWorth =
-  | { readonly state: 'empty' | 'foreign' | 'dirty' }
+  /** `kept`: has changes that were given up by force; from version 2 of the protocol on. */
+  | { readonly state: 'empty' | 'foreign' | 'dirty' | 'kept' }
   | { readonly state: 'clean'; readonly epoch: Epoch; readonly seq: number };
 
 export type RefusalCode = 'stale' | 'sealed' | 'not-following' | 'foreign' | 'protocol' | 'failed';
@@ -164,6 +169,8 @@ export type MirrorControl =
       /** Secondary: the last entry of that session that was applied. */
       readonly applied: number;
       readonly copy: CopyWorth;
+      /** The versions of the cluster protocol that the sender speaks; undefined: the first one. */
+      readonly speaks?: VersionRange | undefined;
     }
   /**
    * `resume`: the same session goes on behind `from`. `follow`: a new session, the copies are equal
@@ -235,6 +242,7 @@ function checkControl(value: unknown): MirrorControl {
         session: textOf(message['session']),
         applied: countOf(message['applied']),
         copy: worthOf(message['copy']),
+        ...spokenOf(message['speaks']),
       };
     case 'start':
       return {
@@ -265,9 +273,16 @@ function checkControl(value: unknown): MirrorControl {
 
 function worthOf(value: unknown): CopyWorth {
   const copy = objectOf(value);
-  const state = oneOf(copy['state'], ['empty', 'foreign', 'dirty', 'clean']);
+  const state = oneOf(copy['state'], ['empty', 'foreign', 'dirty', 'kept', 'clean']);
   if (state !== 'clean') return { state };
   return { state, epoch: countOf(copy['epoch']) as Epoch, seq: countOf(copy['seq']) };
+}
+
+function spokenOf(said: unknown): { readonly speaks?: VersionRange | undefined } {
+  if (said === undefined) return {};
+  const speaks = readRange(said);
+  if (speaks === undefined) throw new Malformed('no range of versions');
+  return { speaks };
 }
 
 function objectOf(value: unknown): Record<string, unknown> {

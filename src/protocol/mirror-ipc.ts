@@ -4,6 +4,7 @@
  * Every command carries an `id` and gets exactly one `done`.
  */
 import type { Epoch, NodeId } from './ids.ts';
+import type { VersionRange } from './versions.ts';
 
 export type ToMirror = { readonly id: number } &
   /**
@@ -14,7 +15,16 @@ export type ToMirror = { readonly id: number } &
   (
     | { readonly type: 'serve'; readonly epoch: Epoch; readonly inSync: readonly NodeId[] }
     /** Be a secondary of that primary: guard the path, accept its stream. Done when it listens. */
-    | { readonly type: 'follow'; readonly epoch: Epoch; readonly primary: NodeId }
+    | {
+        readonly type: 'follow';
+        readonly epoch: Epoch;
+        readonly primary: NodeId;
+        /**
+         * Changes here from before that epoch were given up by force, and nobody else may have them:
+         * the copy is not overwritten until its directory was emptied. From version 2 on.
+         */
+        readonly keepBefore?: Epoch | undefined;
+      }
     /**
      * Secondary: acknowledge nothing more of `epoch` or older, apply what came. Done with that.
      * Refused (`copy-stale`) where there is no copy: a take-over rests on what it has.
@@ -69,6 +79,8 @@ export type FromMirror =
   | { readonly type: 'status'; readonly status: MirrorStatus };
 
 export interface MirrorStatus {
+  /** The versions of this protocol that the mirror speaks; undefined: the first one. */
+  readonly speaks?: VersionRange | undefined;
   readonly role: 'idle' | 'primary' | 'secondary' | 'sealed';
   readonly epoch: Epoch | undefined;
   readonly mounted: boolean;

@@ -9,6 +9,7 @@ import {
   encodeHeader,
   PACKET_BYTES_MAX,
   type PacketBody,
+  TERM_MS_MAX,
 } from './packet.ts';
 
 const name = fc.stringMatching(/^[!-~]{1,63}$/u);
@@ -25,6 +26,8 @@ const body: fc.Arbitrary<PacketBody> = fc.oneof(
     round: count,
     claims,
     hearsOn: fc.array(name.map((n) => n as LinkId)),
+    without: fc.option(fc.array(name.map((n) => n as GroupId)), { nil: undefined }),
+    termMs: fc.option(fc.double({ min: 1, max: TERM_MS_MAX, noNaN: true }), { nil: undefined }),
   }),
   fc.record({
     kind: fc.constant('answer' as const),
@@ -90,13 +93,18 @@ test('any text as a body: an answer, no exception', () => {
 
 test('any change of a body: well-formed, or refused', () => {
   const change = fc.record({
-    key: fc.constantFrom('kind', 'round', 'claims', 'hearsOn', 'promises', 'behind', 'id', 'echo'),
+    key: fc.constantFrom(
+      ...['kind', 'round', 'claims', 'hearsOn', 'without', 'termMs', 'promises', 'behind'],
+      ...['id', 'echo'],
+    ),
     value: fc.oneof(fc.jsonValue(), fc.array(fc.jsonValue(), { maxLength: 3 })),
   });
   fc.assert(
     fc.property(body, change, (value, { key, value: other }) => {
       const decoded = decodeBody(JSON.stringify({ ...value, [key]: other }));
       if (decoded?.kind !== 'heartbeat') return;
+      // Nobody has itself promised more than there is.
+      expect(decoded.termMs ?? 1).toBeLessThanOrEqual(TERM_MS_MAX);
       for (const claim of decoded.claims) {
         expect(typeof claim.group).toBe('string');
         expect(Number.isSafeInteger(claim.epoch)).toBe(true);

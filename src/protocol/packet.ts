@@ -10,15 +10,21 @@
  *             16  the body as JSON
  *     then the tag of 16 bytes.
  *
+ * The version is that of header and encryption. What the bodies may say is agreed upon by the ranges
+ * in the hellos, whose form therefore never changes.
+ *
  * Decoders take anything and return undefined for what is not well-formed; they never throw.
  */
 import type { BootId, Epoch, GroupId, LinkId, NodeId, SeatId } from './ids.ts';
+import { type VersionRange, readRange } from './versions.ts';
 
 export const PACKET_VERSION = 1;
 /** Largest datagram; bounds the `message` bodies. */
 export const PACKET_BYTES_MAX = 16 * 1024;
 export const BOOT_BYTES = 16;
 export const TAG_BYTES = 16;
+/** Nobody may ask for a promise that binds longer. */
+export const TERM_MS_MAX = 120_000;
 /** Claims, promises and links in one packet. */
 export const PACKET_LIST_MAX = 128;
 
@@ -44,6 +50,8 @@ export interface HelloBody {
   readonly challenge: string | undefined;
   /** The challenge that the receiver had sent. */
   readonly echo: string | undefined;
+  /** The versions of the cluster protocol that the sender speaks; undefined: the first one. */
+  readonly speaks?: VersionRange | undefined;
 }
 
 export interface HeartbeatBody {
@@ -54,6 +62,13 @@ export interface HeartbeatBody {
   readonly claims: readonly Claim[];
   /** Links on which the sender hears at least one other member. */
   readonly hearsOn: readonly LinkId[];
+  /** Claimed groups whose lease the sender does not hold; versions before this one do not tell. */
+  readonly without?: readonly GroupId[] | undefined;
+  /**
+   * So long at least a promise in the answer must bind: the lease that the sender counts on, and
+   * what clocks may differ. Undefined: as long as the voter's own settings say.
+   */
+  readonly termMs?: number | undefined;
 }
 
 export interface AnswerBody {
@@ -150,7 +165,9 @@ type Fields = Readonly<Record<string, unknown>>;
 function decodeHello(value: Fields): HelloBody | undefined {
   const { challenge, echo } = value;
   if (!isToken(challenge) || !isToken(echo)) return undefined;
-  return { kind: 'hello', challenge, echo };
+  if (value['speaks'] === undefined) return { kind: 'hello', challenge, echo };
+  const speaks = readRange(value['speaks']);
+  return speaks === undefined ? undefined : { kind: 'hello', challenge, echo, speaks };
 }
 
 function decodeHeartbeat(value: Fields): HeartbeatBody | undefined {
@@ -158,7 +175,11 @@ function decodeHeartbeat(value: Fields): HeartbeatBody | undefined {
   const claims = claimsOf(value['claims']);
   const hearsOn = namesOf<LinkId>(value['hearsOn']);
   if (!isCount(round) || claims === undefined || hearsOn === undefined) return undefined;
-  return { kind: 'heartbeat', round, claims, hearsOn };
+  const { termMs } = value;
+  const without = namesOf<GroupId>(value['without'] ?? []);
+  if (without === undefined || !(termMs === undefined || isTerm(termMs))) return undefined;
+  const told = value['without'] === undefined ? undefined : without;
+  return { kind: 'heartbeat', round, claims, hearsOn, without: told, termMs };
 }
 
 function decodeAnswer(value: Fields): AnswerBody | undefined {
@@ -187,6 +208,10 @@ function isObject(value: unknown): value is Fields {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isTerm(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= TERM_MS_MAX;
 }
 
 function isToken(value: unknown): value is string | undefined {

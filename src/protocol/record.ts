@@ -27,6 +27,30 @@ export interface OwnershipRecord {
   readonly formerVoters?: Electorate | undefined;
   /** An administrator moved the group to this owner: it stays, whatever its failback policy. */
   readonly byHand?: true | undefined;
+  /** Nodes that an administrator put in standby: they keep copy and vote, and take nothing over. */
+  readonly standby?: readonly NodeId[] | undefined;
+  /** Nodes that an administrator keeps this group from. */
+  readonly banned?: readonly NodeId[] | undefined;
+  /**
+   * An administrator forced this line of records (from protocol version 2 on). All records that are
+   * made of it say so; they come before every record of another line with a lower `at`.
+   */
+  readonly forced?: ForcedLine | undefined;
+  /**
+   * Per mirror, nodes whose copies may have changes that nobody else has, given up by force. They are
+   * not overwritten until somebody has moved them aside; sorted.
+   */
+  readonly keptAside?: Readonly<Record<ResourceId, readonly NodeId[]>> | undefined;
+}
+
+export interface ForcedLine {
+  /** The epoch with which the line began: no two lines have the same. */
+  readonly at: Epoch;
+  /** What was known to be true when it was forced. */
+  readonly owner: NodeId;
+  readonly epoch: Epoch;
+  /** Members that the administrator said are off. */
+  readonly off: readonly NodeId[];
 }
 
 /**

@@ -2,7 +2,10 @@
  * What a program says to Tako about itself, one JSON object a line over the socket of its resource,
  * and what it hears. Each message is answered by one line; `id` is given back, for whoever sends
  * the next before the answer.
+ *
+ * A message may name its version; one without is of the first.
  */
+import { FORMATS } from './versions.ts';
 
 /** Names the socket in the environment of a program. */
 export const REPORT_VARIABLE = 'TAKO_REPORT';
@@ -37,7 +40,12 @@ export function reportSocketPath(runDir: string, group: string, resource: string
 /** The message, or what is wrong with it. */
 export function readReport(value: unknown): ReportMessage | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'no object';
-  const { type, id, health, detail, ttlMs, reason } = value as Readonly<Record<string, unknown>>;
+  const { type, id, health, detail, ttlMs, reason, version } = value as Readonly<
+    Record<string, unknown>
+  >;
+  if (version !== undefined && version !== FORMATS.report) {
+    return `"version" is not ${FORMATS.report}, all that this release of Tako knows`;
+  }
   if (id !== undefined && !Number.isSafeInteger(id)) return '"id" is no whole number';
   const known = id as number | undefined;
   if (type === 'away') {

@@ -9,14 +9,16 @@ import type { Clock } from '../ports/clock.ts';
 import type { ControlPeers } from '../ports/control-peers.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { MirrorControl } from '../ports/mirror-control.ts';
-import type { Steering } from '../ports/steering.ts';
+import type { Force, Steering } from '../ports/steering.ts';
 import type { Timer } from '../ports/timer.ts';
-import type { ClusterStatus, GroupStatus, WhyAnswer } from '../protocol/api.ts';
+import type { ClusterStatus, ForceStakes, GroupStatus, WhyAnswer } from '../protocol/api.ts';
 import type { Config } from '../protocol/config.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
+import { type BarParts, setBan, setStandby } from './bar-steering.ts';
 import type { ControlRuntime } from './control-runtime.ts';
+import { forceStakes } from './force-stakes.ts';
 import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
 
 export interface SteeringParts {
@@ -81,6 +83,34 @@ export class NodeSteering implements Steering {
 
   async stopGroup(group: GroupId): Promise<string> {
     return this.#at(this.#actingNode(group), group, { type: 'stop' });
+  }
+
+  forceStakes(group: GroupId, off: readonly NodeId[] | undefined): ForceStakes {
+    this.#configOf(group);
+    const { me, clock, core, events, reports } = this.#parts;
+    const peers = reports();
+    const lost = peers.filter(({ state }) => state === 'lost').map(({ node }) => node);
+    const noted = events.latest(WHY_SEARCH).filter((event) => event.group === group);
+    return forceStakes({
+      ...{ me, group, core, peers, mirrors: this.#sources().mirrors, now: clock.now() },
+      off: off ?? lost,
+      lastEvent: noted.at(-1),
+    });
+  }
+
+  async force(group: GroupId, { off, acceptDataLoss: acceptLoss }: Force): Promise<string> {
+    this.#configOf(group);
+    return this.#parts.runtime.ask(group, { type: 'force', off, acceptLoss });
+  }
+
+  standby(node: NodeId, on: boolean): Promise<string> {
+    this.#checkNode(node);
+    return setStandby(this.#barParts(), node, on);
+  }
+
+  ban(group: GroupId, node: NodeId, on: boolean): Promise<string> {
+    this.#checkNode(node);
+    return setBan(this.#barParts(), { group: this.#configOf(group), node, on });
   }
 
   async why(group: GroupId): Promise<WhyAnswer> {
@@ -154,6 +184,14 @@ export class NodeSteering implements Steering {
       const status = ownGroupStatus(sources, group, own);
       for (const node of peers.connected()) peers.notify(node, 'group', status);
     }
+  }
+
+  #barParts(): BarParts {
+    return {
+      groups: this.#parts.config.groups,
+      status: () => this.status(),
+      ask: (group, request) => this.#askHere(group, request),
+    };
   }
 
   #sources(): StatusSources {

@@ -9,8 +9,10 @@ import type { ClusterStatus, GroupStatus, NodeStatus, ResourceStatus } from '../
 import type { Config, GroupConfig } from '../protocol/config.ts';
 import type { EventLevel } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
+import { barWarnings, standbyOf } from './bar-view.ts';
 import { type GroupId, type MirrorId, type NodeId, mirrorId } from '../protocol/ids.ts';
 import type { MirrorStatus } from '../protocol/mirror-ipc.ts';
+import { decidedBy } from './decided-by.ts';
 
 export interface StatusSources {
   readonly me: NodeId;
@@ -28,10 +30,19 @@ export interface StatusSources {
 
 export function clusterStatus(sources: StatusSources): ClusterStatus {
   const groups = sources.config.groups.map((group) => groupStatus(sources, group));
-  const nodes = nodeStatuses(sources);
-  const { summary, level } = summarize(nodes, groups);
+  const nodes = nodeStatuses(sources, groups);
+  const { summary, level } = summarize(nodes, groups, sources.config);
   const { me, config, time } = sources;
-  return { cluster: config.cluster, node: me, time, summary, level, nodes, groups };
+  return {
+    cluster: config.cluster,
+    node: me,
+    time,
+    summary,
+    level,
+    nodes,
+    groups,
+    decidedBy: decidedBy(config),
+  };
 }
 
 /** A group as this node knows it best: its own view when it owns it, else the owner's word. */
@@ -75,6 +86,9 @@ export function ownGroupStatus(
     since: core.epochOwned === undefined ? undefined : sources.onlineSince.get(group.id),
     inSync: record?.inSync ?? {},
     voters: record?.voters.map(({ node }) => node) ?? [],
+    standby: record?.standby ?? [],
+    banned: record?.banned ?? [],
+    cannotLeave: core.cannotLeave,
     resources,
   };
 }
@@ -112,21 +126,28 @@ function unknownGroup(group: GroupConfig): GroupStatus {
     reason: 'nothing is known of it on this node yet',
     inSync: {},
     voters: [],
+    standby: [],
+    banned: [],
+    cannotLeave: undefined,
     resources: [],
   };
 }
 
-function nodeStatuses(sources: StatusSources): readonly NodeStatus[] {
+function nodeStatuses(
+  sources: StatusSources,
+  groups: readonly GroupStatus[],
+): readonly NodeStatus[] {
   const { config, me } = sources;
   const reports = new Map(sources.peers.map((peer) => [peer.node, peer]));
   const ids = config.nodes.map((node) => ({ id: node.id, role: 'node' as const }));
   const witness =
     config.witness === undefined ? [] : [{ id: config.witness.id, role: 'witness' as const }];
   return [...ids, ...witness].map(({ id, role }): NodeStatus => {
-    if (id === me) return { id, role, state: 'up', reason: 'it answers', links: [] };
+    const standby = standbyOf(id, config, groups);
+    if (id === me) return { id, role, state: 'up', reason: 'it answers', standby, links: [] };
     const report = reports.get(id);
     if (report === undefined) {
-      return { id, role, state: 'lost', reason: 'nothing was heard of it yet', links: [] };
+      return { id, role, state: 'lost', reason: 'nothing was heard of it yet', standby, links: [] };
     }
     const links = report.links.map(({ link, state, roundTripMs, carrier }) => ({
       link,
@@ -134,13 +155,14 @@ function nodeStatuses(sources: StatusSources): readonly NodeStatus[] {
       roundTripMs,
       carrier,
     }));
-    return { id, role, state: report.state, reason: report.reason, links };
+    return { id, role, state: report.state, reason: report.reason, standby, links };
   });
 }
 
 function summarize(
   nodes: readonly NodeStatus[],
   groups: readonly GroupStatus[],
+  config: Config,
 ): { readonly summary: string; readonly level: EventLevel } {
   const errors: string[] = [];
   const warnings: string[] = [];
@@ -151,6 +173,7 @@ function summarize(
       if (copies.length < 2) warnings.push(`"${group.id}.${mirror}" has one copy in sync only`);
     }
   }
+  warnings.push(...barWarnings(nodes, groups, config));
   for (const node of nodes) {
     if (node.state !== 'up') warnings.push(`${node.role} ${node.id} is ${node.state}`);
     for (const link of node.links) {

@@ -12,10 +12,10 @@ import { isBelow } from '../core/registry/ballot.ts';
 import type { Config } from '../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/record.ts';
-import { KnownDefect, type KnownName } from './known-defects.ts';
 import { RecordHistory } from './record-history.ts';
 import { holds } from './sim-disk.ts';
 import type { SimNode } from './sim-node.ts';
+import { beginsLine, Vouched } from './vouched.ts';
 import { isMajority } from './votes.ts';
 
 export interface CheckedWorld {
@@ -23,6 +23,8 @@ export interface CheckedWorld {
   readonly now: Instant;
   node(id: NodeId): SimNode | undefined;
   members(): readonly NodeId[];
+  /** Both answer, and packets get through both ways. */
+  hear(a: NodeId, b: NodeId): boolean;
   /** The copy on that node's disk, also while the node is off. */
   copyHas(id: NodeId, key: string, write: number): boolean;
 }
@@ -30,8 +32,6 @@ export interface CheckedWorld {
 export interface CheckOptions {
   /** Clocks keep the bound that the configuration names. */
   readonly clocks: boolean;
-  /** A known defect of the core ends a life without a failure. */
-  readonly excuse: boolean;
 }
 
 /** A heart that is started anew finds what an earlier one has marked; a wake-up is late. */
@@ -60,6 +60,7 @@ export class Checkers {
   readonly #agreed = new Map<string, Epoch>();
   /** `node group`: what its heart was told last to count for the lease. */
   readonly #claims = new Map<string, Claim>();
+  readonly #vouched: Vouched;
   #dirty = false;
   /** How often something was looked at. */
   checks = 0;
@@ -67,6 +68,11 @@ export class Checkers {
   constructor(world: CheckedWorld, options: CheckOptions) {
     this.#world = world;
     this.#options = options;
+    this.#vouched = new Vouched({
+      isOn: (id) => world.node(id) !== undefined,
+      hear: (a, b) => world.hear(a, b),
+      copyHas: (id, key, write) => world.copyHas(id, key, write),
+    });
     for (const { id } of world.config.groups) this.#histories.set(id, new RecordHistory(id));
   }
 
@@ -110,7 +116,8 @@ export class Checkers {
     const record = this.history(group).stored(voter, accepted.ballot);
     if (record === undefined) return;
     const begins = was !== undefined && was.epoch < record.epoch;
-    if (begins) this.#elected(group, record, accepted.ballot.node);
+    if (begins && beginsLine(record)) this.#forced(group, record);
+    if (begins && !this.#vouched.falsely(group)) this.#elected(group, record, accepted.ballot.node);
   }
 
   /**
@@ -124,9 +131,18 @@ export class Checkers {
       if (node?.answers !== true || id === record.owner || id === proposer) continue;
       const held = node.leaseOf(group);
       if (held === undefined || (this.#agreed.get(`${id} ${group}`) ?? 0) > held) continue;
-      this.#maybeAsleep(node);
       const what = `${record.owner} owns ${group} at epoch ${record.epoch}`;
       throw new InvariantError(`H2: ${what} while ${id} holds the lease of epoch ${held}`);
+    }
+  }
+
+  /** Writes that were acknowledged and given up by that are no loss any more. */
+  #forced(group: GroupId, record: OwnershipRecord): void {
+    this.#vouched.forced(group, record);
+    for (const mirror of mirrorsOf(this.#world.config, group)) {
+      const key = `${group}/${mirror}`;
+      const acknowledged = this.#acknowledged.get(key) ?? [];
+      this.#acknowledged.set(key, this.#vouched.kept(key, record, acknowledged));
     }
   }
 
@@ -192,10 +208,10 @@ export class Checkers {
 
   acknowledged(node: NodeId, key: string, write: number, epoch: Epoch): void {
     this.checks += 1;
+    const newest = this.history(groupOf(key)).latest?.epoch ?? epoch;
+    // Who was said to be off and is not goes on until it hears of it: what it writes is kept aside.
+    if (this.#vouched.falsely(groupOf(key)) && epoch < newest) return;
     const epochMax = this.#epochMax.get(key) ?? (0 as Epoch);
-    if (this.#options.clocks && epoch < (this.history(groupOf(key)).latest?.epoch ?? epoch)) {
-      this.#maybeAsleep(this.#world.node(node));
-    }
     const older = `P2: ${key} acknowledged at ${epoch} after ${epochMax}`;
     assert(epoch >= epochMax || !this.#options.clocks, older);
     if (epoch > epochMax) this.#epochMax.set(key, epoch);
@@ -206,19 +222,6 @@ export class Checkers {
     if (list === undefined) this.#acknowledged.set(key, [write]);
     else list.push(write);
     this.#onEveryCopy(key, write, epoch);
-  }
-
-  /** A lease that seems to live may be one that slept. */
-  #maybeAsleep(...nodes: readonly (SimNode | undefined)[]): void {
-    const { timing } = this.#world.config;
-    for (const node of nodes) {
-      const awakeMs = this.#world.now - (node?.wokeAt ?? 0);
-      if (awakeMs <= 2 * timing.leaseMs) this.#known('asleep');
-    }
-  }
-
-  #known(name: KnownName): void {
-    if (this.#options.excuse) throw new KnownDefect(name);
   }
 
   /** Every copy that the registry has in sync has it on stable storage. */
@@ -259,6 +262,7 @@ export class Checkers {
     this.checks += 1;
     if (!this.#options.clocks) return;
     for (const { id, resources } of this.#world.config.groups) {
+      if (this.#vouched.falsely(id)) continue;
       this.#oneHolder(id);
       for (const resource of resources) {
         if (resource.agent === 'virtual-ip') this.#oneAddress(id, resource.id);
@@ -272,7 +276,6 @@ export class Checkers {
       const node = this.#world.node(id);
       if (node === undefined || !node.answers || node.leaseOf(group) === undefined) continue;
       const both = `${holder?.id} and ${id}`;
-      if (holder !== undefined) this.#maybeAsleep(holder, node);
       assert(holder === undefined, `H1: ${both} hold the lease of ${group} at the same time`);
       holder = node;
     }
@@ -322,7 +325,6 @@ export class Checkers {
     };
     for (const electorate of claim.electorates) {
       if (isMajority(electorate, (voter) => hears(voter.node))) continue;
-      this.#maybeAsleep(node);
       const of = electorate.map((voter) => voter.node).join(', ');
       const text = `H: ${node.id} holds the lease of ${group}, though it heard no majority of ${of}`;
       throw new InvariantError(`${text} within ${bound} ms`);

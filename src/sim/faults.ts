@@ -10,6 +10,8 @@ import type { Config } from '../protocol/config.ts';
 import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
+import { bar } from './bar-faults.ts';
+import { forceGroup } from './forcing.ts';
 import { dispensable } from './policy.ts';
 import { type Swarm, weighted } from './swarm.ts';
 import type { World } from './world.ts';
@@ -46,6 +48,10 @@ export type FaultKind =
   | 'hook'
   | 'kill'
   | 'operator'
+  /** Somebody puts a node in standby, or bans it from a group. */
+  | 'bar'
+  /** An administrator forces a group onto a node (forcing.ts). */
+  | 'force'
   | 'leave';
 
 /** What a hook does; not `stay`, which only a person ends. */
@@ -251,6 +257,10 @@ export function inflict(world: World, fault: Fault): void {
       return world.node(node)?.kill(fault.group as GroupId, 'program' as ResourceId);
     case 'operator':
       return ask(world, fault);
+    case 'bar':
+      return bar(world, fault);
+    case 'force':
+      return forceGroup(world, fault);
     case 'leave':
       return leave(world, fault);
     default:

@@ -8,7 +8,8 @@ import { Prng } from '../base/prng.ts';
 import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
-import { KnownDefect } from './known-defects.ts';
+import { drawBars, liftAllBars } from './bar-faults.ts';
+import { drawForcing, emptyKept } from './forcing.ts';
 import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
 import { World } from './world.ts';
@@ -53,21 +54,20 @@ export function planLife(seed: number): LifePlan {
   const config = swarmConfig(swarm);
   const faults = drawFaults(swarm, config, new Prng(seed ^ 0x2545f491));
   const ofHooks = drawHookFaults(swarm, config, new Prng(seed ^ 0x27d4eb2f));
-  return { seed, swarm, faults: [...faults, ...ofHooks].sort((a, b) => a.atMs - b.atMs) };
+  const bars = drawBars(swarm, config, new Prng(seed ^ 0x165667b1));
+  const forced = drawForcing(swarm, config, new Prng(seed ^ 0x85ebca6b));
+  const all = [...faults, ...ofHooks, ...bars, ...forced];
+  return { seed, swarm, faults: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
-/**
- * `keepLines`: how many of the latest events to report with a failure. `excuse`: make up for known
- * defects of the core.
- */
-export function live(plan: LifePlan, keepLines = 0, excuse = true): LifeReport {
-  const world = new World(worldOptions(plan.swarm, plan.seed, { keepLines, excuse }));
+/** `keepLines`: how many of the latest events to report with a failure. */
+export function live(plan: LifePlan, keepLines = 0): LifeReport {
+  const world = new World(worldOptions(plan.swarm, plan.seed, { keepLines }));
   let failure: LifeFailure | undefined;
   try {
     pass(world, plan);
   } catch (error) {
-    if (error instanceof KnownDefect) world.coverage.hit(`known ${error.defect}`);
-    else failure = failureOf(error, world);
+    failure = failureOf(error, world);
   }
   const { groups } = world.config;
   return {
@@ -174,7 +174,11 @@ export function peace(world: World): void {
     () => {
       asked += 1;
       // A group that somebody stopped is started by somebody, who asks again when in doubt.
-      if (asked % 8 === 0) startAll(world);
+      if (asked % 8 === 0) {
+        liftAllBars(world);
+        startAll(world);
+      }
+      if (asked % 8 === 4) emptyKept(world);
       if (unsettled(world) !== undefined) settledAt = undefined;
       else settledAt ??= world.now;
       return settledAt !== undefined && world.now - settledAt >= STEADY_MS;

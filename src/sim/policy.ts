@@ -4,6 +4,7 @@
  * same. When all is mended, everything must be.
  */
 import type { Prng } from '../base/prng.ts';
+import { barOf } from '../core/registry/bars.ts';
 import type { GroupId, NodeId, SeatId } from '../protocol/ids.ts';
 import type { OwnershipRecord } from '../protocol/record.ts';
 import { mirrorsOf } from './checkers.ts';
@@ -48,17 +49,30 @@ function findable(world: World, id: GroupId, there: readonly NodeId[]): readonly
 
 /**
  * Whether the others can do without the votes that this member has stored: they decide without them
- * whatever was chosen or may yet be.
+ * whatever was chosen or may yet be. Nor may it own a group that it never began to serve: without a
+ * memory it can't tell that from a lost disk, and leaves it to a person.
  */
 export function dispensable(world: World, member: NodeId): boolean {
   const others = world.members().filter((id) => id !== member);
   const seats = new Map(others.map((id) => [id, world.disk(id).seat]));
   return world.config.groups.every(({ id }) =>
-    world.checkers.history(id).open.every((record) => decide(record, seats)),
+    world.checkers
+      .history(id)
+      .open.every((record) => decide(record, seats) && !isUnbegun(world, id, { record, member })),
   );
 }
 
-/** A majority of each electorate is there, and a copy in sync. */
+function isUnbegun(
+  world: World,
+  id: GroupId,
+  { record, member }: { readonly record: OwnershipRecord; readonly member: NodeId },
+): boolean {
+  if (record.owner !== member) return false;
+  const copies = mirrorsOf(world.config, id).map((mirror) => `${id}/${mirror}`);
+  return copies.some((key) => world.disk(member).copy(key).note.state === 'empty');
+}
+
+/** A majority of each electorate is there, and a copy in sync where it may run. */
 function canServe(
   world: World,
   by: {
@@ -72,7 +86,10 @@ function canServe(
   const nodes = world.config.groups.find((group) => group.id === id)?.nodes ?? [];
   const mirrors = mirrorsOf(world.config, id);
   return nodes.some(
-    (node) => seats.has(node) && mirrors.every((mirror) => record.inSync[mirror]?.includes(node)),
+    (node) =>
+      seats.has(node) &&
+      (node === record.owner || barOf(record, node) === undefined) &&
+      mirrors.every((mirror) => record.inSync[mirror]?.includes(node)),
   );
 }
 
@@ -82,6 +99,8 @@ export function unsettled(world: World): string | undefined {
     const serving = world.serving(id);
     const record = world.checkers.history(id).latest;
     if (record?.want === 'offline') return `${id} is wanted offline`;
+    const barred = nodes.find((node) => record !== undefined && barOf(record, node) !== undefined);
+    if (barred !== undefined) return `${barred} is barred from ${id}`;
     if (serving.length !== 1) return `${id} is served by ${serving.length} nodes`;
     for (const mirror of mirrorsOf(world.config, id)) {
       const copies = record?.inSync[mirror] ?? [];

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Epoch, NodeId, ResourceId, SeatId } from '../protocol/ids.ts';
 import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/record.ts';
+import { firstEpochOfLine } from '../core/registry/forced-line.ts';
 import { RecordHistory } from './record-history.ts';
 
 const [A, B, C] = ['a', 'b', 'c'] as [NodeId, NodeId, NodeId];
@@ -75,6 +76,16 @@ test('former voters that are left out too early are found', () => {
   next(history, 3, joint, [voter(A)]);
   const alone = { ...joint, formerVoters: undefined };
   expect(() => next(history, 4, alone, [])).toThrow('R11');
+});
+
+test('what an administrator forced need not wait for a change of voters to end', () => {
+  const history = begun();
+  const joint = { ...record(A, 1, [A, B]), voters: [voter(A)], formerVoters: ALL };
+  next(history, 3, joint, [voter(A)]);
+  const at = firstEpochOfLine(joint.epoch, 0);
+  const forced = { at, owner: A, epoch: joint.epoch, off: [B, C] };
+  const line = { ...record(A, at, [A]), voters: [voter(A)], forced };
+  expect(next(history, 4, line, [voter(A)])).toEqual(line);
 });
 
 test('voters that change in one step are found', () => {

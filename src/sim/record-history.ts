@@ -8,12 +8,23 @@
  * Checked: the chosen records form one line, each a single permitted change away from the one it
  * was derived from; epochs and ballots only grow; one owner per epoch; former voters are left out only
  * once the record that joined them with the new ones is chosen.
+ *
+ * An administrator may force a new line of records: it need not descend from what was chosen last, for
+ * those who knew it were vouched for to be off. Within each line all of the above holds.
  */
 import { assert } from '../base/assert.ts';
 import { isBelow } from '../core/registry/ballot.ts';
+import {
+  compareVotes,
+  firstEpochOfLine,
+  LINE_EPOCHS,
+  lineOf,
+} from '../core/registry/forced-line.ts';
+import { barOf, sameBars } from '../core/registry/bars.ts';
 import { sameVoters } from '../core/registry/electorate.ts';
 import type { NodeId, ResourceId, SeatId } from '../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, Voter } from '../protocol/record.ts';
+import { beginsLine } from './vouched.ts';
 import { decide, electoratesNamed } from './votes.ts';
 
 interface Vote {
@@ -57,7 +68,7 @@ export class RecordHistory {
     const vote = this.#votes.get(nameOf(accepted));
     assert(vote !== undefined, `${this.#group}: a voter names a vote that nobody proposed`);
     const before = this.#told.get(nameOf(ballot));
-    if (before === undefined || isBelow(before.ballot, vote.ballot)) {
+    if (before === undefined || compareVotes(vote, before) > 0) {
       this.#told.set(nameOf(ballot), vote);
     }
   }
@@ -92,7 +103,13 @@ export class RecordHistory {
 
   /** Whether that ballot is above that of the newest chosen record, or its own. */
   mayCome(ballot: Ballot): boolean {
-    return this.#latest === undefined || !isBelow(ballot, this.#latest.ballot);
+    const latest = this.#latest;
+    return latest === undefined || this.#isOfLaterLine(ballot) || !isBelow(ballot, latest.ballot);
+  }
+
+  #isOfLaterLine(ballot: Ballot): boolean {
+    const record = this.#votes.get(nameOf(ballot))?.record;
+    return lineOf(record) > lineOf(this.#latest?.record);
   }
 
   /** The newest chosen record, and all that were proposed since and may yet be chosen. */
@@ -104,6 +121,7 @@ export class RecordHistory {
   /** Who missed the joint record could else still decide by the former voters alone. */
   #checkSettled(record: OwnershipRecord, parent: Vote | undefined): void {
     if (record.formerVoters !== undefined || parent?.record.formerVoters === undefined) return;
+    if (lineOf(record) !== lineOf(parent.record)) return;
     let joint: Vote | undefined = parent;
     while (joint !== undefined && !joint.chosen && sameElectorates(joint, parent)) {
       joint = joint.parent;
@@ -116,12 +134,18 @@ export class RecordHistory {
   #chosen(vote: Vote): void {
     const before = this.#latest;
     this.chosenCount += 1;
-    if (before !== undefined && !isBelow(before.ballot, vote.ballot)) {
+    if (before !== undefined && compareVotes(vote, before) <= 0) {
       this.#checkLine(before, vote);
+      if (lineOf(vote.record) < lineOf(before.record)) this.#note(vote, before);
       return;
     }
     this.#checkLine(vote, before);
     this.#latest = vote;
+    this.#note(vote, before);
+  }
+
+  /** The owners of all epochs on the way. */
+  #note(vote: Vote, before: Vote | undefined): void {
     for (let step: Vote | undefined = vote; step !== undefined && step !== before;) {
       const { epoch, owner } = step.record;
       const known = this.#ownerAt.get(epoch) ?? owner;
@@ -135,18 +159,20 @@ export class RecordHistory {
   /** `older` is an ancestor of `vote`, and every step between them is a permitted change. */
   #checkLine(vote: Vote, older: Vote | undefined): void {
     let step: Vote | undefined = vote;
+    let forced = false;
     for (let count = 0; step !== undefined && step !== older; count += 1) {
       assert(count < ANCESTORS_MAX, 'the line of records has no loop');
       const parent: Vote | undefined = step.parent;
       const wrong = wrongStep(parent?.record, step.record);
       const what = `${nameOf(step.ballot)}, ${show(parent?.record)} to ${show(step.record)}`;
       assert(wrong === undefined, `R6: ${this.#group}: ${wrong}: ${what}`);
+      forced ||= lineOf(step.record) !== lineOf(parent?.record);
       step = parent;
     }
     const text =
       `R6: ${this.#group}: ${show(vote.record)} (${nameOf(vote.ballot)}) was chosen, but does ` +
       `not descend from ${show(older?.record)} (${older === undefined ? '' : nameOf(older.ballot)})`;
-    assert(step === older, text);
+    assert(step === older || forced, text);
   }
 }
 
@@ -155,6 +181,8 @@ export function wrongStep(
   before: OwnershipRecord | undefined,
   after: OwnershipRecord,
 ): string | undefined {
+  if (beginsLine(after) && lineOf(before) !== lineOf(after)) return wrongBeginning(before, after);
+  if (before !== undefined && lineOf(before) !== lineOf(after)) return 'another line';
   if (before === undefined) return after.epoch === 1 ? undefined : 'a first record with epoch > 1';
   if (after.epoch === before.epoch) {
     if (after.owner !== before.owner) return 'another owner in the same epoch';
@@ -164,12 +192,29 @@ export function wrongStep(
   }
   if (after.epoch !== before.epoch + 1) return 'an epoch was left out or went back';
   if (votersDiffer(before, after)) return 'other voters with a new owner';
+  if (!sameBars(before, after)) return 'other bars with a new owner';
+  const barred = after.owner === before.owner ? undefined : barOf(before, after.owner);
+  if (barred !== undefined) return `the new owner ${barred}`;
   for (const [mirror, nodes] of Object.entries(before.inSync)) {
     if (!nodes.includes(after.owner))
       return `the copy of ${mirror} of the new owner is not in sync`;
     const left = after.inSync[mirror as ResourceId] ?? [];
     if (left.some((node) => !nodes.includes(node))) return 'a copy came in with a new owner';
   }
+  return undefined;
+}
+
+/** What is forced has a first epoch that nobody else makes, and counts on one copy alone. */
+function wrongBeginning(
+  before: OwnershipRecord | undefined,
+  after: OwnershipRecord,
+): string | undefined {
+  if (before === undefined) return 'a line that begins with nothing';
+  if (before.epoch !== after.forced?.epoch) return 'a line that forgets what was before';
+  const rank = (after.epoch - firstEpochOfLine(before.epoch, 0)) / LINE_EPOCHS;
+  if (!Number.isInteger(rank) || rank < 0) return 'a line with the first epoch of another';
+  const copies = Object.values(after.inSync).flat();
+  if (copies.some((node) => node !== after.owner)) return 'a line that counts on other copies';
   return undefined;
 }
 
@@ -198,7 +243,7 @@ function isChosen({ record, parent, stored }: Vote): boolean {
 }
 
 function copiesDiffer(a: OwnershipRecord, b: OwnershipRecord): number {
-  let changes = a.want === b.want ? 0 : 1;
+  let changes = (a.want === b.want ? 0 : 1) + (sameBars(a, b) ? 0 : 1);
   for (const [mirror, nodes] of Object.entries(a.inSync)) {
     const others = b.inSync[mirror as ResourceId] ?? [];
     changes += nodes.filter((node) => !others.includes(node)).length;

@@ -131,10 +131,15 @@ export class SimAgents {
     this.#world.later(ms, () => this.#perform(action, key, patienceMs - ms));
   }
 
-  #done(action: EngineAction, outcome: ActionResult['outcome'], detail: string): void {
+  #done(
+    action: EngineAction,
+    outcome: ActionResult['outcome'],
+    detail: string,
+    leased = false,
+  ): void {
     const { group, resource, id } = action;
     const lasting = this.#faultOf(action) === 'lasting';
-    const result = { id, resource, outcome, detail, lasting };
+    const result = { id, resource, outcome, detail, lasting, leased };
     this.#world.core({ type: 'actionFinished', group, action: action.action, result });
   }
 
@@ -207,7 +212,7 @@ export class SimAgents {
   #stopMirror(action: EngineAction, key: string, patienceMs: number): void {
     const mirror = this.#world.mirror(key);
     if (mirror === undefined) {
-      return this.#done(action, 'unknown', 'the mirror process does not answer');
+      return this.#done(action, 'unknown', 'the mirror process does not answer', true);
     }
     const then = (): void => {
       this.#world.changed();

@@ -20,6 +20,8 @@ export interface CopyDisk {
   note: CopyWorth;
   /** A resync had begun and did not end: the directory is a mixture. */
   partial: boolean;
+  /** The epoch of the primary that overwrote all that was there before. */
+  base: number;
 }
 
 type Landed = (voter: Voter, entry: AcceptorEntry, before: AcceptorEntry | undefined) => void;
@@ -36,6 +38,8 @@ export class SimDisk {
   seat = '' as SeatId;
   readonly entries = new Map<GroupId, AcceptorEntry>();
   readonly copies = new Map<string, CopyDisk>();
+  /** The longest that a promise may bind which was given here. */
+  termMs = 0;
   /** Added to every write. */
   slowMs = 0;
   /** Writes of the acceptor fail. */
@@ -57,12 +61,19 @@ export class SimDisk {
     this.#seats += 1;
     this.seat = `${this.#node}-${this.#seats}` as SeatId;
     this.entries.clear();
+    this.termMs = 0;
   }
 
   copy(key: string): CopyDisk {
     const known = this.copies.get(key);
     if (known !== undefined) return known;
-    const copy: CopyDisk = { data: [], synced: 0, note: { state: 'empty' }, partial: false };
+    const copy: CopyDisk = {
+      data: [],
+      synced: 0,
+      note: { state: 'empty' },
+      partial: false,
+      base: 0,
+    };
     this.copies.set(key, copy);
     return copy;
   }

@@ -63,6 +63,8 @@ interface Peer {
   clean: boolean;
   /** Counts connections: what belongs to an earlier one is void. */
   connection: number;
+  /** How often the copy had been sealed when the connection was made: a seal ends it. */
+  seals: number;
 }
 
 const DONE: MirrorRefusal = { ok: true, copyGone: false, message: '' };
@@ -80,6 +82,8 @@ export class SimMirror {
   epoch = 0 as Epoch;
   #following: Following | undefined;
   #sealed: Epoch | undefined;
+  #seals = 0;
+  #keepBefore: Epoch | undefined;
   #lastEpoch = 0 as Epoch;
   /** Of the stream that this copy follows, or sends. */
   #session = '';
@@ -117,7 +121,7 @@ export class SimMirror {
   order(order: MirrorOrder): MirrorRefusal {
     switch (order.type) {
       case 'follow':
-        return this.follow(order.epoch, order.primary);
+        return this.follow(order.epoch, order.primary, order.keepBefore);
       case 'seal':
         return this.seal(order.epoch);
       case 'unseal':
@@ -164,13 +168,14 @@ export class SimMirror {
     return DONE;
   }
 
-  follow(epoch: Epoch, primary: NodeId): MirrorRefusal {
+  follow(epoch: Epoch, primary: NodeId, keepBefore?: Epoch): MirrorRefusal {
     if (this.role === 'primary') return refuse('this node serves');
     if (epoch < this.#lastEpoch) return refuse(`epoch ${this.#lastEpoch} was seen`);
     this.role = 'secondary';
     this.epoch = epoch;
     this.#lastEpoch = epoch;
     this.#following = { epoch, primary };
+    this.#keepBefore = keepBefore;
     if (this.#sealed !== undefined && this.#sealed < epoch) this.#sealed = undefined;
     return DONE;
   }
@@ -179,11 +184,13 @@ export class SimMirror {
     if (this.role === 'primary') return refuse('this node serves');
     if (this.disk.note.state === 'empty')
       return { ...refuse('there is no copy here'), copyGone: true };
+    if (this.disk.partial) return { ...refuse('this copy is incomplete'), copyGone: true };
     if (this.role === 'idle') {
       this.#lastEpoch = Math.max(this.#lastEpoch, epoch) as Epoch;
       return DONE;
     }
     this.#sealed = Math.max(epoch, this.#sealed ?? 0) as Epoch;
+    this.#seals += 1;
     return DONE;
   }
 
@@ -253,13 +260,13 @@ export class SimMirror {
   facts(): readonly MirrorNews[] {
     if (this.role !== 'primary') return [];
     const facts: MirrorNews[] = [];
+    // First that it had caught up: one that is silent now and answers later is voted in then.
+    for (const node of this.#peers.keys()) {
+      const waits = this.#tracker.waitsFor(node) && !this.#voted.has(node);
+      if (waits) facts.push({ type: 'peerCaughtUp', peer: node });
+    }
     for (const peer of this.#silent) {
       facts.push({ type: 'peerSilent', peer, silentMs: 0, reason: 'it does not answer' });
-    }
-    for (const [node, peer] of this.#peers) {
-      if (peer.state === 'in-sync' && this.#tracker.waitsFor(node) && !this.#voted.has(node)) {
-        facts.push({ type: 'peerCaughtUp', peer: node });
-      }
     }
     return facts;
   }
@@ -319,6 +326,13 @@ export class SimMirror {
     return copy?.role === 'secondary' && copy.lets(this.node, this.epoch) ? copy : undefined;
   }
 
+  /** It has changes that were given up by force, and is not to be overwritten. */
+  get isKept(): boolean {
+    const { base, data, note } = this.disk;
+    if (this.#keepBefore === undefined || base >= this.#keepBefore) return false;
+    return note.state !== 'empty' && data.length > 0;
+  }
+
   /** Whether this copy accepts the stream of that primary. */
   lets(node: NodeId, epoch: Epoch): boolean {
     return decideAdmission(this.#following, this.#sealed, { node, epoch }).type === 'accept';
@@ -342,7 +356,9 @@ export class SimMirror {
     const upTo = peer.sent;
     this.#world.stream(node, () => {
       const copy = this.#reach(node);
-      if (!current() || copy === undefined) return;
+      if (!current()) return;
+      // What comes to nobody breaks the connection; the next check makes another one.
+      if (copy === undefined) return this.#disconnect(peer);
       copy.#receive(batch, () => {
         copy.#world.stream(this.node, () => {
           if (!current() || this.role !== 'primary') return;
@@ -422,15 +438,17 @@ export class SimMirror {
       return this.#world.news({ type: 'peerSilent', peer: node, silentMs: 0, reason });
     }
     if (this.#silent.delete(node)) this.#world.news({ type: 'peerAnswers', peer: node });
-    if (peer.state === 'in-sync' && copy.#session !== this.#session) this.#disconnect(peer);
-    if (peer.state !== 'absent') return;
+    const severed = copy.#session !== this.#session || copy.#seals !== peer.seals;
+    if (peer.state === 'in-sync' && severed) this.#disconnect(peer);
+    if (peer.state !== 'absent' || copy.isKept) return;
     if (waits) {
       if (this.#joinable(copy)) return this.#connect(node, peer, copy);
       const reason = 'its copy needs a resync';
       return this.#world.news({ type: 'peerFailed', peer: node, reason });
     }
     peer.state = 'resync';
-    copy.#resyncBegins();
+    peer.seals = copy.#seals;
+    copy.#resyncBegins(this.epoch);
     const { connection } = peer;
     const session = this.#session;
     this.#world.at(plus(this.#world.now(), RESYNC_MS), () => {
@@ -450,6 +468,7 @@ export class SimMirror {
     copy.#session = this.#session;
     copy.#following ??= { epoch: this.epoch, primary: this.node };
     peer.state = 'in-sync';
+    peer.seals = copy.#seals;
     peer.sent = copy.disk.data.length;
     this.#pump(node, peer);
   }
@@ -457,7 +476,7 @@ export class SimMirror {
   #caughtUp(node: NodeId, peer: Peer): void {
     if (!this.#alive || this.role !== 'primary' || peer.state !== 'resync') return;
     const copy = this.#reach(node);
-    if (copy === undefined) return this.#disconnect(peer);
+    if (copy === undefined || copy.#seals !== peer.seals) return this.#disconnect(peer);
     const data = [...this.disk.data];
     const [{ connection }, session] = [peer, this.#session];
     copy.#resyncEnds(data, () => {
@@ -471,8 +490,9 @@ export class SimMirror {
     });
   }
 
-  #resyncBegins(): void {
+  #resyncBegins(base: Epoch): void {
     const make = (): void => {
+      this.disk.base = base;
       this.disk.partial = true;
       this.disk.note = { state: 'dirty' };
       this.#session = '';
@@ -495,5 +515,6 @@ function refuse(message: string): MirrorRefusal {
 }
 
 function newPeer(): Peer {
-  return { state: 'absent', flying: false, stable: 0, sent: 0, clean: false, connection: 0 };
+  const state = 'absent';
+  return { state, flying: false, stable: 0, sent: 0, clean: false, connection: 0, seals: 0 };
 }

@@ -17,7 +17,7 @@ import type {
 } from '../core/node/node-io.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../core/registry/acceptor.ts';
 import { DurableOrder } from '../core/registry/durable-order.ts';
-import type { FromHeart, WantedAddress } from '../protocol/heart-ipc.ts';
+import type { FromHeart } from '../protocol/heart-ipc.ts';
 import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
@@ -26,12 +26,15 @@ import { DurablePath } from './durable-path.ts';
 import type { NodeWorld } from './node-world.ts';
 import { SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
+import { heartOptions } from './sim-heart.ts';
 import { SimMirror } from './sim-mirror.ts';
 
 interface Promised {
   readonly group: GroupId;
   readonly epoch: Epoch;
   readonly validUntil: Instant;
+  /** What the machine had slept by then: after more of it the mark is void. */
+  readonly sleptMs: number;
 }
 
 type Part = 'heart' | 'control';
@@ -68,8 +71,7 @@ export class SimNode {
   readonly #runs = { heart: 0, control: 0 };
   readonly #up = { heart: true, control: true };
   #heartSureFrom = 0 as Instant;
-  /** When the machine last woke from sleep. */
-  wokeAt = 0 as Instant;
+  #sleptMs = 0;
   #alive = true;
   #frozen = false;
   /** The heart alone hangs. */
@@ -176,7 +178,8 @@ export class SimNode {
   /** The epoch of the lease that is marked for the group and fresh. */
   leaseOf(group: GroupId): Epoch | undefined {
     const mark = this.#marks.get(group);
-    return mark !== undefined && this.now() < mark.validUntil ? mark.epoch : undefined;
+    if (mark === undefined || mark.sleptMs !== this.#sleptMs) return undefined;
+    return this.now() < mark.validUntil ? mark.epoch : undefined;
   }
 
   mirror(key: string): SimMirror | undefined {
@@ -212,10 +215,7 @@ export class SimNode {
     this.#frozen = false;
     const held = this.#held;
     this.#held = [];
-    if (asleep) {
-      this.wokeAt = this.#world.now();
-      this.#heartStep({ type: 'timeLost' });
-    }
+    if (asleep) this.#heartStep({ type: 'timeLost' });
     this.#heartStep({ type: 'timePassed' });
     for (const run of held) run();
     this.#wake('heart');
@@ -232,6 +232,7 @@ export class SimNode {
     const shows = this.now() - standing * this.#rate;
     this.#clockOffset = shows - this.#world.now() * rate;
     this.#rate = rate;
+    this.#sleptMs += standing;
   }
 
   // Processes.
@@ -360,31 +361,12 @@ export class SimNode {
   }
 
   #newHeart(): HeartCore {
-    const { config } = this.#world;
-    const members = [...config.nodes, ...(config.witness === undefined ? [] : [config.witness])];
-    return new HeartCore({
-      self: this.id,
-      boot: this.#boot,
-      startedAt: this.now(),
-      timing: config.timing,
-      links: config.links,
-      members: members.map((member) => ({
-        id: member.id,
-        links: Object.keys(member.addresses) as LinkId[],
-      })),
-      leftovers: this.#leftovers(),
-    });
-  }
-
-  #leftovers(): readonly { group: GroupId; address: WantedAddress }[] {
-    return this.#world.config.groups.flatMap((group) =>
-      group.resources.flatMap((resource) => {
-        if (resource.agent !== 'virtual-ip') return [];
-        if (!this.runs(`${group.id}/${resource.id}`)) return [];
-        const { id, address, prefixLength, family, link } = resource;
-        return [
-          { group: group.id, address: { resource: id, address, prefixLength, family, link } },
-        ];
+    return new HeartCore(
+      heartOptions(this.#world.config, this.id, {
+        boot: this.#boot,
+        startedAt: this.now(),
+        formerTermMs: this.#disk.termMs,
+        runs: (key) => this.runs(key),
       }),
     );
   }
@@ -582,13 +564,17 @@ export class SimNode {
       case 'send':
         return this.#world.packet(this.id, effect.to, effect.link, effect.body);
       case 'mark':
-        this.#marks.set(effect.group, effect);
+        this.#marks.set(effect.group, { ...effect, sleptMs: this.#sleptMs });
         return this.#world.checkers.marked(this, effect.group, effect);
       case 'hold':
         return this.#hold(effect);
       case 'drop': {
         this.#running.delete(`${effect.group}/${effect.address.resource}`);
         return undefined;
+      }
+      case 'rememberTerm': {
+        const { termMs } = effect;
+        return this.#later(DISK_MS, () => this.#remember(termMs), 'heart');
       }
       case 'announce':
         return undefined;
@@ -597,6 +583,11 @@ export class SimNode {
       default:
         return unreachable(effect);
     }
+  }
+
+  #remember(termMs: number): void {
+    this.#disk.termMs = termMs;
+    this.#heartStep({ type: 'termRemembered', termMs });
   }
 
   #hold({ group, address }: Extract<HeartEffect, { type: 'hold' }>): void {
@@ -743,7 +734,8 @@ export class SimNode {
     const { checkers } = world;
     const mirror: SimMirror = new SimMirror(this.id, this.#disk.copy(key), {
       now: () => world.now(),
-      ownNow: () => this.now(),
+      // Clocks that go on while the machine sleeps.
+      ownNow: () => plus(this.now(), this.#sleptMs),
       at: (when, run) =>
         world.at(when, () => {
           if (mirror.alive) this.deliver(run);
@@ -758,7 +750,7 @@ export class SimNode {
       },
       markUntil: (epoch) => {
         const mark = this.#marks.get(group);
-        return mark?.epoch === epoch ? mark.validUntil : (0 as Instant);
+        return mark?.epoch === epoch ? plus(mark.validUntil, mark.sleptMs) : (0 as Instant);
       },
       session: () => world.newBoot(),
       served: ({ epoch }) => checkers.served(this, key, epoch),

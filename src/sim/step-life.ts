@@ -39,7 +39,7 @@ export function liveThrough(
   const config = simConfig({ nodes, witness, groups, actionTimeoutMs: 4000 });
   const world = new World({
     ...{ config, seed: SEED, loss: 0, delayMs: { min: 0.2, max: 1 }, streamMs: 1, syncMs: 3 },
-    ...{ drift: 0.004, writeEveryMs: 100, harsh: true, excuse: false, keepLines },
+    ...{ drift: 0.004, writeEveryMs: 100, harsh: true, keepLines },
   });
   const interrupter = new Interrupter(world, planned);
   let failure: LifeFailure | undefined;

@@ -59,6 +59,10 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
   hook: { chance: 0, weight: 0 },
   kill: { chance: 0.3, weight: 1.5 },
   operator: { chance: 0.5, weight: 4 },
+  // Apart from the others: see `drawBars`.
+  bar: { chance: 0, weight: 0 },
+  // Apart from the others: see forcing.ts.
+  force: { chance: 0, weight: 0 },
   leave: { chance: 0.2, weight: 1 },
 };
 
@@ -171,7 +175,7 @@ export function swarmConfig(swarm: Swarm): Config {
 export function worldOptions(
   swarm: Swarm,
   seed: number,
-  how: { readonly keepLines: number; readonly excuse: boolean },
+  how: { readonly keepLines: number },
 ): WorldOptions {
   const { loss, duplicate, delayMs, streamMs, syncMs, writeEveryMs, drift, clocks } = swarm;
   return {

@@ -32,10 +32,19 @@ export interface WorldOptions extends NetworkOptions {
   readonly writeEveryMs?: number | undefined;
   /** Unsynced writes may be lost with the power; links have a carrier that a cut takes away. */
   readonly harsh?: boolean | undefined;
-  /** Make up for the defects of the core that are known; true unless said otherwise. */
-  readonly excuse?: boolean | undefined;
   /** Remember the latest lines of what every node was told. */
   readonly keepLines?: number | undefined;
+  /** Told of every event and of every answer to an administrator (kind `answer`). */
+  readonly onSaid?: ((said: Said) => void) | undefined;
+}
+
+export interface Said {
+  readonly at: Instant;
+  readonly node: NodeId;
+  /** Empty where no group is meant. */
+  readonly group: string;
+  readonly kind: string;
+  readonly text: string;
 }
 
 const WRITE_EVERY_MS = 5;
@@ -86,7 +95,6 @@ export class World {
     this.network = new Network(options, { prng: this.prng, config, agenda: this });
     this.checkers = new Checkers(this, {
       clocks: options.clocks !== false,
-      excuse: this.excuse,
     });
     this.#mirrorKeys = config.groups.flatMap(({ id }) =>
       mirrorsOf(config, id).map((mirror) => ({ group: id, key: `${id}/${mirror}` })),
@@ -103,11 +111,6 @@ export class World {
 
   get config(): Config {
     return this.options.config;
-  }
-
-  /** Known defects of the core are no failures. */
-  get excuse(): boolean {
-    return this.options.excuse !== false;
   }
 
   get now(): Instant {
@@ -134,6 +137,11 @@ export class World {
   /** Acknowledged writes of a mirror so far. */
   acknowledgedCount(key: string): number {
     return this.checkers.acknowledgedCount(key);
+  }
+
+  hear(a: NodeId, b: NodeId): boolean {
+    const answer = this.node(a)?.answers === true && this.node(b)?.answers === true;
+    return answer && this.network.reaches(a, b) && this.network.reaches(b, a);
   }
 
   copyHas(id: NodeId, key: string, write: number): boolean {
@@ -287,11 +295,13 @@ export class World {
       reached: (id, what, moment) => this.watch?.reached(id, what, moment),
       said: (id, group, kind, text) => {
         this.coverage.hit(`event ${kind}`);
+        this.options.onSaid?.({ at: this.#now, node: id, group, kind, text });
         this.note(`${id}: ${group} ${kind}: ${text}`);
       },
       acknowledged: (id, key, write, epoch) => this.checkers.acknowledged(id, key, write, epoch),
       replied: (id, number, ok, text) => {
         this.#asked.delete(number);
+        this.options.onSaid?.({ at: this.#now, node: id, group: '', kind: 'answer', text });
         this.note(`${id}: ${ok ? 'done' : 'refused'}: ${text}`);
       },
     };

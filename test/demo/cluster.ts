@@ -1,5 +1,6 @@
 /**
- * A real Tako cluster on test hosts: n1 and n2, the witness w1, and a client that uses the service.
+ * A real Tako cluster on test hosts: n1 and n2, the witness w1, and a client that uses the service;
+ * or more nodes, and no witness.
  * Everything that scenarios, the live screen, the benchmark and the soak do with Tako goes through
  * here.
  */
@@ -24,11 +25,12 @@ import { type Lab, type LabOptions, createLab } from '../hosts/lab.ts';
 import { type Host, monotonicMs } from '../hosts/host.ts';
 import { until } from '../hosts/wait.ts';
 import type { App, AppClient } from './app.ts';
-import { type ConfigChoices, configText } from './config-text.ts';
+import { type ConfigChoices, configText, copiesOn } from './config-text.ts';
 
 const TAKO = fileURLToPath(new URL('../../bin/tako', import.meta.url));
 const RUN_DIR = '/run/tako';
 const STATE_DIR = '/var/lib/tako';
+const WITNESS = 'w1';
 /** In the lab's folder: what the witness serves. */
 const WITNESS_FOLDER = 'witness';
 /** A status that takes longer is of no use for watching what happens. */
@@ -39,11 +41,15 @@ const FRESH_MS = 600;
 
 export interface ClusterOptions extends LabOptions {
   readonly app: App;
+  /** How many of the hosts on both links are nodes of the cluster: the first two unless told. */
+  readonly clusterNodes?: number | undefined;
   readonly timing?: ConfigChoices['timing'];
   readonly restarts?: ConfigChoices['restarts'];
   readonly hooks?: ConfigChoices['hooks'];
   /** For `App.connect`. */
   readonly answerMs?: number | undefined;
+  /** By host, the `bin/tako` of another release to run there; called when the lab's folder is there. */
+  readonly releases?: ((lab: Lab) => ReadonlyMap<string, string>) | undefined;
 }
 
 export class Cluster {
@@ -52,24 +58,32 @@ export class Cluster {
   readonly address: string;
   readonly configFile: string;
   readonly client: AppClient;
+  readonly nodes: readonly Host[];
+  readonly #releases: ReadonlyMap<string, string>;
   readonly #launchers = new Map<string, ChildProcess>();
 
-  private constructor(lab: Lab, configFile: string, { app, answerMs }: ClusterOptions) {
+  private constructor(lab: Lab, configFile: string, options: ClusterOptions) {
+    const { app, answerMs, releases } = options;
     this.lab = lab;
     this.app = app;
     this.address = lab.virtualAddress(0);
     this.configFile = configFile;
+    this.nodes = nodesOf(lab, options);
+    this.#releases = releases?.(lab) ?? new Map();
     this.client = app.connect(lab, this.address, answerMs);
   }
 
-  /** Makes the hosts, starts Tako on them; resolves when the service runs and both copies are equal. */
+  /** Makes the hosts, starts Tako on them; resolves when the service runs and all copies are equal. */
   static async start(options: ClusterOptions): Promise<Cluster> {
     const lab = await createLab(options);
     try {
       const keyFile = join(lab.folder, 'cluster.key');
       const configFile = join(lab.folder, 'tako.yaml');
-      await lab.host('w1').run([TAKO, 'key', 'new', keyFile]);
-      writeFileSync(configFile, configText(lab, options.app, { ...options, keyFile }));
+      const nodes = nodesOf(lab, options);
+      const witness = lab.hosts.find(({ name }) => name === WITNESS);
+      await must(nodes[0], 'it has a node').run([TAKO, 'key', 'new', keyFile]);
+      const choices = { ...options, nodes, witness, keyFile };
+      writeFileSync(configFile, configText(lab, options.app, choices));
       mkdirSync(join(lab.folder, WITNESS_FOLDER));
       symlinkSync(configFile, join(lab.folder, WITNESS_FOLDER, 'demo.yaml'));
       await options.app.prepare(lab);
@@ -86,14 +100,9 @@ export class Cluster {
     }
   }
 
-  /** The hosts of the configuration: of those on both links the first two, and the witness. */
+  /** The hosts of the configuration. */
   get members(): readonly Host[] {
-    const nodes = this.lab.hosts.filter(({ links }) => links.includes('mirror'));
-    return [...nodes.slice(0, 2), this.lab.host('w1')];
-  }
-
-  get nodes(): readonly Host[] {
-    return this.members.filter(({ name }) => name !== 'w1');
+    return [...this.nodes, ...this.lab.hosts.filter(({ name }) => name === WITNESS)];
   }
 
   get configText(): string {
@@ -113,7 +122,8 @@ export class Cluster {
       ? ['run', '--config', this.configFile, '--node', name]
       : ['witness', 'run', '--clusters', join(this.lab.folder, WITNESS_FOLDER)];
     const places = ['--run-dir', RUN_DIR, '--state-dir', STATE_DIR];
-    const launcher = host.spawn([TAKO, ...words, ...places], {
+    const tako = this.#releases.get(name) ?? TAKO;
+    const launcher = host.spawn([tako, ...words, ...places], {
       logFile: join(host.folder, 'tako.log'),
     });
     launcher.unref();
@@ -165,7 +175,7 @@ export class Cluster {
     });
   }
 
-  /** Waits until the group is online and served, every member is up, and both copies are equal. */
+  /** Waits until the group is online and served, every member is up, and all copies are equal. */
   async settled(timeoutMs = SETTLE_TIMEOUT_MS): Promise<GroupStatus> {
     const calledAt = monotonicMs();
     let lacks = 'nobody answers';
@@ -198,7 +208,8 @@ export class Cluster {
     const away = status.nodes.find(({ state }) => state !== 'up');
     if (away !== undefined) return `${away.id} is ${away.state}: ${away.reason}`;
     for (const [mirror, inSync] of Object.entries(group.inSync)) {
-      if (inSync.length < this.nodes.length) return `${mirror} is in sync on ${inSync.join()} only`;
+      if (inSync.length < copiesOn(this.nodes).length)
+        return `${mirror} is in sync on ${inSync.join()} only`;
     }
     const { stats } = this.client;
     const ackAt = stats?.lastAckAt ?? Number.NEGATIVE_INFINITY;
@@ -232,6 +243,10 @@ export class Cluster {
     this.client.stop();
     this.lab.destroy();
   }
+}
+
+function nodesOf(lab: Lab, { clusterNodes = 2 }: ClusterOptions): readonly Host[] {
+  return lab.hosts.filter(({ links }) => links.includes('mirror')).slice(0, clusterNodes);
 }
 
 function keepLogs(lab: Lab): string {

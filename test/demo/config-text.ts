@@ -1,10 +1,15 @@
 /** The configuration of a lab's cluster, as an administrator would write it. */
+import type { Host } from '../hosts/host.ts';
 import type { Lab } from '../hosts/lab.ts';
 import type { App } from './app.ts';
 
 export interface ConfigChoices {
   readonly cluster?: string | undefined;
   readonly keyFile: string;
+  /** The hosts that run groups. */
+  readonly nodes: readonly Host[];
+  /** Undefined: the nodes decide by themselves. */
+  readonly witness: Host | undefined;
   /** Lines below `timing:`; the defaults unless given. */
   readonly timing?: readonly string[] | undefined;
   readonly restarts?: string | undefined;
@@ -13,11 +18,9 @@ export interface ConfigChoices {
 }
 
 export function configText(lab: Lab, app: App, choices: ConfigChoices): string {
-  const [first, second] = lab.hosts.filter(({ links }) => links.includes('mirror'));
-  if (first === undefined || second === undefined) throw new Error('The lab has no two nodes');
-  const node = (host: typeof first): string =>
+  const { nodes, witness } = choices;
+  const node = (host: Host): string =>
     `  ${host.name}: { mirror: ${host.address('mirror').ipv4}, lan: ${host.address('lan').ipv4} }`;
-  const witness = lab.host('w1').address('lan').ipv4;
   const direct = lab.mirrorLink === 'direct' ? ', direct: true' : '';
   return [
     `cluster: ${choices.cluster ?? 'demo'}`,
@@ -27,13 +30,15 @@ export function configText(lab: Lab, app: App, choices: ConfigChoices): string {
     `  mirror: { kind: udp${direct} }`,
     '  lan: { kind: udp }',
     'nodes:',
-    node(first),
-    node(second),
-    'witness:',
-    `  w1: { lan: ${witness} }`,
+    ...nodes.map(node),
+    ...(witness === undefined
+      ? []
+      : ['witness:', `  ${witness.name}: { lan: ${witness.address('lan').ipv4} }`]),
     'groups:',
     `  ${app.name}:`,
-    `    nodes: [${first.name}, ${second.name}]`,
+    `    nodes: [${copiesOn(nodes)
+      .map(({ name }) => name)
+      .join(', ')}]`,
     ...(choices.hooks === undefined ? [] : ['    hooks:', ...indent(choices.hooks(lab), 6)]),
     '    resources:',
     `      data: { agent: mirror, path: /srv/${app.name} }`,
@@ -43,6 +48,11 @@ export function configText(lab: Lab, app: App, choices: ConfigChoices): string {
     ...(choices.restarts === undefined ? [] : [`        restarts: ${choices.restarts}`]),
     '',
   ].join('\n');
+}
+
+/** The nodes with a copy: three at the most, the others only vote. */
+export function copiesOn(nodes: readonly Host[]): readonly Host[] {
+  return nodes.slice(0, 3);
 }
 
 function indent(lines: readonly string[], by: number): string[] {

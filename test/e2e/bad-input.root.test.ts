@@ -24,7 +24,11 @@ beforeAll(async () => {
   file = join(lab.folder, 'tako.yaml');
   keyFile = join(lab.folder, 'cluster.key');
   await n1.run([TAKO, 'key', 'new', keyFile]);
-  good = configText(lab, ledgerApp, { keyFile });
+  good = configText(lab, ledgerApp, {
+    nodes: lab.hosts.slice(0, 2),
+    witness: lab.host('w1'),
+    keyFile,
+  });
 });
 afterAll(() => lab.destroy());
 beforeEach(async () => {

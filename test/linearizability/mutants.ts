@@ -32,7 +32,7 @@ export const REGISTRY_MUTANTS: readonly RegistryMutant[] = [
   {
     name: 'first-answer-taken-for-the-latest',
     file: 'core/registry/proposer.ts',
-    find: 'if (latest === undefined || compareBallots(accepted.ballot, latest.ballot) > 0) {',
+    find: 'if (latest === undefined || compareVotes(accepted, latest) > 0) {',
     replace: 'if (latest === undefined) {',
   },
 ];

@@ -150,6 +150,10 @@ function showChange(change: RecordChange): string {
       return `${change.type} ${change.peer} at epoch ${change.epoch}`;
     case 'want':
       return `want ${change.want}`;
+    case 'force':
+      return `force onto ${change.owner} after epoch ${change.epoch}`;
+    case 'bar':
+      return `${change.kind} of ${change.node} ${change.on ? 'set' : 'lifted'}`;
     case 'joinVoters':
     case 'settleVoters':
       return `${change.type} ${showVoters(change.voters)} at epoch ${change.epoch}`;

@@ -113,7 +113,7 @@ describe('resync', () => {
         for (let i = rig.random.below(120); i > 0 && !rig.finished; i -= 1) await rig.step();
         const whole = rig.finished;
         await rig.cut();
-        if (!whole) expect(rig.note.read()).toEqual({ state: 'dirty', partial: true });
+        if (!whole) expect(rig.note.read()).toEqual({ state: 'dirty', partial: true, base: 1 });
         rig.begin();
         await rig.run();
         expect([...rig.failures, ...rig.compare()], `seed ${seed}`).toEqual([]);

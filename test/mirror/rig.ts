@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sleptMs } from '../../src/adapters/supervise/sleep-watch.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { connectLines, type LineClient } from '../../src/adapters/line-socket.ts';
 import { mountAt } from '../../src/adapters/system/mount-info.ts';
@@ -167,7 +168,7 @@ export class RigNode {
 
   writeLease(epoch: number, ms: number): void {
     const validUntil = plus(systemClock.now(), ms);
-    const mark = encodeLeaseMark({ epoch: epoch as Epoch, validUntil });
+    const mark = encodeLeaseMark({ epoch: epoch as Epoch, validUntil, sleptMs: sleptMs() });
     writeFileSync(join(this.runDir, 'lease', 'g'), mark, { flag: 'r+', flush: false });
   }
 
@@ -200,10 +201,14 @@ export class RigNode {
     }
   }
 
-  /** Once the note on disk says `clean`, what it says. */
+  /** Once the note on disk says `clean`, what it says of the copy; each is in a directory of its own. */
   async cleanNote(): Promise<unknown> {
     await this.until(() => JSON.parse(this.note()).state === 'clean', 'the note is clean');
-    return JSON.parse(this.note());
+    // By whose resync it was overwritten once is different for each copy, too.
+    const own = ['directory', 'base'];
+    const shared = (key: string, value: unknown): unknown =>
+      own.includes(key) ? undefined : value;
+    return JSON.parse(this.note(), shared);
   }
 
   note(): string {

@@ -13,6 +13,7 @@
  *     slow n1 200ms                  what its votes are stored on takes so much longer; 0ms: well
  *     full n1 | room n1              nothing more can be stored there; it can again
  *     wipe n1                        a new disk, while it is off: neither votes nor copies
+ *     empty n1                       somebody moves all files out of its copies
  *     clock n1 1.009                 runs that much too fast
  */
 import { must } from '../../src/base/assert.ts';
@@ -126,6 +127,12 @@ function harmDisk(
     case 'full':
     case 'room':
       world.disk(id).full = command === 'full';
+      return true;
+    case 'empty':
+      for (const copy of world.disk(id).copies.values()) {
+        copy.data = [];
+        copy.synced = 0;
+      }
       return true;
     case 'wipe':
       world.disk(id).forget();

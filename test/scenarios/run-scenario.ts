@@ -9,7 +9,12 @@
  *     break n1 program                it does not start on n1 any more
  *     move n2 | stop n1 | want n1     what an administrator asks: a move at the owner, or, with
  *                                     `at n3`, there; a stop and a start at the node named
+ *     standby n1 | unstandby n1       put in standby, or not any more: asked at the first node that
+ *                                     is on, or, with `at n3`, there
+ *     ban n1 web | unban n1 web       the same for one group
  *     leave n1                        Tako is told to end on n1
+ *     force n2 off=n1,w1 [lossy]      an administrator forces the group onto n2 and says what is off;
+ *                                     lossy: and gives up what the copy there lacks
  *     calendar 02:30                  the clocks on the walls of all nodes show that, on a Monday
  *     advance 2s
  *     say                             who serves, which copies are in sync
@@ -88,6 +93,17 @@ function perform(world: World, command: string, words: readonly string[]): void 
     case 'want':
     case 'stop':
       return ask(world, command, words);
+    case 'force': {
+      const group = must(world.config.groups[0], 'a cluster has a group').id;
+      const off = words.flatMap((word) => /^off=(.+)$/u.exec(word)?.[1]?.split(',') ?? []);
+      const acceptLoss = words.includes('lossy');
+      return world.ask(node, group, { type: 'force', off: off as NodeId[], acceptLoss });
+    }
+    case 'standby':
+    case 'unstandby':
+    case 'ban':
+    case 'unban':
+      return bar(world, command, words);
     case 'leave':
       for (const { id } of world.config.groups) world.ask(node, id, { type: 'leave' });
       return;
@@ -112,6 +128,25 @@ function failResource(world: World, command: string, node: NodeId, name: string)
   const [group, resource] = resourceNamed(world, name).split('/') as [GroupId, ResourceId];
   if (command === 'break') return world.breakResource(node, group, resource);
   world.node(node)?.kill(group, resource);
+}
+
+function bar(world: World, command: string, words: readonly string[]): void {
+  const at = words.indexOf('at');
+  const [node = '', name] = at === -1 ? words : words.slice(0, at);
+  const { groups, nodes } = world.config;
+  const on = !command.startsWith('un');
+  const kind = command.endsWith('ban') ? 'ban' : 'standby';
+  const first = must(
+    nodes.find(({ id }) => world.node(id)?.answers),
+    'a node is on',
+  );
+  const asked = at === -1 ? first.id : (words[at + 1] as NodeId);
+  const concerned = groups.filter(({ id, nodes: own }) =>
+    kind === 'ban' ? id === (name ?? groups[0]?.id) : own.includes(node as NodeId),
+  );
+  for (const { id } of concerned) {
+    world.ask(asked, id, { type: 'bar', kind, node: node as NodeId, on });
+  }
 }
 
 /** `move NODE [GROUP] [at NODE]`, `stop NODE [GROUP]`, `want NODE [GROUP]`. */

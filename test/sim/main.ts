@@ -9,7 +9,6 @@
  *     --mutants         deliberate defects, each until it is caught; --only NAME for one
  *     --steps           procedures, interrupted at each durable step; --procedure NAME for one;
  *                       with --step K --way WAY that one life
- *     --strict          do not make up for known defects (src/sim/known-defects.ts)
  */
 import { randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -54,14 +53,12 @@ async function main(words: readonly string[]): Promise<number> {
       procedure: { type: 'string' },
       step: { type: 'string' },
       way: { type: 'string', default: '' },
-      strict: { type: 'boolean', default: false },
       job: { type: 'string' },
     },
   });
-  const excuse = !values.strict;
   if (values.job !== undefined) return work(JSON.parse(values.job) as SeedsJob | HuntJob);
-  if (values.shrink !== undefined) return shrink(Number(values.shrink), excuse);
-  if (values.replay !== undefined) return show(readPlan(values.replay), excuse);
+  if (values.shrink !== undefined) return shrink(Number(values.shrink));
+  if (values.replay !== undefined) return show(readPlan(values.replay));
   if (values.mutants) return mutants(values.only);
   if (values.steps) return steps(values.procedure, values.step, values.way);
   const seed = values.seed === undefined ? randomInt(SEED_MAX) : Number(values.seed);
@@ -74,7 +71,7 @@ async function main(words: readonly string[]): Promise<number> {
     return USAGE_EXIT;
   }
   if (values.seed !== undefined && asked === undefined && minutes === undefined) {
-    return show(planLife(seed), excuse);
+    return show(planLife(seed));
   }
   const runs = asked ?? (minutes === undefined ? RUNS : undefined);
   return many({
@@ -82,14 +79,13 @@ async function main(words: readonly string[]): Promise<number> {
     runs,
     seconds: minutes === undefined ? undefined : minutes * 60,
     jobs,
-    excuse,
   });
 }
 
 /** One life, twice: with all that is known of it when it breaks. */
-function show(plan: LifePlan, excuse: boolean): number {
-  const report = live(plan, LINES, excuse);
-  const again = live(plan, 0, excuse);
+function show(plan: LifePlan): number {
+  const report = live(plan, LINES);
+  const again = live(plan);
   const known = Object.keys(report.marks).find((mark) => mark.startsWith('known '));
   const held = known === undefined ? 'every promise held' : `ended by a defect (${known})`;
   if (report.failure === undefined) {
@@ -108,27 +104,26 @@ interface Many {
   readonly runs: number | undefined;
   readonly seconds: number | undefined;
   readonly jobs: number;
-  readonly excuse: boolean;
 }
 
-async function many({ seed, runs, seconds, jobs, excuse }: Many): Promise<number> {
+async function many({ seed, runs, seconds, jobs }: Many): Promise<number> {
   say(`from seed ${seed} on, with ${jobs} ${jobs === 1 ? 'process' : 'processes'}`);
   const parts = Array.from({ length: jobs }, (_, index): SeedsJob => {
     const share = runs === undefined ? undefined : Math.ceil((runs - index) / jobs);
     const from = (seed + index) % SEED_MAX;
-    return { from, step: jobs, runs: share, seconds, hunt: [], excuse };
+    return { from, step: jobs, runs: share, seconds, hunt: [] };
   });
   const results =
     jobs === 1
-      ? parts.map((job) => runSeeds(job, (failed) => say(describe(failed, excuse))))
+      ? parts.map((job) => runSeeds(job, (failed) => say(describe(failed))))
       : await Promise.all(parts.map((job) => runSeedsElsewhere(import.meta.filename, job)));
   const result = results.reduce(addResults);
-  if (jobs > 1) for (const failure of result.failures) say(describe(failure.seed, excuse));
+  if (jobs > 1) for (const failure of result.failures) say(describe(failure.seed));
   return summary(result);
 }
 
-function describe(seed: number, excuse: boolean): string {
-  return failureText(live(planLife(seed), LINES, excuse));
+function describe(seed: number): string {
+  return failureText(live(planLife(seed), LINES));
 }
 
 function summary(result: SeedsResult): number {
@@ -150,9 +145,9 @@ function summary(result: SeedsResult): number {
   return bad === 0 ? 0 : 1;
 }
 
-function shrink(seed: number, excuse: boolean): number {
+function shrink(seed: number): number {
   const plan = planLife(seed);
-  const first = live(plan, 0, excuse).failure;
+  const first = live(plan).failure;
   if (first === undefined) {
     say(`seed ${seed} breaks nothing, so there is nothing to make small`);
     return 0;
@@ -160,13 +155,13 @@ function shrink(seed: number, excuse: boolean): number {
   const kind = kindOf(first.message);
   const faults = shrinkList(
     plan.faults,
-    (fewer) => kindOf(live({ ...plan, faults: fewer }, 0, excuse).failure?.message ?? '') === kind,
+    (fewer) => kindOf(live({ ...plan, faults: fewer }).failure?.message ?? '') === kind,
     SHRINK_TRIES_MAX,
   );
   const small = { ...plan, faults };
   const file = join(tmpdir(), `tako-sim-${seed}.json`);
   writeFileSync(file, `${JSON.stringify(small, undefined, 1)}\n`);
-  show(small, excuse);
+  show(small);
   say(`${plan.faults.length} faults became ${faults.length}: npm run sim -- --replay ${file}`);
   return 1;
 }

@@ -63,7 +63,7 @@ async function hunted(mutant: Mutant, main: string, seconds: number): Promise<Ca
     return (await runElsewhere(main, job)) as Caught;
   }
   const from = randomInt(SEED_MAX);
-  const job: SeedsJob = { from, step: 1, runs: undefined, seconds, hunt, excuse: true };
+  const job: SeedsJob = { from, step: 1, runs: undefined, seconds, hunt };
   const result = await runSeedsElsewhere(main, job);
   const failure = result.failures.find(({ message }) =>
     hunt.some((promise) => message.startsWith(`${promise}:`)),

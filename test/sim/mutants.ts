@@ -19,7 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'promise-forgotten-at-restart',
     breaks: ['H1', 'H2'],
     file: 'core/heart/promises.ts',
-    find: 'this.#quietUntil = plus(startedAt, this.#termMs);',
+    find: 'this.#quietUntil = plus(startedAt, Math.max(this.#termMs, formerTermMs ?? 0));',
     replace: 'this.#quietUntil = startedAt;',
   },
   {
@@ -84,9 +84,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'copy-expelled-before-the-vote',
     breaks: ['P1'],
     file: 'core/node/owner.ts',
-    find: "        voice.say('warning', 'copy-lost', text, mirror);",
+    find: "        voice.sayOnce(copyLost(mirror, peer), 'warning', 'copy-lost', text, mirror);",
     replace:
-      "        voice.say('warning', 'copy-lost', text, mirror);\n" +
+      "        voice.sayOnce(copyLost(mirror, peer), 'warning', 'copy-lost', text, mirror);\n" +
       '        mirrors.expel(mirror, peer);',
   },
   {

@@ -10,8 +10,6 @@ export interface SeedsJob {
   readonly seconds: number | undefined;
   /** End with the first life that breaks one of these promises. */
   readonly hunt: readonly string[];
-  /** Make up for known defects of the core. */
-  readonly excuse: boolean;
 }
 
 export interface SeedsResult {
@@ -39,12 +37,12 @@ export function runSeeds(job: SeedsJob, onFailure: (seed: number) => void): Seed
     if (job.runs !== undefined && lives >= job.runs) break;
     if (job.seconds !== undefined && seconds() >= job.seconds) break;
     const plan = planLife(seed);
-    const report = live(plan, 0, job.excuse);
+    const report = live(plan);
     lives += 1;
     virtualMs += report.virtualMs;
     acknowledged += report.acknowledged;
     marks = addMarks(marks, report.marks);
-    if (lives % TWICE_EVERY === 1 && live(plan, 0, job.excuse).hash !== report.hash) {
+    if (lives % TWICE_EVERY === 1 && live(plan).hash !== report.hash) {
       unlike.push(seed);
     }
     if (report.failure === undefined) continue;

@@ -11,7 +11,7 @@ import { liveThrough } from '../../src/sim/step-life.ts';
 import { interruptEverywhere, interruptOnce, procedureCalled } from './steps.ts';
 
 /** Not a multiple of the number of ways, so that each way has its turn. */
-const EVERY = 397;
+const EVERY = 499;
 
 test.each(PROCEDURES.map((procedure) => [procedure.name, procedure] as const))(
   '%s ends safely wherever it is interrupted',

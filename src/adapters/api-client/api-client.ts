@@ -4,7 +4,7 @@
  */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { TakoError } from '../../base/tako-error.ts';
-import type { ClusterStatus, WhyAnswer } from '../../protocol/api.ts';
+import type { ClusterStatus, ForceStakes, WhyAnswer } from '../../protocol/api.ts';
 import type { ApiClient } from '../../ports/api-client.ts';
 import type { TakoEvent } from '../../protocol/event.ts';
 import type { GroupId } from '../../protocol/ids.ts';
@@ -35,6 +35,13 @@ export function createApiClient(socketPath: string): ApiClient {
     move: (id, to) => post(`${group(id)}/move`, { to }),
     startGroup: (id) => post(`${group(id)}/start`),
     stopGroup: (id) => post(`${group(id)}/stop`),
+    forceStakes: async (id, off) => {
+      const query = off === undefined ? '' : `?off=${encodeURIComponent(off.join(','))}`;
+      return (await get(`${group(id)}/force${query}`)) as ForceStakes;
+    },
+    force: (id, force) => post(`${group(id)}/force`, force),
+    standby: (node, on) => post(`/v1/nodes/${encodeURIComponent(node)}/standby`, { on }),
+    ban: (id, node, on) => post(`${group(id)}/ban`, { node, on }),
     reload: () => post('/v1/config/reload'),
     follow: (options) => followEvents(socketPath, '/v1/events/follow', options),
   };

@@ -531,7 +531,7 @@ describe('a risk is a warning', () => {
     const [warning] = warningsOf(change(witness, ''));
     expect(warning).toContain('F:6:1: nodes: found two voters and no third, expected a witness');
     expect(warning).toContain('both must be up to decide');
-    expect(warning).toContain('fail over by hand');
+    expect(warning).toContain('nothing fails over by itself');
   });
 
   test('an even number of voters, a single node, a mirror alone, an address on a cable', () => {

@@ -4,18 +4,11 @@
  * survives a reboot and serves when the administrator's file is broken). Both are replaced as a
  * whole: a reader, or a power cut, meets the old one or the new one.
  */
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { messageOf, TakoError } from '../../base/tako-error.ts';
 import type { Config, NodeSetup } from '../../protocol/config.ts';
+import { replaceFileSync } from '../replace-file.ts';
 
 export function setupPath(runDir: string): string {
   return join(runDir, 'setup.json');
@@ -27,13 +20,13 @@ export function lastGoodPath(stateDir: string): string {
 
 /** Writes both files; to be called at start and after every reload that found no fault. */
 export function saveSetup(setup: NodeSetup): void {
-  replaceFile(lastGoodPath(setup.stateDir), setup.config);
+  replaceJson(lastGoodPath(setup.stateDir), setup.config);
   saveRunSetup(setup);
 }
 
 /** Writes `setup.json` only: when `setup.config` is itself the last good one. */
 export function saveRunSetup(setup: NodeSetup): void {
-  replaceFile(setupPath(setup.runDir), setup);
+  replaceJson(setupPath(setup.runDir), setup);
 }
 
 export function readSetup(path: string): NodeSetup {
@@ -88,37 +81,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-function replaceFile(path: string, value: unknown): void {
-  const temporary = `${path}.new`;
+function replaceJson(path: string, value: unknown): void {
   try {
-    rmSync(temporary, { force: true });
-    const fd = openSync(temporary, 'wx', 0o600);
-    try {
-      writeAll(fd, `${JSON.stringify(value, undefined, 1)}\n`);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, path);
-    syncDirectory(dirname(path));
+    replaceFileSync(path, `${JSON.stringify(value, undefined, 1)}\n`);
   } catch (error) {
     throw new TakoError('system-call', `Cannot write "${path}": ${messageOf(error)}`, {
       next: 'Check that the file system is mounted, writable and not full',
       cause: error,
     });
-  }
-}
-
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -17,10 +17,13 @@ import type { LinkId, NodeId } from '../../protocol/ids.ts';
 import { clientTlsOptions, type TlsIdentity } from '../tls-psk.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
 import { watchLife } from './keepalive.ts';
+import { isVersionTell, versionTell, versionTrouble } from './version-tell.ts';
 
 const CONNECT_MS = 600;
 const RETRY_MS = 100;
 const RETRY_MS_MAX = 1000;
+/** As many as make the pause before the next connection the longest. */
+const FAILURES_WITHOUT_HOPE = 1000;
 const QUESTIONS_MAX = 1000;
 const QUEUE_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -55,6 +58,8 @@ export class PeerChannel {
   #route = 0;
   #failures = 0;
   #lastFailure = 'no connection was tried yet';
+  /** Why the peer's release cannot be spoken with, while that is the last that is known. */
+  #trouble: { readonly why: string; readonly next: string } | undefined;
   #socket: TLSSocket | undefined;
   #connected = false;
   #retry: NodeJS.Timeout | undefined;
@@ -145,9 +150,18 @@ export class PeerChannel {
 
   #opened(socket: TLSSocket, link: LinkId, end: (reason: string) => void): void {
     const reader = new FrameReader();
+    const told = versionTell();
+    if (told !== undefined) socket.write(told);
     socket.on('data', (chunk: Buffer) => {
       try {
-        for (const frame of reader.push(chunk)) this.#receive(frame);
+        for (const frame of reader.push(chunk)) {
+          if (isVersionTell(frame)) {
+            this.#judge(frame, end);
+          } else {
+            this.#receive(frame);
+          }
+          if (socket.destroyed) return;
+        }
       } catch (error) {
         end(`the peer sent ${messageOf(error)}`);
       }
@@ -183,7 +197,18 @@ export class PeerChannel {
     this.#retry = setTimeout(() => this.#connect(), pause);
   }
 
+  #judge(frame: Frame, end: (reason: string) => void): void {
+    const { identity, peer } = this.#options;
+    this.#trouble = versionTrouble(frame, { me: identity.node, peer });
+    if (this.#trouble === undefined) return;
+    // It is the same at the next connection: no hurry.
+    this.#failures = FAILURES_WITHOUT_HOPE;
+    end(`version-unsupported: ${this.#trouble.why}`);
+  }
+
   #receive(frame: Frame): void {
+    // Whoever is of another version tells that first.
+    this.#trouble = undefined;
     if (frame.type !== 'answer') return;
     const question = this.#questions.get(frame.id);
     // The answer to a question that was given up.
@@ -220,6 +245,12 @@ export class PeerChannel {
     this.#questions.delete(id);
     clearTimeout(question.timer);
     const { peer } = this.#options;
+    if (this.#trouble !== undefined) {
+      const { why, next } = this.#trouble;
+      const text = `Cannot ask "${peer}" for ${question.what}: ${why}`;
+      question.reject(new TakoError('version-unsupported', text, { next }));
+      return;
+    }
     question.reject(
       question.sent
         ? new TakoError(

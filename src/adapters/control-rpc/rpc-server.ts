@@ -10,6 +10,7 @@ import type { Log } from '../../ports/log.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { serverTlsOptions, type TlsIdentity, tlsPeer } from '../tls-psk.ts';
 import { encodeFrame, type Frame, FrameReader } from './frames.ts';
+import { isVersionTell, versionTell, versionTrouble } from './version-tell.ts';
 
 const HANDSHAKE_MS = 2000;
 const CONNECTIONS_MAX = 64;
@@ -102,11 +103,16 @@ export class RpcServer {
     // Nothing to do for one that breaks: the peer connects again.
     socket.on('error', () => undefined);
     socket.on('close', () => this.#connections.delete(socket));
+    const told = versionTell();
+    if (told !== undefined) socket.write(told);
     const reader = new FrameReader();
     const asks = { open: 0 };
     socket.on('data', (chunk: Buffer) => {
       try {
-        for (const frame of reader.push(chunk)) this.#receive(socket, from, frame, asks);
+        for (const frame of reader.push(chunk)) {
+          if (socket.destroyed) return;
+          this.#receive(socket, from, frame, asks);
+        }
       } catch (error) {
         if (error instanceof InvariantError) throw error;
         this.#refused(`"${from}" sent ${messageOf(error)}`);
@@ -118,6 +124,8 @@ export class RpcServer {
   #receive(socket: TLSSocket, from: NodeId, frame: Frame, asks: { open: number }): void {
     if (frame.type === 'ping') {
       write(socket, { type: 'pong' });
+    } else if (isVersionTell(frame)) {
+      this.#judge(socket, from, frame);
     } else if (frame.type === 'tell') {
       this.#options.onNotify?.(from, frame.method, frame.params);
     } else if (frame.type === 'ask') {
@@ -134,6 +142,16 @@ export class RpcServer {
         })
         .catch(endProcess);
     }
+  }
+
+  /** What the peer asks would not be understood as it is meant. */
+  #judge(socket: TLSSocket, peer: NodeId, frame: Frame): void {
+    const trouble = versionTrouble(frame, { me: this.#options.identity.node, peer });
+    if (trouble === undefined) return;
+    this.#refused(`version-unsupported: ${trouble.why}; next: ${trouble.next}`);
+    // With an end, so that what was told first still arrives.
+    socket.removeAllListeners('data');
+    socket.end();
   }
 
   async #answer(

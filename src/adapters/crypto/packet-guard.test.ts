@@ -4,6 +4,7 @@ import { must } from '../../base/assert.ts';
 import { instant } from '../../base/time.ts';
 import type { Epoch, GroupId, NodeId } from '../../protocol/ids.ts';
 import type { PacketBody } from '../../protocol/packet.ts';
+import type { VersionRange } from '../../protocol/versions.ts';
 import { newBoot, type Opened, PacketGuard } from './packet-guard.ts';
 import { ReplayWindow } from './replay-window.ts';
 
@@ -18,7 +19,9 @@ const beat: PacketBody = {
 };
 let now = instant(1000);
 
-function guard(self: NodeId, over: { key?: Uint8Array; cluster?: string } = {}): PacketGuard {
+type Over = { key?: Uint8Array; cluster?: string; speaks?: VersionRange };
+
+function guard(self: NodeId, over: Over = {}): PacketGuard {
   const peers = [A, B].filter((id) => id !== self);
   return new PacketGuard({ cluster: 'c', key: KEY, self, boot: newBoot(), peers, ...over });
 }
@@ -171,5 +174,55 @@ describe('ReplayWindow', () => {
     expect(window.take(5000 - 1024)).toBe(false);
     expect(window.take(5000 - 1023)).toBe(true);
     expect(window.take(13)).toBe(false);
+  });
+});
+
+describe('releases', () => {
+  const first = { oldest: 1, newest: 1 };
+  const [present, next] = [
+    { oldest: 1, newest: 2 },
+    { oldest: 2, newest: 3 },
+  ];
+
+  test('adjacent ones meet, and each knows what the other speaks', () => {
+    const [a, b] = [guard(A, { speaks: first }), guard(B, { speaks: present })];
+    expect(meet(a, b)).toHaveLength(4);
+    expect([a.speaks(B), b.speaks(A)]).toEqual([present, first]);
+  });
+
+  test('without a version in common they stay silent for each other, and both learn why', () => {
+    const [a, b] = [guard(A, { speaks: first }), guard(B, { speaks: next })];
+    const wire = meet(a, b);
+    expect([a.knows(B), b.knows(A)]).toEqual([false, false]);
+    expect(wire.length).toBeLessThan(6);
+    const opened: Opened[] = [];
+    let packet: Uint8Array | undefined = sent(a.seal(B, beat));
+    for (let turn = 0; packet !== undefined; turn += 1) {
+      const got: Opened = (turn % 2 === 0 ? b : a).open(packet, now);
+      opened.push(got);
+      packet = replyOf(got);
+    }
+    expect(opened.filter(({ type }) => type === 'incompatible')).toMatchObject([
+      { from: A, speaks: first },
+      { from: B, speaks: next },
+    ]);
+    expect(opened.some(({ type }) => type === 'fresh')).toBe(false);
+  });
+
+  test('a recorded hello of another release changes nothing', () => {
+    const [a, b] = [guard(A, { speaks: present }), guard(B, { speaks: present })];
+    const old = guard(A, { speaks: { oldest: 7, newest: 7 } });
+    const recorded = exchange(sent(old.seal(B, beat)), old, b);
+    meet(a, b);
+    for (const packet of recorded) expect(b.open(packet, now).type).not.toBe('incompatible');
+    expect(b.open(sent(a.seal(B, beat)), now).type).toBe('fresh');
+  });
+
+  test('the other side may be upgraded at any time: its next run says so', () => {
+    const [a, b] = [guard(A, { speaks: present }), guard(B, { speaks: first })];
+    meet(a, b);
+    const upgraded = guard(B, { speaks: next });
+    exchange(sent(a.seal(B, beat)), a, upgraded);
+    expect(a.speaks(B)).toEqual(next);
   });
 });

@@ -16,6 +16,9 @@
  *       hello to b, echo cB, challenge cA   -->      a is current
  *       b is current                <-- hello to a, echo cA
  *
+ * Hellos also tell which versions of the protocol a boot speaks. One without a version in common is
+ * never current: it is answered with hellos, and counts for nothing.
+ *
  * Work for strangers is bounded: names and addresses outside the configuration are dropped before
  * any cryptography, and keys for unknown boots are derived at a limited rate.
  */
@@ -45,6 +48,13 @@ import {
   type PacketHeader,
   TAG_BYTES,
 } from '../../protocol/packet.ts';
+import {
+  CLUSTER_PROTOCOL,
+  FIRST_PROTOCOL,
+  type VersionRange,
+  commonVersion,
+  toldRange,
+} from '../../protocol/versions.ts';
 import { ReplayWindow } from './replay-window.ts';
 
 const CIPHER = 'aes-256-gcm';
@@ -70,6 +80,13 @@ export type Opened =
     }
   /** Authentic, but proves nothing. `reply` is the next step of the hellos. */
   | { readonly type: 'stale'; readonly reply: Uint8Array | undefined }
+  /** Authentic and alive, but there is no version of the protocol in common. */
+  | {
+      readonly type: 'incompatible';
+      readonly from: NodeId;
+      readonly speaks: VersionRange;
+      readonly reply: Uint8Array | undefined;
+    }
   | { readonly type: 'malformed' | 'unknown' | 'forged' | 'refused' };
 
 /** So many per second, counted in whole seconds of the clock. */
@@ -97,7 +114,9 @@ interface Peer {
   readonly keys: Map<BootId, KeyObject>;
   readonly derivations: Rate;
   readonly hellos: Rate;
-  current: { readonly boot: BootId; readonly window: ReplayWindow } | undefined;
+  current:
+    | { readonly boot: BootId; readonly window: ReplayWindow; readonly speaks: VersionRange }
+    | undefined;
   /** How many boots were current before; part of the challenge. */
   generation: number;
 }
@@ -108,6 +127,8 @@ export interface PacketGuardOptions {
   readonly self: NodeId;
   readonly boot: BootId;
   readonly peers: readonly NodeId[];
+  /** Other than this release's, for tests. */
+  readonly speaks?: VersionRange | undefined;
 }
 
 export function newBoot(): BootId {
@@ -120,10 +141,12 @@ export class PacketGuard {
   readonly #ownBoot: Buffer;
   readonly #secret = randomBytes(KEY_BYTES);
   readonly #peers: ReadonlyMap<NodeId, Peer>;
+  readonly #speaks: VersionRange;
   #counter = 0;
 
   constructor(options: PacketGuardOptions) {
     this.#options = options;
+    this.#speaks = options.speaks ?? CLUSTER_PROTOCOL;
     this.#ownKey = this.#derive(options.self, options.boot);
     this.#ownBoot = Buffer.from(bootBytes(options.boot));
     this.#peers = new Map(
@@ -145,12 +168,18 @@ export class PacketGuard {
   seal(to: NodeId, body: PacketBody): Uint8Array | undefined {
     const peer = must(this.#peers.get(to), 'only peers are written to');
     if (peer.current !== undefined) return this.#encrypt(peer.current.boot, body);
-    return this.#encrypt(undefined, { kind: 'hello', challenge: undefined, echo: undefined });
+    const hello = { kind: 'hello', challenge: undefined, echo: undefined } as const;
+    return this.#encrypt(undefined, { ...hello, speaks: toldRange(this.#speaks) });
   }
 
   /** True when the peer's boot is known, so that `seal` does not replace the body by a hello. */
   knows(to: NodeId): boolean {
     return this.#peers.get(to)?.current !== undefined;
+  }
+
+  /** What the peer's present boot speaks; undefined while that is not known. */
+  speaks(peer: NodeId): VersionRange | undefined {
+    return this.#peers.get(peer)?.current?.speaks;
   }
 
   open(datagram: Uint8Array, now: Instant): Opened {
@@ -180,7 +209,11 @@ export class PacketGuard {
         const echo = body.kind === 'hello' ? body.challenge : undefined;
         return { type: 'stale', reply: this.#hello(peer, boot, echo, now) };
       }
-      peer.current = { boot, window: new ReplayWindow(counter - 1) };
+      const speaks = body.speaks ?? FIRST_PROTOCOL;
+      if (commonVersion(this.#speaks, speaks) === undefined) {
+        return this.#refuse(peer, boot, { speaks, echo: body.challenge }, now);
+      }
+      peer.current = { boot, window: new ReplayWindow(counter - 1), speaks };
       peer.generation += 1;
     }
     const current = must(peer.current, 'just set');
@@ -193,10 +226,25 @@ export class PacketGuard {
     return { type: 'fresh', from: peer.id, boot, body: undefined, reply };
   }
 
+  /** It is told this side's versions, and proven to be answered; no proof is asked for any more. */
+  #refuse(
+    peer: Peer,
+    boot: BootId,
+    { speaks, echo }: { readonly speaks: VersionRange; readonly echo: string | undefined },
+    now: Instant,
+  ): Opened {
+    const hello = { kind: 'hello', challenge: undefined, echo } as const;
+    const told = { ...hello, speaks: toldRange(this.#speaks) };
+    const answers = echo !== undefined && peer.hellos.take(now);
+    const reply = answers ? this.#encrypt(boot, told) : undefined;
+    return { type: 'incompatible', from: peer.id, speaks, reply };
+  }
+
   #hello(peer: Peer, boot: BootId, echo: string | undefined, now: Instant): Uint8Array | undefined {
     if (!peer.hellos.take(now)) return undefined;
     const challenge = peer.current?.boot === boot ? undefined : this.#challenge(peer, boot);
-    return this.#encrypt(boot, { kind: 'hello', challenge, echo });
+    const speaks = toldRange(this.#speaks);
+    return this.#encrypt(boot, { kind: 'hello', challenge, echo, speaks });
   }
 
   #challenge(peer: Peer, boot: BootId): string {

@@ -1,6 +1,6 @@
 /**
  * The ownership records in etcd: one key per group, changed only by a transaction that compares the
- * key's `mod_revision`. See docs/decisions/0019-etcd.md.
+ * key's `mod_revision`. See docs/decisions/0026-etcd.md.
  */
 import type { RecordStore } from '../../ports/record-store.ts';
 import type { GroupId } from '../../protocol/ids.ts';

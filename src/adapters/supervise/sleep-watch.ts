@@ -17,28 +17,37 @@ const clockGetTime = koffi
   into: BigInt64Array,
 ) => number;
 
+const time = new BigInt64Array(2);
+
+/**
+ * Milliseconds that the machine has slept since it was started. Reads first the clock that goes on:
+ * a pause in between can only hide a sleep, not invent one.
+ */
+export function sleptMs(): number {
+  const boot = read(CLOCK_BOOTTIME);
+  return boot - read(CLOCK_MONOTONIC);
+}
+
+function read(clock: number): number {
+  clockGetTime(clock, time);
+  const [seconds, nanoseconds] = time;
+  return Number(must(seconds, 'two words')) * 1000 + Number(must(nanoseconds, 'two words')) / 1e6;
+}
+
 export class SleepWatch {
-  readonly #time = new BigInt64Array(2);
-  #offsetMs = this.#offset();
+  #offsetMs = sleptMs();
+
+  /** As last looked at: what may be signed with it is void once a sleep is noticed. */
+  get sleptMs(): number {
+    return this.#offsetMs;
+  }
 
   /** True once after each sleep. */
   slept(): boolean {
-    const offsetMs = this.#offset();
+    const offsetMs = sleptMs();
     const grown = offsetMs - this.#offsetMs;
     // A pause between the two readings makes the offset look small: the largest is the best.
     if (grown > 0) this.#offsetMs = offsetMs;
     return grown > SLEEP_MS_MIN;
-  }
-
-  /** Reads the one that goes on first: a pause in between can only hide a sleep, not invent one. */
-  #offset(): number {
-    const boot = this.#read(CLOCK_BOOTTIME);
-    return boot - this.#read(CLOCK_MONOTONIC);
-  }
-
-  #read(clock: number): number {
-    clockGetTime(clock, this.#time);
-    const [seconds, nanoseconds] = this.#time;
-    return Number(must(seconds, 'two words')) * 1000 + Number(must(nanoseconds, 'two words')) / 1e6;
   }
 }

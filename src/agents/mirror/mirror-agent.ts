@@ -36,13 +36,18 @@ export class MirrorAgent implements Agent {
     return outcomeOf(answer, `serving ${path}`);
   }
 
-  async stop(_cancel: CancelSignal, mode: StopMode): Promise<ActionOutcome> {
+  async stop(cancel: CancelSignal, mode: StopMode): Promise<ActionOutcome> {
     const { mirror, path } = this.#options;
     if (!(await mirror.whenConnected(CONNECT_MS))) {
       // It may be hung and yet serve; the heart starts a dead one anew, which then answers.
-      return { outcome: 'unknown', detail: 'the mirror process does not answer' };
+      const detail = 'the mirror process does not answer';
+      return { outcome: 'unknown', detail, leased: true };
     }
-    const status = await this.#askStatus();
+    const status = await unlessCancelled(this.#askStatus(), cancel);
+    if (status === 'cancelled') {
+      const detail = 'the mirror process is there, but does not answer';
+      return { outcome: 'unknown', detail, leased: true };
+    }
     if (status !== undefined && status.role !== 'primary') {
       return { outcome: 'ok', detail: `${path} is not served` };
     }
@@ -77,6 +82,15 @@ export class MirrorAgent implements Agent {
   }
 }
 
+/** A process that hangs never answers. */
+function unlessCancelled<T>(work: Promise<T>, cancel: CancelSignal): Promise<T | 'cancelled'> {
+  return new Promise((resolve, reject) => {
+    const cancelled = (): void => resolve('cancelled');
+    cancel.addEventListener('abort', cancelled);
+    void work.then(resolve, reject).finally(() => cancel.removeEventListener('abort', cancelled));
+  });
+}
+
 function notConnected(): ActionOutcome {
   return { outcome: 'failed', detail: 'the mirror process does not answer' };
 }
@@ -84,7 +98,7 @@ function notConnected(): ActionOutcome {
 function outcomeOf(answer: MirrorAnswer, done: string): ActionOutcome {
   if (answer.ok) return { outcome: 'ok', detail: done };
   const { code, message: detail } = answer;
-  if (code === 'not-running') return { outcome: 'unknown', detail };
+  if (code === 'not-running') return { outcome: 'unknown', detail, leased: true };
   // What a copy lacks no restart brings back.
   return { outcome: 'failed', detail, lasting: code === 'copy-stale' };
 }

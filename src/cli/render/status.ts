@@ -2,7 +2,13 @@
  * `tako status` for people: one sentence that answers "is everything all right?", then each group
  * with what belongs to it, then the nodes and their links.
  */
-import type { ClusterStatus, GroupStatus, NodeStatus, ResourceStatus } from '../../protocol/api.ts';
+import type {
+  ClusterStatus,
+  DecidedBy,
+  GroupStatus,
+  NodeStatus,
+  ResourceStatus,
+} from '../../protocol/api.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { MirrorPeerStatus } from '../../protocol/mirror-ipc.ts';
 import { localTime, plain } from './event.ts';
@@ -20,9 +26,24 @@ export function renderStatus(status: ClusterStatus, colours: boolean): string {
   return [
     `${sign} ${paint('strong', plain(status.summary))}\n`,
     `${paint('faint', seen)}\n`,
+    ...riskLines(status.decidedBy, paint),
     ...status.groups.map((group) => renderGroup(group, status, colours)),
     renderNodes(status, colours),
   ].join('\n');
+}
+
+const DECIDED_BY = {
+  witness: 'the nodes and a witness',
+  nodes: 'the nodes',
+  'both-nodes': 'both nodes together',
+  'one-node': 'one node alone',
+} as const satisfies Record<DecidedBy['by'], string>;
+
+/** Who decides, where that is a risk. */
+function riskLines(decidedBy: DecidedBy | undefined, paint: Paint): readonly string[] {
+  if (decidedBy?.risk === undefined) return [];
+  const who = `Decided by ${DECIDED_BY[decidedBy.by]}`;
+  return [`${paint('notice', 'Risk:')} ${who}: ${plain(decidedBy.risk)}\n`];
 }
 
 function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean): string {
@@ -50,7 +71,7 @@ function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean
     colours,
   });
   const members = status.nodes.map(({ id }) => id);
-  const lines = [plain(group.reason), ...votesLine(group, members)];
+  const lines = [plain(group.reason), ...votesLine(group, members), ...barsLine(group)];
   return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
 }
 
@@ -59,6 +80,11 @@ function votesLine({ voters }: GroupStatus, members: readonly NodeId[]): readonl
   const without = members.filter((member) => !voters.includes(member));
   if (voters.length === 0 || without.length === 0) return [];
   return [`votes: ${voters.join(', ')}; without ${without.join(', ')}`];
+}
+
+function barsLine({ standby = [], banned = [] }: Partial<GroupStatus>): readonly string[] {
+  const resting = standby.length === 0 ? [] : [`in standby: ${standby.join(', ')}`];
+  return banned.length === 0 ? resting : [...resting, `banned from: ${banned.join(', ')}`];
 }
 
 /** The state, and what is wanted where that differs. */
@@ -98,12 +124,17 @@ function renderNodes(status: ClusterStatus, colours: boolean): string {
     head: ['NODE', 'STATE', 'LINKS', ''],
     rows: status.nodes.map((node) => [
       node.role === 'witness' ? `${node.id} (witness)` : node.id,
-      paint(toneOf(node.state), node.state),
+      paint(toneOf(node.state), node.state) + (isResting(node) ? ' (standby)' : ''),
       node.id === status.node ? '(this node)' : linksOf(node, paint),
       node.state === 'up' ? '' : plain(node.reason),
     ]),
     colours,
   });
+}
+
+/** An API of an older version does not tell. */
+function isResting({ standby }: Partial<NodeStatus>): boolean {
+  return standby === 'yes' || standby === 'partly';
 }
 
 function linksOf({ links }: NodeStatus, paint: Paint): string {

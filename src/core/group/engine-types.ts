@@ -73,6 +73,17 @@ export interface ActionResult {
   readonly detail: string;
   /** With `failed`: starting it again here cannot help. */
   readonly lasting?: boolean | undefined;
+  /** Of a stop that is `unknown`: without a lease it acts no more. */
+  readonly leased?: boolean | undefined;
+}
+
+/** What did not stop, again and again. */
+export interface Unstopped {
+  readonly id: ResourceId;
+  readonly tries: number;
+  readonly reason: string;
+  /** Without a lease it acts no more. */
+  readonly leased: boolean;
 }
 
 export interface Observation {

@@ -37,6 +37,7 @@ import type {
   Observation,
   ResourceView,
   StopMode,
+  Unstopped,
 } from './engine-types.ts';
 import { type Failure, FailureHistory } from './failure-history.ts';
 import { type Resource, ResourceGraph, type Setback, isLeft } from './resource-graph.ts';
@@ -77,6 +78,21 @@ export class GroupEngine {
 
   get target(): 'online' | 'stopped' {
     return this.#target;
+  }
+
+  /** What did not stop when it was last tried. */
+  unstopped(): readonly Unstopped[] {
+    const left = this.#resources.all.filter((r) => r.state !== 'stopped' && r.stopsFailed > 0);
+    return left.map(({ config, detail, leased, stopsFailed }) => {
+      return { id: config.id, tries: stopsFailed, reason: detail, leased };
+    });
+  }
+
+  /** Nothing is left running but what acts no more without a lease. */
+  isStoppedButLeased(): boolean {
+    return this.#resources.all.every(
+      (r) => r.state === 'stopped' || (r.stopsFailed > 0 && r.leased),
+    );
   }
 
   isStopped(): boolean {
@@ -275,6 +291,7 @@ export class GroupEngine {
     const last = STOP_RETRY_MS.length - 1;
     r.retryAt = plus(now, STOP_RETRY_MS[Math.min(r.stopsFailed, last)] ?? 0);
     r.stopsFailed += 1;
+    r.leased = result.leased === true;
     const reason = `did not stop: ${result.detail}`;
     if (r.stopFailure === reason) return [];
     r.stopFailure = reason;

@@ -50,6 +50,8 @@ export interface Resource {
   retryAt: Instant;
   /** Stops in a row that did not succeed. */
   stopsFailed: number;
+  /** What the last of them left acts no more without a lease. */
+  leased: boolean;
   /** Why the last of them did not, as far as it was told. */
   stopFailure: string | undefined;
   /** No restarts are left, or none can help: it is not started again before the next `start`. */
@@ -157,6 +159,7 @@ function newResource(config: ResourceConfig): Resource {
     startAt: NEVER,
     retryAt: NEVER,
     stopsFailed: 0,
+    leased: false,
     stopFailure: undefined,
     gaveUp: false,
     failure: '',

@@ -1,8 +1,8 @@
 /** The detector's whole table: silence, carrier, and what was known before. */
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { instant } from '../../base/time.ts';
 import type { PeerState } from '../../protocol/heart-ipc.ts';
-import type { BootId, LinkId, NodeId } from '../../protocol/ids.ts';
+import type { BootId, Epoch, GroupId, LinkId, NodeId } from '../../protocol/ids.ts';
 import { Detector, judge } from './detector.ts';
 import type { HeartOptions } from './heart-types.ts';
 
@@ -160,10 +160,70 @@ describe('Detector', () => {
     expect(d.heard('x' as NodeId, LAN, BOOT, instant(1))).toBe(false);
     expect(d.heard(W, CABLE, BOOT, instant(1))).toBe(false);
     d.heard(B, LAN, BOOT, instant(1));
-    expect(d.told(B, 5, { claims: [], hearsOn: [LAN] })).toBe(true);
-    expect(d.told(B, 4, { claims: [], hearsOn: [] })).toBe(false);
+    expect(d.told(B, 5, { claims: [], hearsOn: [LAN] }, instant(1))).toBe(true);
+    expect(d.told(B, 4, { claims: [], hearsOn: [] }, instant(1))).toBe(false);
     expect(stateOf(d, B, 1)?.hearsOn).toEqual([LAN]);
     d.heard(B, LAN, '02'.repeat(16) as BootId, instant(2));
-    expect(d.told(B, 1, { claims: [], hearsOn: [] })).toBe(true);
+    expect(d.told(B, 1, { claims: [], hearsOn: [] }, instant(2))).toBe(true);
+  });
+
+  describe('a peer that is heard and lacks something', () => {
+    const G = 'g' as GroupId;
+    const claims = [{ group: G, epoch: 1 as Epoch }];
+    let d: Detector;
+    let round = 0;
+    const beats = (from: number, to: number, over: object): void => {
+      for (let now = from; now < to; now += 50) {
+        d.heard(B, LAN, BOOT, instant(now));
+        round += 1;
+        d.told(B, round, { claims, hearsOn: [LAN], without: [G], ...over }, instant(now));
+        d.review(instant(now));
+      }
+    };
+    const since = (now: number) => stateOf(d, B, now)?.claims[0]?.withoutSince;
+
+    beforeEach(() => {
+      d = detector();
+      d.review(instant(0));
+    });
+
+    test('is reported when it has lasted for a lease, and when it ends', () => {
+      beats(1000, 1300, {});
+      expect(since(1299)).toBeUndefined();
+      expect(d.nextChangeAt(instant(1299))).toBe(1300);
+      expect(d.review(instant(1300))).toBe(true);
+      expect(since(1300)).toBe(1000);
+      expect(d.isPowerless(B, G, instant(1999))).toBe(false);
+      beats(1300, 2000, {});
+      expect(d.isPowerless(B, G, instant(2000))).toBe(true);
+      d.told(B, round + 1, { claims, hearsOn: [LAN], without: [] }, instant(2000));
+      expect(d.review(instant(2000))).toBe(true);
+      expect(since(2000)).toBeUndefined();
+      expect(d.isPowerless(B, G, instant(2000))).toBe(false);
+    });
+
+    test('counts anew after a silence, for a new claim, and for a new process', () => {
+      beats(1000, 1500, {});
+      expect(since(1499)).toBe(1000);
+      beats(1800, 2200, {});
+      expect(since(2200)).toBe(1800);
+      beats(2200, 2250, { claims: [{ group: G, epoch: 2 as Epoch }] });
+      expect(since(2500)).toBe(2200);
+      d.heard(B, LAN, '02'.repeat(16) as BootId, instant(2550));
+      expect(since(2600)).toBeUndefined();
+    });
+
+    test('a silent peer is powerless to nobody: that is judged as silence', () => {
+      beats(1000, 2100, {});
+      expect(d.isPowerless(B, G, instant(2300))).toBe(true);
+      expect(d.isPowerless(B, G, instant(2400))).toBe(false);
+    });
+
+    test('hears nobody', () => {
+      beats(1000, 1350, { hearsOn: [] });
+      expect(stateOf(d, B, 1350)?.deafSince).toBe(1000);
+      beats(1350, 1400, {});
+      expect(stateOf(d, B, 1400)?.deafSince).toBeUndefined();
+    });
   });
 });

@@ -7,6 +7,11 @@
  *         that peer went away when, or after, the silence began                    lost
  *     ... for nodeLostMs                                                           lost
  *
+ * Who itself stood still for a lease has not listened: the silence of others counts from then on.
+ *
+ * A peer that is heard may hear nobody itself: it says so, and which of the leases that it claims it
+ * does not hold. Since when without a break is kept here (`without.ts`).
+ *
  * A carrier that was gone long before the silence says nothing about it. The formula is apart from
  * the state (`judge` below), so that its whole table can be tested.
  */
@@ -14,9 +19,10 @@ import { must } from '../../base/assert.ts';
 import { earliest, type Instant, NEVER, plus } from '../../base/time.ts';
 import type { Timing } from '../../protocol/config.ts';
 import type { LinkReport, PeerReport, PeerState } from '../../protocol/heart-ipc.ts';
-import type { BootId, LinkId, NodeId } from '../../protocol/ids.ts';
+import type { BootId, GroupId, LinkId, NodeId } from '../../protocol/ids.ts';
 import type { Claim } from '../../protocol/packet.ts';
 import type { HeartMember, HeartOptions } from './heart-types.ts';
+import { type Said, Without } from './without.ts';
 
 /** A carrier may be seen to go this many heartbeats before the last packet of the dead peer. */
 const CARRIER_EARLY_HEARTBEATS = 2;
@@ -61,6 +67,7 @@ interface PeerView {
   round: number;
   claims: readonly Claim[];
   hearsOn: readonly LinkId[];
+  without: Without;
   /** As last reported. */
   state: PeerState;
 }
@@ -71,9 +78,12 @@ export class Detector {
   readonly #peers = new Map<NodeId, PeerView>();
   readonly #carrierLostAt = new Map<LinkId, Instant>();
   #carrierChanged = false;
+  /** Silence before it says nothing: this heart did not listen. */
+  #listensSince: Instant;
 
   constructor(options: HeartOptions) {
     this.#options = options;
+    this.#listensSince = options.startedAt;
     const own = must(
       options.members.find((member) => member.id === options.self),
       'a heart is a member of its cluster',
@@ -90,6 +100,7 @@ export class Detector {
         round: -1,
         claims: [],
         hearsOn: [],
+        without: new Without(options.timing.leaseMs),
         state: 'suspect',
       });
     }
@@ -98,6 +109,11 @@ export class Detector {
   /** The peers and the links to reach each on. */
   targets(): readonly { readonly id: NodeId; readonly links: readonly LinkId[] }[] {
     return [...this.#peers].map(([id, peer]) => ({ id, links: [...peer.links.keys()] }));
+  }
+
+  /** This heart stood still for a while, and what came meanwhile is still to be read. */
+  stoodStill(now: Instant): void {
+    this.#listensSince = now;
   }
 
   heard(from: NodeId, link: LinkId, boot: BootId, now: Instant): boolean {
@@ -109,18 +125,32 @@ export class Detector {
       peer.boot = boot;
       peer.round = -1;
       peer.claims = [];
+      peer.without.forget();
     }
     return true;
   }
 
   /** Takes over what a heartbeat says of its sender; false when a later one was there already. */
-  told(from: NodeId, round: number, said: Pick<PeerView, 'claims' | 'hearsOn'>): boolean {
+  told(from: NodeId, round: number, said: Said, now: Instant): boolean {
     const peer = must(this.#peers.get(from), 'heard() was called before');
     if (round < peer.round) return false;
     peer.round = round;
     peer.claims = said.claims;
     peer.hearsOn = said.hearsOn;
+    peer.without.told(said, now);
     return true;
+  }
+
+  /**
+   * Whether the peer is heard and has said for long that it has no lease of that group, which it
+   * claims: so long that silence would have been a loss.
+   */
+  isPowerless(node: NodeId, group: GroupId, now: Instant): boolean {
+    const { leaseMs, nodeLostMs } = this.#options.timing;
+    const without = this.#peers.get(node)?.without;
+    const since = without?.leaseSince(group);
+    if (without === undefined || since === undefined || now < since + nodeLostMs) return false;
+    return now <= without.toldAt + leaseMs;
   }
 
   measured(from: NodeId, link: LinkId, roundTripMs: number): void {
@@ -154,12 +184,16 @@ export class Detector {
       const { state } = this.#judge(peer, now);
       if (state !== peer.state) changed = true;
       peer.state = state;
+      if (peer.without.review(now)) changed = true;
     }
     return changed;
   }
 
   nextChangeAt(now: Instant): Instant {
-    return earliest([...this.#peers.values()].map((peer) => this.#judge(peer, now).worseAt));
+    const peers = [...this.#peers.values()];
+    return earliest(
+      peers.flatMap((peer) => [this.#judge(peer, now).worseAt, peer.without.worseAt(now)]),
+    );
   }
 
   lastHeardAt(node: NodeId): Instant | undefined {
@@ -175,7 +209,7 @@ export class Detector {
     const heardAt = lastHeard(peer);
     const judgement = judge({
       now,
-      since: heardAt ?? this.#options.startedAt,
+      since: Math.max(heardAt ?? this.#listensSince, this.#listensSince) as Instant,
       carrierLostAt: this.#directCarrierLostAt(peer),
       timing: this.#options.timing,
     });
@@ -203,7 +237,11 @@ export class Detector {
       reason: this.#reason(peer, judgement, now),
       links: [...peer.links].map(([link, view]) => this.#linkReport(link, view, now)),
       hearsOn: peer.hearsOn,
-      claims: peer.claims,
+      deafSince: peer.without.lasting(peer.without.hearingSince, now),
+      claims: peer.claims.map(({ group, epoch }) => {
+        const withoutSince = peer.without.lasting(peer.without.leaseSince(group), now);
+        return { group, epoch, withoutSince };
+      }),
     };
   }
 

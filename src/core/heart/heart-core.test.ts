@@ -142,6 +142,15 @@ describe('heartbeats', () => {
     expect(sent).toMatchObject({ body: { hearsOn: [LAN] } });
   });
 
+  test('they say which leases are not held, and how long promises must bind', () => {
+    records(START, A, E1);
+    const claimed = claim(START + 310, E1).find((effect) => effect.type === 'send');
+    expect(claimed).toMatchObject({ body: { without: [G], termMs: 303 } });
+    hear(START + 316, B, upheld(roundOf(pass(START + 315))));
+    const sent = pass(START + 400).find((effect) => effect.type === 'send');
+    expect(sent).toMatchObject({ body: { without: [] } });
+  });
+
   test('an answer goes back on the link that the heartbeat came from', () => {
     const effects = at(START, {
       type: 'heard',
@@ -423,6 +432,75 @@ describe('voter', () => {
     hear(QUIET + 3, B, beat(2, E1), '02'.repeat(16) as BootId);
     hear(QUIET + 4, B, beat(3), '02'.repeat(16) as BootId);
     expect(revoke(QUIET + 5, 2)?.ok).toBe(true);
+  });
+
+  test('a longer lease of the owner binds for longer, once that would survive a restart', () => {
+    core = make(A, { formerTermMs: 303 });
+    records(START, B, E1);
+    const long = (round: number): HeartbeatBody => ({ ...beat(round, E1), termMs: 909 });
+    const effects = hear(QUIET, B, long(1));
+    expect(effects).toContainEqual({ type: 'rememberTerm', termMs: 909 });
+    expect(answers(effects)[0]?.promises).toEqual([]);
+    expect(types(hear(QUIET + 1, B, long(2)))).not.toContain('rememberTerm');
+    at(QUIET + 2, { type: 'termRemembered', termMs: 909 });
+    expect(answers(hear(QUIET + 3, B, long(3)))[0]?.promises).toHaveLength(1);
+    // The next boot of the owner has a shorter one, but the mark of the former may still be good.
+    hear(QUIET + 4, B, { ...beat(1, E1), termMs: 303 }, '02'.repeat(16) as BootId);
+    expect(revoke(QUIET + 911, 1)).toMatchObject({ ok: false, why: 'promise', remainingMs: 1 });
+    expect(revoke(QUIET + 912, 2)).toMatchObject({ ok: true });
+  });
+
+  test('after a start with a shorter lease it is quiet for what may have been promised before', () => {
+    core = make(A, { formerTermMs: 909 });
+    records(START, B, E1);
+    expect(revoke(START + 908, 1)).toMatchObject({ ok: false, why: 'starting' });
+    expect(answers(hear(START + 908, B, beat(1, E1)))[0]?.promises).toEqual([]);
+    const effects = hear(START + 909, B, beat(2, E1));
+    // From here on the own term is enough for the next start.
+    expect(effects).toContainEqual({ type: 'rememberTerm', termMs: 303 });
+    expect(answers(effects)[0]?.promises).toHaveLength(1);
+    expect(revoke(START + 1212, 2)).toMatchObject({ ok: true });
+  });
+
+  test('at the very first start its own term is remembered before anything is promised', () => {
+    core = make(A, { formerTermMs: 0 });
+    records(START, B, E1);
+    const effects = hear(QUIET, B, beat(1, E1));
+    expect(effects).toContainEqual({ type: 'rememberTerm', termMs: 303 });
+    expect(answers(effects)[0]?.promises).toEqual([]);
+    at(QUIET + 1, { type: 'termRemembered', termMs: 303 });
+    expect(answers(hear(QUIET + 2, B, beat(2, E1)))[0]?.promises).toHaveLength(1);
+  });
+
+  test('an owner that has long had no lease is not promised anew once somebody wants the group', () => {
+    records(START, B, E1);
+    const without = (round: number): HeartbeatBody => ({ ...beat(round, E1), without: [G] });
+    const beats = (from: number, to: number, body: (round: number) => HeartbeatBody): number => {
+      let promised = 0;
+      for (let now = from; now < to; now += 50) {
+        promised += answers(hear(now, B, body(now)))[0]?.promises.length ?? 0;
+      }
+      return promised;
+    };
+    expect(beats(QUIET, QUIET + 950, without)).toBe(19);
+    // Not so long that silence would have been a loss: it is bound anew.
+    expect(revoke(QUIET + 950, 1)?.ok).toBe(false);
+    expect(beats(QUIET + 951, QUIET + 1000, without)).toBe(1);
+    expect(beats(QUIET + 1000, QUIET + 1300, without)).toBe(6);
+    // It keeps what it promised, but no longer.
+    expect(revoke(QUIET + 1300, 2)).toMatchObject({ ok: false, why: 'promise' });
+    expect(beats(QUIET + 1301, QUIET + 1551, without)).toBe(0);
+    expect(revoke(QUIET + 1553, 3)).toMatchObject({ ok: true });
+  });
+
+  test('an owner that has its lease again in between is promised anew at once', () => {
+    records(START, B, E1);
+    for (let now = QUIET; now <= QUIET + 1100; now += 50) {
+      hear(now, B, { ...beat(now, E1), without: [G] });
+    }
+    expect(revoke(QUIET + 1110, 1)?.ok).toBe(false);
+    const effects = hear(QUIET + 1150, B, beat(QUIET + 1150, E1));
+    expect(answers(effects)[0]?.promises).toHaveLength(1);
   });
 
   test('a heartbeat that was overtaken changes nothing', () => {

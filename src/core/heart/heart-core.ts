@@ -15,7 +15,7 @@ import { Addresses } from './addresses.ts';
 import { Detector } from './detector.ts';
 import type { HeartEffect, HeartEvent, HeartOptions } from './heart-types.ts';
 import { type LeaseChange, Leases, VOID } from './leases.ts';
-import { Promises } from './promises.ts';
+import { Promises, termOf } from './promises.ts';
 
 /** Peers are reported at least this often. */
 const REPORT_EVERY_MS = 1000;
@@ -39,6 +39,8 @@ export class HeartCore {
   #eagerUntil: Instant;
   #nextReportAt: Instant;
   #stopped = false;
+  /** The longest term of promises that was asked to be remembered. */
+  #termAsked = 0;
   #lastStepAt: Instant;
   #effects: HeartEffect[] = [];
 
@@ -48,7 +50,12 @@ export class HeartCore {
     assert(timing.leaseMs <= timing.nodeLostMs, 'a lease ends before silence alone is a loss');
     this.#options = options;
     this.#detector = new Detector(options);
-    this.#promises = new Promises(timing, startedAt);
+    this.#promises = new Promises({
+      timing,
+      startedAt,
+      formerTermMs: options.formerTermMs,
+      isPowerless: (owner, group, now) => this.#detector.isPowerless(owner, group, now),
+    });
     this.#leases = new Leases(timing.leaseMs);
     this.#addresses = new Addresses({
       lifeSeconds: timing.addressLifeSeconds,
@@ -65,6 +72,7 @@ export class HeartCore {
   step(event: HeartEvent): readonly HeartEffect[] {
     const { now } = event;
     assert(now >= this.#lastStepAt, 'time never runs backwards');
+    if (now - this.#lastStepAt > this.#options.timing.leaseMs) this.#detector.stoodStill(now);
     this.#lastStepAt = now;
     this.#effects = [];
     if (event.type === 'timeLost') {
@@ -72,6 +80,7 @@ export class HeartCore {
       this.#promises.restart(now);
     }
     this.#reviewAuthority(now);
+    this.#forgetFormerTerm(now);
     this.#handle(event);
     this.#reviewAuthority(now);
     if (now >= this.#roundDueAt(now)) this.#sendRound(now);
@@ -116,6 +125,8 @@ export class HeartCore {
       case 'addressDone':
         this.#effects.push(...this.#addresses.done(event.group, event.resource, event.result, now));
         return;
+      case 'termRemembered':
+        return this.#promises.termRemembered(event.termMs);
       case 'reportAsked':
         return this.#reportAll(now);
       case 'stopAsked':
@@ -132,10 +143,26 @@ export class HeartCore {
 
   #heartbeat(event: Heard, body: HeartbeatBody): void {
     const { from, boot, link, now } = event;
-    if (!this.#detector.told(from, body.round, body)) return;
-    const beat = { from, boot, round: body.round, claims: body.claims };
+    if (!this.#detector.told(from, body.round, body, now)) return;
+    const { claims, round, termMs } = body;
+    const beat = { from, boot, round, claims, termMs };
+    this.#rememberTerm(this.#promises.termToRemember(beat));
     const answer: AnswerBody = { kind: 'answer', ...this.#promises.answer(beat, now) };
     this.#effects.push({ type: 'send', to: from, link, body: answer });
+  }
+
+  /** Asked for once: its outcome may be long in coming, and who needs it repeats itself. */
+  #rememberTerm(termMs: number | undefined): void {
+    if (termMs === undefined || termMs <= this.#termAsked) return;
+    this.#termAsked = termMs;
+    this.#effects.push({ type: 'rememberTerm', termMs });
+  }
+
+  #forgetFormerTerm(now: Instant): void {
+    const termMs = this.#promises.termToForget(now);
+    if (termMs === undefined) return;
+    this.#termAsked = termMs;
+    this.#effects.push({ type: 'rememberTerm', termMs });
   }
 
   #answered(event: Heard, body: AnswerBody): void {
@@ -253,7 +280,10 @@ export class HeartCore {
     }
     const claims = this.#leases.claims();
     const round = this.#leases.startRound(now);
-    const own = this.#promises.answer({ from: self, boot, round, claims }, now);
+    const termMs = termOf(timing);
+    const beat = { from: self, boot, round, claims, termMs };
+    this.#rememberTerm(this.#promises.termToRemember(beat));
+    const own = this.#promises.answer(beat, now);
     if (own.seat !== undefined) {
       this.#leases.upheld({ node: self, seat: own.seat }, round, own.promises);
     }
@@ -261,7 +291,8 @@ export class HeartCore {
     for (const newer of own.ahead) this.#notice({ type: 'ahead', node: self, ...newer }, now);
     this.#reviewAuthority(now);
     const hearsOn = this.#detector.hearsOn(now);
-    const body: HeartbeatBody = { kind: 'heartbeat', round, claims, hearsOn };
+    const without = this.#leases.unheld(now);
+    const body: HeartbeatBody = { kind: 'heartbeat', round, claims, hearsOn, without, termMs };
     for (const { id, links } of this.#detector.targets()) {
       for (const link of links) this.#effects.push({ type: 'send', to: id, link, body });
     }

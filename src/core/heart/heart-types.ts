@@ -28,6 +28,11 @@ export interface HeartOptions {
   readonly links: readonly { readonly id: LinkId; readonly direct: boolean }[];
   /** All voters: the nodes and the witness, this one among them. */
   readonly members: readonly HeartMember[];
+  /**
+   * So long at most may bind what a former run on this machine has promised; 0 when there was none.
+   * Undefined: nothing is remembered, and all runs have the same settings.
+   */
+  readonly formerTermMs?: number | undefined;
   /** Virtual addresses that a former run may have left on this node. */
   readonly leftovers: readonly { readonly group: GroupId; readonly address: WantedAddress }[];
 }
@@ -85,6 +90,8 @@ export type HeartEvent = { readonly now: Instant } & (
       readonly resource: ResourceId;
       readonly result: AddressOutcome;
     }
+  /** It will be known after a restart that promises of that length may have been given. */
+  | { readonly type: 'termRemembered'; readonly termMs: number }
   /** Report everything, for a client that just came. */
   | { readonly type: 'reportAsked' }
   /** The machine slept or its clock stood still: nothing that was measured counts. */
@@ -120,6 +127,11 @@ export type HeartEffect =
       /** The address should be there already. */
       readonly renewal: boolean;
     }
+  /**
+   * Promises are to bind so long from now on: to be known after a restart, in the order of these
+   * effects, and then answered by `termRemembered`. No promise binds longer before that.
+   */
+  | { readonly type: 'rememberTerm'; readonly termMs: number }
   | { readonly type: 'drop'; readonly group: GroupId; readonly address: WantedAddress }
   /** Tell the neighbours where the address is, unless `until` has passed by then. */
   | { readonly type: 'announce'; readonly address: WantedAddress; readonly until: Instant }

@@ -65,6 +65,13 @@ export class Leases {
     return [...this.#claims].map(([group, { epoch }]) => ({ group, epoch }));
   }
 
+  /** Claimed groups whose lease is not held. */
+  unheld(now: Instant): readonly GroupId[] {
+    return [...this.#claims].flatMap(([group, { epoch }]) =>
+      this.holds(group, epoch, now) ? [] : [group],
+    );
+  }
+
   /** False when the same claim is there already; its electorates are those given now. */
   claim(group: GroupId, epoch: Epoch, electorates: readonly Electorate[]): boolean {
     const present = this.#claims.get(group);

@@ -46,6 +46,14 @@ export function decideStart(
         'move them away so that nothing is overwritten',
     };
   }
+  if (hello.copy.state === 'kept') {
+    return {
+      type: 'refuse',
+      reason:
+        'it has changes from before the group was forced, which nobody else may have; save what is ' +
+        'needed of them, then empty the directory of the mirror there, and it is copied anew',
+    };
+  }
   if (hello.session === stream.session && hello.epoch === stream.epoch) {
     if (hello.applied > stream.last) {
       return { type: 'refuse', reason: 'it claims entries that were never sent' };

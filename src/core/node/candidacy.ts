@@ -6,6 +6,7 @@ import type { GroupConfig } from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { LinkId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { barOf } from '../registry/bars.ts';
 
 /** Each candidate gives those before it this much time to be first. */
 const STAGGER_MS = 200;
@@ -27,7 +28,7 @@ export function staleCopies(record: OwnershipRecord, node: NodeId): readonly Res
 }
 
 /** Whether a node answers: this one always does. */
-export function isUp(situation: Situation, node: NodeId): boolean {
+export function isUp(situation: Pick<Situation, 'me' | 'peers'>, node: NodeId): boolean {
   return node === situation.me || situation.peers.get(node)?.state === 'up';
 }
 
@@ -35,7 +36,10 @@ export function isUp(situation: Situation, node: NodeId): boolean {
 export function candidates(situation: Situation): readonly NodeId[] {
   const { group, record } = situation;
   return group.nodes.filter(
-    (node) => isUp(situation, node) && staleCopies(record, node).length === 0,
+    (node) =>
+      isUp(situation, node) &&
+      staleCopies(record, node).length === 0 &&
+      (node === record.owner || barOf(record, node) === undefined),
   );
 }
 
@@ -47,7 +51,7 @@ export function claimAt(situation: Situation, lostAt: Instant): Instant {
 }
 
 /** The links that the group's virtual addresses need. */
-function addressLinks(group: GroupConfig): readonly LinkId[] {
+export function addressLinks(group: GroupConfig): readonly LinkId[] {
   return group.resources.flatMap((r) => (r.agent === 'virtual-ip' ? [r.link] : []));
 }
 
@@ -78,6 +82,9 @@ export function obstacle(
 ): string | undefined {
   if (!situation.group.nodes.includes(node)) return 'is not among the nodes of the group';
   if (!isUp(situation, node)) return 'does not answer';
+  if (situation.peers.get(node)?.deafSince !== undefined) return 'is heard, but hears nobody';
+  const barred = barOf(situation.record, node);
+  if (barred !== undefined) return barred;
   const stale = staleCopies(situation.record, node);
   if (stale.length > 0) return `has a copy of "${stale.join('", "')}" that is not in sync`;
   if (avoid.has(node)) return 'failed to run it a short while ago';

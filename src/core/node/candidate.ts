@@ -14,16 +14,21 @@ import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { ForceChange } from '../registry/forced-line.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
+import { barOf } from '../registry/bars.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { candidates, claimAt, handOverTarget, staleCopies } from './candidacy.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { MirrorOrder } from './node-io.ts';
+import { sayBarred } from './standing.ts';
 
 /** An owner that is up but claims nothing for this long is asked about at the registry. */
 const UNCLAIMED_MS = 600;
 /** A mirror that is not sealed by then is named; its disk or its process hangs. */
 const SEAL_PATIENCE_MS = 5000;
+/** The owner of before waits so long for its own mirror before it gives the group to another node. */
+const OWN_MIRROR_MS = 5000;
 /** A mirror that refuses to be sealed is asked again after a while. */
 const REFUSED_RETRY_MS = 3000;
 /** A hook that said no is asked again. */
@@ -46,6 +51,10 @@ export class Candidate {
   #asking = false;
   /** A mirror here refused to be sealed for the claim that follows this epoch. */
   #sealRefusedAt: Epoch | undefined;
+  /** The claim under way is by an administrator's word. */
+  #forcing: ForceChange | undefined;
+  /** Since when that of the recorded owner has refused, of the same epoch. */
+  #ownRefusedSince: Instant = NEVER;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -59,6 +68,7 @@ export class Candidate {
     if (!this.#mayRun()) return NEVER;
     if (record === undefined || record.want !== 'online') return NEVER;
     if (staleCopies(record, this.#context.me).length > 0) return NEVER;
+    if (this.#barred(record)) return NEVER;
     const due = claimAt(this.#context.situation(record), this.#ownerLostAt);
     const vetoedUntil = this.#context.overruled ? due : this.#vetoedUntil;
     return Math.max(due, this.#claimPausedUntil, vetoedUntil) as Instant;
@@ -83,6 +93,8 @@ export class Candidate {
     if (!this.#mayRun()) return this.#watch(record, now);
     if (record.owner !== context.me) this.#follow(record, now);
     if (context.leaving) return;
+    // What others told of the record says nothing of a claim of this node that was under way.
+    if (context.mirrors.mayBeLeftSealed) this.#readAgain(now);
     if (!context.ownerIsLost()) {
       this.#ownerLostAt = NEVER;
       this.#ownerIsBack();
@@ -91,7 +103,8 @@ export class Candidate {
     if (this.#ownerLostAt === NEVER) this.#ownerLostAt = now;
     if (record.want !== 'online') {
       context.reason = `${record.owner} is lost, and the group is wanted offline`;
-      return;
+      // Somebody may have wanted it online since.
+      return this.#readAgain(now);
     }
     const stale = staleCopies(record, context.me);
     if (stale.length > 0) {
@@ -99,8 +112,22 @@ export class Candidate {
       if (now - this.#ownerLostAt >= UNCLAIMED_MS) this.#sayStale(record, stale);
       return;
     }
+    // Its successor is at work, and the word of that has not come yet. Nor may the voters that the
+    // record names be any that others still count.
+    if (context.peers.someoneClaimsAfter(record.epoch)) return this.#readAgain(now);
+    if (this.#barred(record)) {
+      this.#readAgain(now);
+      if (now - this.#ownerLostAt >= UNCLAIMED_MS) sayBarred(context, record);
+      return;
+    }
     if (now < this.#claimDueAt() || !this.#mayTakeOver(record, now)) return;
     this.#beginClaim(record, now);
+  }
+
+  /** What this node owned before is started here again, whatever it is barred from. */
+  #barred(record: OwnershipRecord): boolean {
+    const { me } = this.#context;
+    return record.owner !== me && barOf(record, me) !== undefined;
   }
 
   #ownerIsBack(): void {
@@ -114,7 +141,7 @@ export class Candidate {
   #mayTakeOver({ epoch, owner }: OwnershipRecord, now: Instant): boolean {
     const { hooks, id, me, overruled, peers, voice } = this.#context;
     if (owner === me) return true;
-    const reason = peers.lostReason(owner);
+    const reason = peers.lostReason(owner, epoch);
     const facts = { cause: 'failover', from: owner, to: me, reason } as const;
     const about = `epoch ${epoch}${overruled ? ', a person asked' : ''}`;
     const matter = { ...facts, about, epoch, mayVeto: !overruled };
@@ -140,7 +167,8 @@ export class Candidate {
   #watch(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     if (!context.ownerIsLost()) return this.#checkUnclaimed(record, now);
-    context.reason = `${context.peers.lostReason(record.owner)}, and ${context.me} only votes for it`;
+    const lost = context.peers.lostReason(record.owner, record.epoch);
+    context.reason = `${lost}, and ${context.me} only votes for it`;
     this.#readAgain(now);
   }
 
@@ -171,7 +199,11 @@ export class Candidate {
       context.reason = 'the group starts for the first time, with the data of this node';
       context.phase = 'claiming';
       const { mirrors } = context.mirrors;
-      const change: RecordChange = { type: 'create', owner: first, mirrors };
+      const standby = context.options.inStandby();
+      const change: RecordChange = {
+        ...{ type: 'create', owner: first, mirrors },
+        ...(standby.length > 0 && { standby }),
+      };
       return context.propose('create', change, now);
     }
     context.reason = `the group waits for ${first}, whose data count at the very first start`;
@@ -183,6 +215,7 @@ export class Candidate {
   /** The owner answers but claims nothing: the record may have moved on without our hearing it. */
   #checkUnclaimed(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
+    if (context.peers.someoneClaimsAfter(record.epoch)) return this.#readAgain(now);
     const claims = context.peers.claims(record.owner, record.epoch);
     if (record.owner !== context.me && (claims || record.want === 'offline')) {
       this.#ownerSilentSince = NEVER;
@@ -215,7 +248,7 @@ export class Candidate {
     const context = this.#context;
     const ready = candidates(context.situation(record)).join(', ') || record.owner;
     context.reason =
-      `${context.peers.lostReason(record.owner)}, but the copy of "${stale.join('", "')}" on ` +
+      `${context.peers.lostReason(record.owner, record.epoch)}, but the copy of "${stale.join('", "')}" on ` +
       `${context.me} is not in sync; waiting for ${ready}`;
     const next = `next: bring ${record.owner} back; its copy has everything`;
     const about = `copy-stale ${record.owner}@${record.epoch}`;
@@ -229,10 +262,11 @@ export class Candidate {
     const context = this.#context;
     const { owner } = record;
     const again = owner === context.me;
+    const lost = context.peers.lostReason(owner, record.epoch);
     this.#claimedFrom = owner;
     context.reason = again
       ? `${owner} owned it before it was restarted`
-      : `${context.peers.lostReason(owner)}; ${context.me} has everything that was acknowledged`;
+      : `${lost}; ${context.me} has everything that was acknowledged`;
     const what = again ? 'claiming the group anew' : `taking over from ${owner}`;
     if (this.#sealRefusedAt !== record.epoch) {
       context.voice.say('info', 'claiming', `${what}: ${context.reason}`);
@@ -240,6 +274,24 @@ export class Candidate {
     context.phase = 'sealing';
     const nothingToSeal = context.mirrors.mirrors.length === 0;
     if (nothingToSeal || (again && !this.#isCountedOn(record))) return this.#claim(record, now);
+    this.#sealingSince = now;
+    context.mirrors.seal(record.epoch);
+  }
+
+  /** Sealed and voted like any claim, but by those who are left (forced.ts). */
+  force(change: ForceChange, now: Instant): void {
+    const context = this.#context;
+    const record = must(context.record, 'what is forced has a record');
+    const off = change.off.join(', ') || 'nobody';
+    context.reason = `an administrator forced it onto ${context.me} and vouched that ${off} is off`;
+    context.voice.say('warning', 'forcing', `taking over by force: ${context.reason}`);
+    this.#claimedFrom = record.owner;
+    context.phase = 'sealing';
+    // A claim that found no majority: what became of it does not matter to what is forced.
+    context.withdraw('claim', now);
+    context.withdraw('learn', now);
+    this.#forcing = change;
+    if (context.mirrors.mirrors.length === 0) return this.#claim(record, now);
     this.#sealingSince = now;
     context.mirrors.seal(record.epoch);
   }
@@ -260,6 +312,11 @@ export class Candidate {
     if (!context.ownerIsLost()) return this.unseal('the owner is heard again', now);
     if (now < this.#sealDueAt()) return;
     const which = context.mirrors.unsealed.join('", "');
+    const [first] = context.mirrors.unsealed;
+    const { record } = context;
+    if (record?.owner === context.me && first !== undefined) {
+      if (this.#giveToOther(record, first, 'its process does not answer', now)) return;
+    }
     const text =
       `the take-over waits for "${which}" on ${context.me}, which does not answer; ` +
       `next: look at its disk, or end that mirror process`;
@@ -273,7 +330,12 @@ export class Candidate {
 
   /** When a seal without an answer is worth a word; it is waited for all the same. */
   nextWakeAt(now: Instant): Instant {
-    if (this.#context.phase !== 'sealing') return this.#asking ? NEVER : this.#claimDueAt();
+    const { phase, record } = this.#context;
+    if (phase === 'waiting' && record !== undefined && this.#ownerLostAt === NEVER) {
+      const at = this.#context.peers.powerlessAt(record.owner, record.epoch);
+      return at > now ? at : NEVER;
+    }
+    if (phase !== 'sealing') return this.#asking ? NEVER : this.#claimDueAt();
     return now < this.#sealDueAt() ? this.#sealDueAt() : NEVER;
   }
 
@@ -304,8 +366,10 @@ export class Candidate {
     if (order.type === 'follow' && !answer.ok) {
       mirrors.refused(mirror);
       this.#context.retryAt = earliest([this.#context.retryAt, plus(now, RETRY_MS * 10)]);
-      return voice.say('error', 'mirror-refused', `"${mirror}": ${answer.message}`, mirror);
+      const text = `"${mirror}": ${answer.message}; it is tried again every few seconds`;
+      return voice.sayOnce(`${mirror} follows: ${text}`, 'error', 'mirror-refused', text, mirror);
     }
+    if (order.type === 'follow') voice.mended(`${mirror} follows: `);
     if (order.type !== 'seal') return;
     const latest = mirrors.sealAnswered(mirror);
     if (!latest || phase !== 'sealing') return;
@@ -319,32 +383,50 @@ export class Candidate {
     { copyGone, message: why }: { readonly copyGone: boolean; readonly message: string },
     now: Instant,
   ): void {
-    const { me, peers, record, voice } = this.#context;
-    if (record?.owner === me && copyGone) {
-      // Nothing runs here: who has a copy gets the group, without a claim that would void it.
-      const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
-      if (target.node !== undefined) {
-        this.#context.mirrors.unseal();
-        const reason = `"${mirror}" cannot be served on ${me}: ${why}`;
-        return this.#moves.handOver(record, target.node, reason, now);
-      }
+    const { me, record, voice } = this.#context;
+    if (this.#forcing !== undefined) {
+      return this.unseal(`"${mirror}" cannot be sealed: ${why}`, now);
     }
     const next = 'next: repair it; it is tried again every few seconds';
     const text = `not taking over: "${mirror}" cannot be sealed: ${why}; ${next}`;
-    if (record?.owner === me && !copyGone) {
+    if (record?.owner === me) {
+      if (this.#sealRefusedAt !== record.epoch) this.#ownRefusedSince = now;
       // After a power-off it may take a moment until the mirror's process is there.
-      this.#sealRefusedAt = record.epoch;
-      this.#endClaim(RETRY_MS, now);
-      this.#context.reason = text;
-      return;
+      const early = !copyGone && now < plus(this.#ownRefusedSince, OWN_MIRROR_MS);
+      if (early || this.#giveToOther(record, mirror, why, now)) {
+        this.#sealRefusedAt = record.epoch;
+        if (!early) return;
+        this.#endClaim(RETRY_MS, now);
+        this.#context.reason = text;
+        return;
+      }
+      voice.sayOnce(`seal ${mirror} ${record.epoch}`, 'error', 'mirror-refused', text, mirror);
+    } else if (this.#sealRefusedAt !== record?.epoch) {
+      voice.say('error', 'mirror-refused', text, mirror);
     }
-    if (this.#sealRefusedAt !== record?.epoch) voice.say('error', 'mirror-refused', text, mirror);
     this.#sealRefusedAt = record?.epoch;
     this.#endClaim(REFUSED_RETRY_MS, now);
   }
 
+  /**
+   * Nothing runs here: who has a copy gets the group, without a claim, which would void it. False
+   * when there is nobody.
+   */
+  #giveToOther(record: OwnershipRecord, mirror: ResourceId, why: string, now: Instant): boolean {
+    const { me, mirrors, peers } = this.#context;
+    const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+    if (target.node === undefined) return false;
+    mirrors.unseal();
+    peers.failedOn(me, now);
+    const reason = `"${mirror}" cannot be served on ${me}: ${why}`;
+    this.#moves.handOver(record, target.node, reason, now);
+    return true;
+  }
+
   unseal(why: string, now: Instant): void {
-    this.#context.voice.say('info', 'claim-ended', `not taking over: ${why}`);
+    const { voice } = this.#context;
+    voice.say('info', 'claim-ended', `not taking over: ${why}`);
+    if (voice.request?.type === 'force') voice.failed('not-forced', `Nothing was forced: ${why}`);
     this.#sealRefusedAt = undefined;
     this.#endClaim(RETRY_MS, now);
   }
@@ -352,6 +434,7 @@ export class Candidate {
   #endClaim(pauseMs: number, now: Instant): void {
     const context = this.#context;
     context.mirrors.unseal();
+    this.#forcing = undefined;
     this.#claimPausedUntil = plus(now, pauseMs);
     context.retryAt = this.#claimPausedUntil;
     context.phase = 'waiting';
@@ -362,7 +445,8 @@ export class Candidate {
   #claim(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     context.phase = 'claiming';
-    context.propose('claim', { type: 'claim', owner: context.me, epoch: record.epoch }, now);
+    const claim = { type: 'claim', owner: context.me, epoch: record.epoch } as const;
+    context.propose('claim', this.#forcing ?? claim, now);
   }
 
   // Outcomes of votes.
@@ -371,24 +455,58 @@ export class Candidate {
     const context = this.#context;
     if (context.phase !== 'claiming') return;
     if (outcome.type === 'chosen' && outcome.record.owner === context.me) {
-      const again = this.#claimedFrom === context.me ? 'restarted' : 'failover';
-      const kind = purpose === 'create' ? 'first-start' : again;
-      const { epoch } = outcome.record;
-      const text = `${context.me} owns the group at epoch ${epoch}: ${context.reason}`;
-      context.voice.say('info', kind, text);
-      const cause = purpose === 'create' ? 'first-start' : again;
-      context.arrival = {
-        cause: cause === 'restarted' ? 'restart' : cause,
-        from: this.#claimedFrom,
-      };
-      return this.#moves.own(outcome.record, context.reason, now);
+      return this.#won(outcome.record, purpose, now);
+    }
+    if (outcome.type === 'noQuorum' && this.#forcing !== undefined && !outcome.uncertain) {
+      return this.unseal(outcome.why, now);
     }
     if (outcome.type === 'noQuorum') {
+      this.#forcedInDoubt(outcome.why);
       context.voice.say('warning', 'no-majority', `cannot take over yet: ${outcome.why}`);
       context.knownEmpty = false;
       return context.learn(now);
     }
+    // Those who are left know better than this node did.
+    const better = outcome.type === 'rejected' && this.#forcing !== undefined;
+    if (better && outcome.record !== undefined) context.record = outcome.record;
     this.unseal(outcome.type === 'rejected' ? outcome.why : 'the record is gone', now);
+    // What stands against it is in the record, and may stand there for long.
+    context.learn(now);
+  }
+
+  /** What was asked for is answered; its vote is read up like any other, and taken up if it won. */
+  #forcedInDoubt(why: string): void {
+    if (this.#forcing === undefined) return;
+    this.#forcing = undefined;
+    const next = 'look at "tako status" in a moment, and force it again if it did not come about';
+    const text = `It is not known yet whether it was forced: ${why}; ${next}`;
+    this.#context.voice.failed('not-forced', text);
+  }
+
+  #won(record: OwnershipRecord, purpose: 'create' | 'claim', now: Instant): void {
+    const context = this.#context;
+    const again = this.#claimedFrom === context.me ? 'restarted' : 'failover';
+    const kind = purpose === 'create' ? 'first-start' : again;
+    if (record.forced?.at === record.epoch) this.#wasForced(record);
+    const text = `${context.me} owns the group at epoch ${record.epoch}: ${context.reason}`;
+    context.voice.say('info', kind, text);
+    const cause = kind === 'restarted' ? 'restart' : kind;
+    context.arrival = { cause, from: this.#claimedFrom };
+    this.#moves.own(record, context.reason, now);
+  }
+
+  #wasForced({ epoch, forced, keptAside }: OwnershipRecord): void {
+    const { id, me, voice } = this.#context;
+    this.#forcing = undefined;
+    const { epoch: before, off, owner } = must(forced, 'a forced record says so');
+    const kept = [...new Set(Object.values(keptAside ?? {}).flat())].sort().join(', ');
+    const lost =
+      kept === '' ? '' : `; what ${kept} has and ${me} lacks is given up, and kept aside there`;
+    const text =
+      `${id} was forced onto ${me}: epoch ${before} of ${owner} is followed by epoch ${epoch}, ` +
+      `on an administrator's word that ${off.join(', ') || 'nobody'} is off${lost}`;
+    voice.say('error', 'forced', text);
+    voice.done(text);
   }
 
   /**
@@ -405,9 +523,7 @@ export class Candidate {
     }
     if (record === undefined) return this.wait(now);
     if (record.owner === context.me && record.epoch !== before?.epoch) {
-      const cause = this.#claimedFrom === context.me ? 'restart' : 'failover';
-      context.arrival = { cause, from: this.#claimedFrom };
-      return this.#moves.own(record, context.reason, now);
+      return this.#won(record, before === undefined ? 'create' : 'claim', now);
     }
     // A reading at the old epoch was chosen: by that, an earlier vote that was not is void.
     if (context.leaving) return this.unseal(LEAVING, now);

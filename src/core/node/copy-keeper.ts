@@ -104,6 +104,18 @@ export class CopyKeeper {
     else this.#copies.delete(name);
   }
 
+  /** The mirror waits for it no longer: only its next word brings it in. */
+  expelled(mirror: ResourceId, peer: NodeId): void {
+    this.#copies.delete(key(mirror, peer));
+    this.#proposed.delete(key(mirror, peer));
+    this.#admitting.get(mirror)?.delete(peer);
+  }
+
+  /** The mirror said that it waits for it, and no vote has brought it in. */
+  hasCaughtUp(mirror: ResourceId, peer: NodeId): boolean {
+    return this.#copies.get(key(mirror, peer))?.caughtUp === true;
+  }
+
   /** Copies whose admission was proposed and may yet turn out to be chosen. */
   admitting(mirror: ResourceId): readonly NodeId[] {
     return [...(this.#admitting.get(mirror) ?? [])];

@@ -6,13 +6,17 @@
  *   yielding  stop by force: authority is lost already          (record moved on, grace over)
  *
  * Invariants: another owner is voted for only after every resource has stopped; the claim is
- * released only then, too, for a mirror may trust the lease mark that it has read to its end.
+ * released only then, too, for a mirror may trust the lease mark that it has read to its end. One
+ * exception: a mirror whose process does not answer (`leaveBehind`). All the rest has stopped, the
+ * claim is released, and a lease term later that mirror has no authority left to acknowledge by; what
+ * it had acknowledged before, the next owner's copy has. Its stop is tried on, by force.
  */
 import { must } from '../../base/assert.ts';
-import type { Instant } from '../../base/time.ts';
+import { type Instant, NEVER, plus } from '../../base/time.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
 import type { NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { barOf } from '../registry/bars.ts';
 import { majorityOf } from '../registry/electorate.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -25,6 +29,10 @@ export class Departure {
   /** Of what is under way: why, and whether anything ran before. */
   #leaving: { readonly cause: HookFacts['cause']; readonly to: NodeId | undefined } | undefined;
   #byHand = false;
+  /** A hand-over goes on without mirrors that do not answer. */
+  #leavesBehind = false;
+  /** When a mirror that is left behind has no lease any more. */
+  #leaseOverAt: Instant = NEVER;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -32,19 +40,53 @@ export class Departure {
   }
 
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
-    const { engine, options, voice } = this.#context;
+    const { engine, me, options, peers, voice } = this.#context;
     const planned = options.group.nodes[0] === to ? 'failback' : 'move';
-    const cause = engine.hasGivenUp() ? 'failure' : planned;
+    // It runs, but this node has just been found unfit for it.
+    const unfit = voice.request === undefined && peers.avoided(now).has(me);
+    const cause = engine.hasGivenUp() || unfit ? 'failure' : planned;
     this.#begins(voice.request?.type === 'leave' ? 'leave' : cause, to);
     this.#context.phase = 'handing';
     this.#handTo = to;
     this.#context.reason = reason;
     // Nor does it return by itself to where its own program did not want to be.
     this.#byHand = voice.request?.type === 'move' || voice.request?.type === 'away';
-    const unasked = engine.isOnline() ? 'failback' : 'failover';
-    const kind = voice.request === undefined ? unasked : 'switchover';
+    const barred = barOf(record, record.owner) !== undefined;
+    const unforced = barred ? 'switchover' : 'failback';
+    const unasked = engine.isOnline() && !unfit ? unforced : 'failover';
+    // Who asked for a start did not ask for a move.
+    const asked = ['move', 'away', 'leave'].includes(voice.request?.type ?? '');
+    const kind = asked ? 'switchover' : unasked;
     voice.say('info', kind, `moving from ${record.owner} to ${to}: ${reason}`);
     this.#context.engineDid(engine.stop('orderly', now), now);
+  }
+
+  /** As a hand-over, but without waiting for mirrors whose process does not answer. */
+  leaveBehind(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
+    this.handOver(record, to, reason, now);
+    if (this.#context.phase !== 'handing') return;
+    this.#leavesBehind = true;
+    this.advanceHanding(now);
+  }
+
+  advanceHanding(now: Instant): void {
+    const context = this.#context;
+    const { engine, id, record, voice } = context;
+    if (!this.#leavesBehind || record === undefined) return;
+    if (engine.isStopped() || !engine.isStoppedButLeased()) return;
+    if (this.#leaseOverAt === NEVER) {
+      context.leaseHeld = false;
+      voice.emit({ type: 'release', group: id });
+      this.#leaseOverAt = plus(now, context.leaseTermMs);
+      context.retryAt = this.#leaseOverAt;
+      return;
+    }
+    if (now < this.#leaseOverAt) {
+      context.retryAt = this.#leaseOverAt;
+      return;
+    }
+    this.#leavesBehind = false;
+    this.#transfer(record, now);
   }
 
   startAnew(record: OwnershipRecord, now: Instant): void {
@@ -78,6 +120,8 @@ export class Departure {
     const { engine, hooks } = this.#context;
     hooks.forget('before-start');
     hooks.forgetLeaving();
+    this.#leavesBehind = false;
+    this.#leaseOverAt = NEVER;
     if (this.#leaving !== undefined || !engine.isStopped()) this.#leaving = { cause, to };
   }
 
@@ -125,6 +169,7 @@ export class Departure {
   stopFailed(resource: ResourceId, reason: string, now: Instant): void {
     const context = this.#context;
     const { engine, id, me, record, voice } = context;
+    if (this.#leaseOverAt !== NEVER) return;
     if (context.phase === 'handing' && record !== undefined && !context.leaving) {
       const text = `"${resource}" ${reason}; the group stays on ${me}`;
       voice.say('error', 'stop-failed', text, resource);
@@ -149,6 +194,8 @@ export class Departure {
       context.announce(record, now);
       voice.done(`"${id}" was handed over to ${record.owner}`);
       context.leaseHeld = false;
+      // What was left behind is ended when it answers again.
+      if (!context.engine.isStopped()) context.engineDid(context.engine.stop('abandon', now), now);
       return this.#moves.wait(now);
     }
     const why = outcome.type === 'empty' ? 'the record is gone' : outcome.why;
@@ -156,10 +203,13 @@ export class Departure {
     if (record === undefined || record.owner !== me || context.phase === 'yielding') {
       return this.#moves.yield(why, now);
     }
-    if (context.leaving) return this.#offline(`the hand-over found no majority: ${why}`);
-    const text = `the hand-over found no majority, trying again: ${why}`;
-    voice.say('warning', 'no-majority', text);
-    voice.failed('no-quorum', `The hand-over failed: ${why}`);
+    const noQuorum = outcome.type === 'noQuorum';
+    const what = noQuorum ? 'found no majority' : 'came to nothing';
+    if (context.leaving) return this.#offline(`the hand-over ${what}: ${why}`);
+    const text = `the hand-over ${what}, starting on ${me} again: ${why}`;
+    voice.say('warning', noQuorum ? 'no-majority' : 'hand-over-failed', text);
+    voice.failed(noQuorum ? 'no-quorum' : 'copy-stale', `The hand-over failed: ${why}`);
+    context.reason = `the hand-over ${what}: ${why}`;
     this.startAnew(record, now);
   }
 
@@ -187,6 +237,8 @@ export class Departure {
   }
 
   votersSettled(outcome: ProposalOutcome, now: Instant): void {
+    // A vote that the owner began before is no sign that everything has stopped.
+    if (!this.#context.engine.isStopped()) return;
     if (outcome.type === 'chosen') return this.#transfer(outcome.record, now);
     this.transferSettled(outcome, now);
   }

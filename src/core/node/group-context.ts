@@ -9,13 +9,14 @@
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { GroupConfig, Timing } from '../../protocol/config.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
-import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
+import type { Epoch, GroupId, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import { isWithinWindow, type WeekMinute, type WeekWindow } from '../../protocol/week-window.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
+import { electoratesOf, majorityOf } from '../registry/electorate.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
-import type { Situation } from './candidacy.ts';
+import { isUp, type Situation } from './candidacy.ts';
 import { Hooks, type HooksOptions } from './hooks.ts';
 import { MirrorOrders } from './mirror-orders.ts';
 import { PeerView } from './peer-view.ts';
@@ -45,10 +46,15 @@ export interface GroupCoreOptions {
   /** The acceptor's view, for ballots and for a first guess of the record. */
   readonly promised: () => Ballot | undefined;
   readonly accepted: () => OwnershipRecord | undefined;
+  /** Nodes that are in standby for other groups: for a group that is new. */
+  readonly inStandby: () => readonly NodeId[];
+  /** Whether another group is being moved away from this node at the moment. */
+  readonly othersMove: () => boolean;
 }
 
 /** What a vote of this node is for. */
-export type Purpose = 'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want' | 'voters';
+export type Purpose =
+  'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want' | 'bar' | 'voters';
 
 /** Ways from one phase to another that belong to a part other than the one that takes them. */
 export interface Moves {
@@ -60,6 +66,8 @@ export interface Moves {
   handOver(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void;
   /** From `sealing` or `claiming` to `waiting`, as soon as it is known what became of the vote. */
   standDown(now: Instant): void;
+  /** The same, without waiting for mirrors whose process does not answer. */
+  leaveBehind(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void;
   /** To `handing` with nothing to stop: start here, at an epoch of its own. */
   startAnew(record: OwnershipRecord, now: Instant): void;
   /** To `stopping`: in order, and stay the owner. */
@@ -92,6 +100,8 @@ export class GroupContext {
   readonly engine: GroupEngine;
   readonly voters: VoterKeeper;
   readonly hooks: Hooks;
+  /** How long a promise of the voters may bind: after it no lease that rests on it lives. */
+  readonly leaseTermMs: number;
   readonly #votes: Proposals<Purpose>;
   readonly #handlers: GroupHandlers;
   phase: GroupPhase = 'probing';
@@ -116,6 +126,8 @@ export class GroupContext {
 
   /** Until the group is online here for the first time since. */
   arrival: Arrival | undefined;
+  /** Why the group can't leave this node, on which it shall not run. */
+  cannotLeave: string | undefined;
   /** A person wants the group to start: until it is online no hook may veto that. */
   overruled = false;
 
@@ -128,10 +140,10 @@ export class GroupContext {
     const others = members.filter((member) => member !== me);
     this.voice = new Voice(group.id, others);
     const mirrors = group.resources.flatMap((r) => (r.agent === 'mirror' ? [r.id] : []));
-    this.mirrors = new MirrorOrders(mirrors, (mirror, order) => {
+    this.mirrors = new MirrorOrders(me, mirrors, (mirror, order) => {
       this.voice.emit({ type: 'mirrorOrder', group: group.id, mirror, order });
     });
-    this.peers = new PeerView(group.id, members);
+    this.peers = new PeerView(group.id, members, timing.nodeLostMs);
     this.engine = new GroupEngine(group, () => this.leaseHeld);
     const { voice } = this;
     const advise: HooksOptions['advise'] = (question, advice, now) =>
@@ -139,7 +151,8 @@ export class GroupContext {
     this.hooks = new Hooks({ me, group, voice, advise });
     const rank = members.indexOf(me);
     this.#votes = new Proposals({ me, seat, group: group.id, members, rank }, options.promised);
-    const leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
+    this.leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
+    const { leaseTermMs } = this;
     this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs });
   }
 
@@ -156,11 +169,28 @@ export class GroupContext {
     return { me: this.me, group: this.options.group, record, peers: this.peers.reports };
   }
 
-  /** Lost to the heart; a record that names this node itself, which runs nothing, counts too. */
+  /**
+   * Lost to the heart, or heard without a lease for as long; a record that names this node itself,
+   * which runs nothing, counts too.
+   */
   ownerIsLost(): boolean {
-    const owner = this.record?.owner;
-    if (owner === undefined || !this.peers.heartConnected) return false;
-    return owner === this.me || this.peers.isLost(owner);
+    const { me, peers, record } = this;
+    if (record === undefined || !peers.heartConnected) return false;
+    const { epoch, owner } = record;
+    if (owner === me || peers.isLost(owner)) return true;
+    return peers.isPowerless(owner, epoch) && this.#couldReplace(record);
+  }
+
+  /**
+   * Whether this node hears enough voters to do without the owner. Otherwise the two may share their
+   * misfortune, and the owner needs but a moment to go on when it ends.
+   */
+  #couldReplace(record: OwnershipRecord): boolean {
+    const situation = { me: this.me, peers: this.peers.reports };
+    return electoratesOf(record).every((voters) => {
+      const heard = voters.filter(({ node }) => node !== record.owner && isUp(situation, node));
+      return heard.length >= majorityOf(voters);
+    });
   }
 
   /** By the calendar. */
@@ -187,7 +217,17 @@ export class GroupContext {
 
   /** Ends votes of that purpose, under way or waiting; what became of the former is unknown. */
   withdraw(purpose: Purpose, now: Instant): void {
-    this.#voted(this.#votes.withdraw(purpose, now), now);
+    this.#voted(
+      this.#votes.withdraw((proposal) => proposal.purpose === purpose, now),
+      now,
+    );
+  }
+
+  /** The mirror waits for that copy no longer: nobody may count on it by a vote that is still to come. */
+  withdrawAdmission(mirror: ResourceId, peer: NodeId, now: Instant): void {
+    const admits = ({ change }: Proposal<Purpose>): boolean =>
+      change.type === 'admit' && change.mirror === mirror && change.peer === peer;
+    this.#voted(this.#votes.withdraw(admits, now), now);
   }
 
   tickVotes(now: Instant): void {

@@ -67,6 +67,7 @@ class Bench {
   keep = new Set<string>();
   failing = new Set<string>();
   leaseFollows = true;
+  othersMove = false;
   now = instant(1000);
   #ballots = 0;
   #queue: (() => readonly Effect[])[] = [];
@@ -87,6 +88,8 @@ class Bench {
       seat: SEAT,
       promised: () => own.entry(GROUP)?.promised,
       accepted: () => own.entry(GROUP)?.accepted?.record,
+      inStandby: () => [],
+      othersMove: () => this.othersMove,
     });
   }
 
@@ -435,6 +438,40 @@ describe('sealing', () => {
     bench.answer();
     expect(bench.core.phase).toBe('owning');
   });
+
+  test('the own mirror of the owner that refuses gives the group to another node, in the end', () => {
+    const bench = new Bench(record(N1, 4));
+    bench.failing.add('seal');
+    bench.start();
+    bench.advance(4000);
+    bench.peer('up');
+    expect(bench.core.record?.owner).toBe(N1);
+    bench.advance(2000);
+    expect(bench.core.record).toMatchObject({ owner: N2, epoch: 5 });
+    expect(bench.core.phase).toBe('waiting');
+    expect(bench.kinds.filter((kind) => kind === 'claiming')).toHaveLength(1);
+  });
+
+  test('where nobody else has its copy, that is told once, and tried again', () => {
+    const bench = new Bench(record(N1, 4));
+    bench.failing.add('seal');
+    bench.start();
+    bench.peer('lost');
+    bench.advance(30_000);
+    expect(bench.kinds.filter((kind) => kind === 'mirror-refused')).toHaveLength(1);
+    expect(bench.kinds.filter((kind) => kind === 'claiming')).toHaveLength(1);
+    bench.failing.clear();
+    bench.advance(4000);
+    expect(bench.core.phase).toBe('owning');
+  });
+
+  test('the own mirror of the owner that does not answer is not waited for, either', () => {
+    const bench = new Bench(record(N1, 4));
+    bench.keep.add('seal');
+    bench.start();
+    bench.advance(6000);
+    expect(bench.core.record?.owner).toBe(N2);
+  });
 });
 
 describe('what a process before this one left', () => {
@@ -636,5 +673,101 @@ describe('a node that ends', () => {
     bench.ask({ type: 'leave' });
     bench.advance(10_000);
     expect(bench.core.phase).toBe('waiting');
+  });
+});
+
+describe('standby and bans', () => {
+  const standby = (node: NodeId, on = true): OperatorRequest => {
+    return { type: 'bar', kind: 'standby', node, on };
+  };
+
+  /** The copy of n2 is in sync. */
+  const paired = (): Bench => {
+    const bench = owner();
+    bench.news({ type: 'peerCaughtUp', peer: N2 });
+    bench.advance(100);
+    expect(bench.core.record?.inSync).toEqual({ [DATA]: [N1, N2] });
+    return bench;
+  };
+
+  test('the group leaves, and a node in standby does not get it back', () => {
+    const bench = paired();
+    bench.ask(standby(N1));
+    bench.advance(10);
+    expect([bench.core.phase, bench.core.record?.owner]).toEqual(['waiting', N2]);
+    bench.peer('lost');
+    bench.advance(5000);
+    expect([bench.core.phase, bench.kinds.at(-1)]).toEqual(['waiting', 'nobody-can-take-over']);
+    bench.ask(standby(N1, false), 2);
+    bench.advance(10);
+    expect([bench.core.phase, bench.replies]).toEqual(['owning', ['1 ok', '2 ok']]);
+  });
+
+  test('it waits its turn while another group is moved', () => {
+    const bench = paired();
+    bench.othersMove = true;
+    bench.ask(standby(N1));
+    bench.advance(3000);
+    expect(bench.core.phase).toBe('owning');
+    bench.othersMove = false;
+    bench.advance(200);
+    expect(bench.core.phase).toBe('waiting');
+  });
+
+  test('the owner acts on it although nobody told it, for its own voter has it', () => {
+    const bench = paired();
+    const written = { ...must(bench.core.record, 'owned'), banned: [N1] };
+    bench.others(written);
+    const ballot = { counter: 1e6, node: N2, seat: SEAT };
+    const accept = { type: 'accept', id: 'x', group: GROUP, ballot, previous: N1 } as const;
+    must(bench.acceptors.get(N1), 'n1 votes').step(N2, { ...accept, record: written });
+    bench.peer('up');
+    bench.advance(1000);
+    expect([bench.core.phase, bench.core.record?.owner]).toEqual(['waiting', N2]);
+  });
+
+  test('what cannot be stopped stays, and is tried again only after a while', () => {
+    const bench = paired();
+    bench.failing.add('stop');
+    bench.ask(standby(N1));
+    bench.advance(25_000);
+    expect([bench.core.phase, bench.core.record?.owner]).toEqual(['owning', N1]);
+    expect(bench.kinds.filter((kind) => kind === 'switchover')).toHaveLength(1);
+    bench.failing.clear();
+    bench.advance(10_000);
+    expect(bench.core.record?.owner).toBe(N2);
+  });
+
+  test('with nobody to take over it stays, and says so once', () => {
+    const bench = paired();
+    bench.peer('lost');
+    bench.ask(standby(N1));
+    bench.advance(5000);
+    expect(bench.kinds.filter((kind) => kind === 'cannot-leave')).toHaveLength(1);
+    expect(bench.core.cannotLeave).toBe('nobody can take over: n2 does not answer');
+    bench.peer('up');
+    bench.advance(1100);
+    expect([bench.core.phase, bench.core.cannotLeave]).toEqual(['waiting', undefined]);
+  });
+
+  test('asked twice, or of a node that is none, or without a majority: each is answered', () => {
+    const bench = paired();
+    bench.reachable = new Set([N1]);
+    bench.ask(standby(N2));
+    bench.ask(standby(N2), 2);
+    bench.ask(standby(W1), 3);
+    bench.advance(3500);
+    bench.reachable = new Set([N1, N2, W1]);
+    bench.ask(standby(N2), 4);
+    bench.advance(100);
+    expect(bench.replies).toEqual(['3 no-node', '1 no-quorum', '2 no-quorum', '4 ok']);
+    expect(bench.core.record?.standby).toEqual([N2]);
+  });
+
+  test('a move to a node in standby is refused', () => {
+    const bench = paired();
+    bench.ask(standby(N2));
+    bench.ask({ type: 'move', to: N2, reason: 'told' }, 2);
+    expect([bench.core.phase, bench.replies]).toEqual(['owning', ['1 ok', '2 not-owner']]);
   });
 });

@@ -16,6 +16,7 @@
  *   candidate.ts   waiting, sealing, claiming    following the owner, taking over
  *   owner.ts       owning, suspended             lease, copies, resources that fail
  *   departure.ts   handing, stopping, yielding   letting go
+ *   forced.ts      what people force
  *   requests.ts    what people ask               learning.ts   what is known of the record
  *
  * Invariants (SPEC.md): resources start only in `owning`, after a vote that named this node; every
@@ -36,6 +37,7 @@ import {
   type GroupPhase,
   type Moves,
 } from './group-context.ts';
+import { Forced } from './forced.ts';
 import { Learning } from './learning.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
 import { Owner } from './owner.ts';
@@ -57,6 +59,7 @@ export class GroupCore {
   readonly #context: GroupContext;
   readonly #probing: Probing;
   readonly #candidate: Candidate;
+  readonly #forced: Forced;
   readonly #owner: Owner;
   readonly #departure: Departure;
   readonly #requests: Requests;
@@ -71,6 +74,8 @@ export class GroupCore {
       own: (record, reason, now) => this.#owner.own(record, reason, now),
       wait: (now) => this.#candidate.wait(now),
       handOver: (record, to, reason, now) => this.#departure.handOver(record, to, reason, now),
+      leaveBehind: (record, to, reason, now) =>
+        this.#departure.leaveBehind(record, to, reason, now),
       standDown: (now) => this.#candidate.standDown(now),
       startAnew: (record, now) => this.#departure.startAnew(record, now),
       stop: (now) => this.#departure.stop(now),
@@ -79,6 +84,10 @@ export class GroupCore {
     this.#context = context;
     this.#probing = new Probing(context, moves);
     this.#candidate = new Candidate(context, moves);
+    this.#forced = new Forced(context, moves, {
+      candidate: this.#candidate,
+      probing: this.#probing,
+    });
     this.#owner = new Owner(context, moves);
     this.#departure = new Departure(context, moves);
     this.#requests = new Requests(context, moves);
@@ -101,6 +110,11 @@ export class GroupCore {
   /** Why the group is where and as it is, in one sentence. */
   get reason(): string {
     return this.#context.reason;
+  }
+
+  /** Why it can't leave this node, on which it shall not run; undefined where that is not so. */
+  get cannotLeave(): string | undefined {
+    return this.#context.phase === 'owning' ? this.#context.cannotLeave : undefined;
   }
 
   get engine(): GroupEngine {
@@ -134,6 +148,7 @@ export class GroupCore {
   }
 
   step(event: CoreEvent): readonly Effect[] {
+    this.#context.peers.timeIs(event.now);
     this.#take(event, event.now);
     this.#advance(event.now);
     this.#context.voice.endLate(event.now);
@@ -180,10 +195,16 @@ export class GroupCore {
       case 'mirrorNews':
         return this.#owner.mirrorNews(event.mirror, event.news, now);
       case 'mirrorAnswered':
+        if (event.order.type === 'expel') {
+          return context.mirrors.expelAnswered(event.mirror, event.order.peer);
+        }
         return this.#candidate.mirrorAnswered(event.mirror, event.order, event, now);
       case 'mirrorConnected':
         return context.mirrors.forget(event.mirror);
       case 'asked':
+        if (event.request.type === 'force') {
+          return this.#forced.asked(event.id, event.request, now);
+        }
         return this.#requests.asked(event.id, event.request, now);
       case 'persisted':
       case 'revoked':
@@ -221,6 +242,7 @@ export class GroupCore {
         if (!context.engine.isStopped()) {
           this.#owner.advanceCopies(must(context.record, 'an owner has a record'), now);
         }
+        if (context.phase === 'handing') this.#departure.advanceHanding(now);
         break;
       case 'offline':
         this.#owner.advanceOffline(now);
@@ -231,6 +253,7 @@ export class GroupCore {
         unreachable(context.phase);
     }
     this.#requests.advance(now);
+    this.#forced.advance(now);
     if (now >= context.retryAt) context.retryAt = NEVER;
   }
 

@@ -5,9 +5,10 @@
  * Invariant: a record never gives way to one of an older epoch.
  */
 import { unreachable } from '../../base/assert.ts';
-import type { Instant } from '../../base/time.ts';
+import { type Instant, NEVER } from '../../base/time.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
+import { sameBars } from '../registry/bars.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import type { Candidate } from './candidate.ts';
 import type { Departure } from './departure.ts';
@@ -16,6 +17,9 @@ import type { Decided } from './node-io.ts';
 import type { Owner } from './owner.ts';
 import type { Proposal } from './proposals.ts';
 import type { Requests } from './requests.ts';
+
+/** A record that cannot be read for so long is worth a word. */
+const UNREAD_MS = 5000;
 
 export interface LearningParts {
   readonly candidate: Candidate;
@@ -28,6 +32,8 @@ export class Learning {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   readonly #parts: LearningParts;
+  /** Since when no reading has found a majority. */
+  #unreadSince: Instant = NEVER;
 
   constructor(context: GroupContext, moves: Moves, parts: LearningParts) {
     this.#context = context;
@@ -54,6 +60,7 @@ export class Learning {
     const overtaken = owned !== undefined && record !== undefined && record.epoch > owned;
     if (overtaken && proposal.purpose !== 'transfer') {
       if (proposal.purpose === 'want') requests.wantRecorded(outcome, now);
+      if (proposal.purpose === 'bar') requests.barSettled(proposal.change, outcome, now);
       return this.#moves.yield(owns(record), now);
     }
     this.#leaveOffline(now);
@@ -69,6 +76,8 @@ export class Learning {
         return owner.copySettled(proposal.change, outcome, now);
       case 'voters':
         return this.#votersSettled(proposal.change, outcome, now);
+      case 'bar':
+        return requests.barSettled(proposal.change, outcome, now);
       case 'want':
         return requests.wantSettled(proposal.change, outcome, now);
       default:
@@ -95,6 +104,7 @@ export class Learning {
     if (context.epochOwned !== undefined || context.phase === 'offline') {
       // The same epoch with another wish: somebody recorded it elsewhere.
       if (!newer && record.want !== before.want) return context.learn(now);
+      if (!newer && !sameBars(record, before)) return context.learn(now);
       if (!newer || (context.phase === 'offline' && record.owner === context.me)) return;
     }
     // An own claim that somebody else has completed: sealed as it is, it is read, not given up.
@@ -126,7 +136,7 @@ export class Learning {
     const before = context.record;
     if (outcome.type === 'rejected') {
       const newer = (outcome.record?.epoch ?? 0) > (before?.epoch ?? 0);
-      if (newer) context.learn(now);
+      if (newer || !sameBars(outcome.record ?? before, before)) context.learn(now);
       return;
     }
     if (outcome.type !== 'chosen') return;
@@ -134,16 +144,30 @@ export class Learning {
     if (before !== undefined && record.epoch < before.epoch) return;
     context.record = record;
     if (before?.epoch === record.epoch && context.epochOwned !== undefined) {
-      context.mirrors.copiesChanged(before, record);
+      this.#parts.owner.copiesChanged(before, record, now);
     }
+  }
+
+  /** Members come up one after the other: nothing is said of that before it has lasted. */
+  #unread(why: string, now: Instant): void {
+    const context = this.#context;
+    if (context.record !== undefined && context.phase !== 'probing') return;
+    context.reason = `who owns the group is not known yet: ${why}`;
+    if (this.#unreadSince === NEVER) this.#unreadSince = now;
+    if (now - this.#unreadSince < UNREAD_MS) return;
+    // Those who are known to be missing are named by `Probing`.
+    const voters = context.options.accepted()?.voters ?? [];
+    if (context.phase === 'probing' && voters.some(({ node }) => context.peers.isLost(node)))
+      return;
+    const text = `${context.reason}; next: bring up more of them, or look at the links to them`;
+    context.voice.sayOnce('unread', 'warning', 'no-majority', text);
   }
 
   #learned(before: OwnershipRecord | undefined, outcome: ProposalOutcome, now: Instant): void {
     const { phase, record } = this.#context;
     const { candidate } = this.#parts;
-    if (phase === 'probing' && outcome.type === 'noQuorum') {
-      this.#context.reason = `who owns the group is not known yet: ${outcome.why}`;
-    }
+    if (outcome.type === 'noQuorum') this.#unread(outcome.why, now);
+    else this.#unreadSince = NEVER;
     if (phase === 'claiming') return candidate.doubtSettled(before, outcome, now);
     if (record === undefined || record.epoch === before?.epoch) return;
     if (phase === 'waiting' && before !== undefined) {

@@ -7,6 +7,7 @@ import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { MirrorOrder } from './node-io.ts';
 
 export class MirrorOrders {
+  readonly #me: NodeId;
   readonly mirrors: readonly ResourceId[];
   readonly #order: (mirror: ResourceId, order: MirrorOrder) => void;
   #sealing = new Set<ResourceId>();
@@ -14,26 +15,34 @@ export class MirrorOrders {
   #unanswered = new Map<ResourceId, number>();
   #followed = new Map<ResourceId, string>();
   #refused = new Set<ResourceId>();
+  /** Orders to expel a copy that have no answer yet, and whether it was said to be in meanwhile. */
+  readonly #expelling = new Map<string, { unanswered: number; heard: boolean }>();
   /** A control process before this one may have left them sealed. */
   #leftSealed = true;
 
   constructor(
+    me: NodeId,
     mirrors: readonly ResourceId[],
     order: (mirror: ResourceId, order: MirrorOrder) => void,
   ) {
+    this.#me = me;
     this.mirrors = mirrors;
     this.#order = order;
   }
 
   /** Has every mirror follow the owner; one that refused is asked again when `again` is set. */
   follow(record: OwnershipRecord, again: boolean): void {
-    const wanted = `${record.owner}@${record.epoch}`;
     for (const mirror of this.mirrors) {
+      const kept = record.keptAside?.[mirror]?.includes(this.#me) === true;
+      const keepBefore = kept ? record.forced?.at : undefined;
+      const wanted = `${record.owner}@${record.epoch} ${keepBefore ?? ''}`;
       const refused = this.#refused.has(mirror);
       if (this.#followed.get(mirror) === wanted && !(refused && again)) continue;
       this.#followed.set(mirror, wanted);
       this.#refused.delete(mirror);
-      this.#order(mirror, { type: 'follow', epoch: record.epoch, primary: record.owner });
+      const { epoch, owner: primary } = record;
+      const order = { type: 'follow', epoch, primary } as const;
+      this.#order(mirror, keepBefore === undefined ? order : { ...order, keepBefore });
     }
   }
 
@@ -56,6 +65,11 @@ export class MirrorOrders {
     if (!this.#leftSealed) return;
     this.#leftSealed = false;
     for (const mirror of this.mirrors) this.#order(mirror, { type: 'unseal' });
+  }
+
+  /** Until a reading was chosen, nobody knows whether they may be unsealed. */
+  get mayBeLeftSealed(): boolean {
+    return this.#leftSealed && this.mirrors.length > 0;
   }
 
   seal(epoch: Epoch): void {
@@ -90,7 +104,30 @@ export class MirrorOrders {
   }
 
   expel(mirror: ResourceId, peer: NodeId): void {
+    const unanswered = (this.#expelling.get(keyOf(mirror, peer))?.unanswered ?? 0) + 1;
+    this.#expelling.set(keyOf(mirror, peer), { unanswered, heard: false });
     this.#order(mirror, { type: 'expel', peer });
+  }
+
+  /**
+   * The mirror says that it waits for a copy again. False while an order to expel it is on its way:
+   * nobody can tell whether the mirror said so before or after that, and it may wait no longer.
+   */
+  waitsAgain(mirror: ResourceId, peer: NodeId): boolean {
+    const expelling = this.#expelling.get(keyOf(mirror, peer));
+    if (expelling === undefined) return true;
+    expelling.heard = true;
+    return false;
+  }
+
+  /** What was not believed meanwhile is asked for once more: a copy that follows comes in again. */
+  expelAnswered(mirror: ResourceId, peer: NodeId): void {
+    const expelling = this.#expelling.get(keyOf(mirror, peer));
+    if (expelling === undefined) return;
+    expelling.unanswered -= 1;
+    if (expelling.unanswered > 0) return;
+    this.#expelling.delete(keyOf(mirror, peer));
+    if (expelling.heard) this.expel(mirror, peer);
   }
 
   /** A mirror that served before this process began has to wait for all copies of the record. */
@@ -104,16 +141,26 @@ export class MirrorOrders {
 
   /**
    * The owner's mirrors wait for the copies of the record, by whichever vote it changed: one whose
-   * outcome was unclear may have been completed by a later one.
+   * outcome was unclear may have been completed by a later one. Gives those that are out.
    */
-  copiesChanged(before: OwnershipRecord, after: OwnershipRecord): void {
+  copiesChanged(
+    before: OwnershipRecord,
+    after: OwnershipRecord,
+  ): readonly { readonly mirror: ResourceId; readonly peer: NodeId }[] {
+    const out: { readonly mirror: ResourceId; readonly peer: NodeId }[] = [];
     for (const mirror of this.mirrors) {
       const was = before.inSync[mirror] ?? [];
       const is = after.inSync[mirror] ?? [];
-      for (const peer of was) if (!is.includes(peer)) this.expel(mirror, peer);
+      for (const peer of was) if (!is.includes(peer)) out.push({ mirror, peer });
       for (const peer of is) {
         if (!was.includes(peer)) this.#order(mirror, { type: 'admit', peer });
       }
     }
+    for (const { mirror, peer } of out) this.expel(mirror, peer);
+    return out;
   }
+}
+
+function keyOf(mirror: ResourceId, peer: NodeId): string {
+  return `${mirror}\u0000${peer}`;
 }

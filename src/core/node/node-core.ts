@@ -7,7 +7,7 @@
  * stopping, `../registry/` for votes, `../heart/` for leases.
  */
 import { type Instant, earliest } from '../../base/time.ts';
-import type { Config } from '../../protocol/config.ts';
+import type { Config, GroupConfig } from '../../protocol/config.ts';
 import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { RegistryMessage } from '../../protocol/record.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../registry/acceptor.ts';
@@ -40,9 +40,20 @@ export class NodeCore {
         seat,
         promised: () => this.#acceptor.entry(group.id)?.promised,
         accepted: () => this.#acceptor.entry(group.id)?.accepted?.record,
+        inStandby: () => this.#inStandby(group),
+        othersMove: () => this.#othersMove(group.id),
       });
       this.#groups.set(group.id, core);
     }
+  }
+
+  #inStandby({ nodes }: GroupConfig): readonly NodeId[] {
+    const known = [...this.#groups.values()].flatMap(({ record }) => record?.standby ?? []);
+    return nodes.filter((node) => known.includes(node)).sort();
+  }
+
+  #othersMove(group: GroupId): boolean {
+    return [...this.#groups].some(([id, { phase }]) => id !== group && phase === 'handing');
   }
 
   get acceptor(): Acceptor {

@@ -24,6 +24,8 @@ import type {
   Observation,
 } from '../group/engine.ts';
 import type { AcceptorEntry } from '../registry/acceptor.ts';
+import type { ForceRequest } from './forced.ts';
+import type { BarChange } from '../registry/bars.ts';
 import type { VoteNote } from './proposals.ts';
 
 /** Decided facts that members tell one another; hints, always checked against the registry. */
@@ -51,7 +53,13 @@ export type MirrorNews =
 
 /** Commands that ownership, not a resource's life, calls for. `serve`, `drain` and `abort` are actions. */
 export type MirrorOrder =
-  | { readonly type: 'follow'; readonly epoch: Epoch; readonly primary: NodeId }
+  | {
+      readonly type: 'follow';
+      readonly epoch: Epoch;
+      readonly primary: NodeId;
+      /** This copy's changes from before that epoch were given up by force: keep them aside. */
+      readonly keepBefore?: Epoch | undefined;
+    }
   | { readonly type: 'seal'; readonly epoch: Epoch }
   | { readonly type: 'unseal' }
   | { readonly type: 'expel'; readonly peer: NodeId }
@@ -63,6 +71,10 @@ export type OperatorRequest =
   | { readonly type: 'away'; readonly reason: string }
   | { readonly type: 'start' }
   | { readonly type: 'stop' }
+  /** Take the group over here without the majority, by an administrator's word (`forced.ts`). */
+  | ForceRequest
+  /** Put a node in standby, or ban it from this group, or lift that; votes at the node asked. */
+  | BarChange
   /** This node is about to end: hand over what can be handed over, stop the rest. */
   | { readonly type: 'leave' };
 
@@ -200,6 +212,8 @@ export type Effect =
         | 'agent-failed'
         | 'hook-vetoed'
         | 'no-node'
+        | 'not-forced'
+        | 'version-unsupported'
         | 'timed-out'
         | undefined;
       readonly text: string;

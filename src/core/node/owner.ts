@@ -19,9 +19,13 @@ import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { handOverTarget, obstacle } from './candidacy.ts';
 import { CopyKeeper } from './copy-keeper.ts';
+import { Drain } from './drain.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
+import { linkTrouble, ServiceNetwork } from './service-network.ts';
 
+/** So often a mirror whose process does not answer is tried to be stopped before it is left behind. */
+const MIRROR_STOPS_MAX = 2;
 /** What a restart cannot help may mend by itself: a plug that is put back. */
 const LASTING_RETRY_MS = 2000;
 /** How often the owner of a stopped group reads whether it is still to be stopped. */
@@ -37,6 +41,8 @@ export class Owner {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   readonly #copies: CopyKeeper;
+  readonly #drain: Drain;
+  readonly #network = new ServiceNetwork();
   #leaseSoughtAt: Instant = NEVER;
   /** When the heart last said that it holds the lease, after it had not. */
   #leaseBackAt = 0 as Instant;
@@ -57,6 +63,7 @@ export class Owner {
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
     this.#moves = moves;
+    this.#drain = new Drain(context, moves);
     this.#copies = new CopyKeeper(context.options.timing.secondaryLostMs);
   }
 
@@ -73,6 +80,7 @@ export class Owner {
       phase === 'owning' && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
+      phase === 'owning' ? this.#drain.nextWakeAt(now) : NEVER,
       phase === 'owning' && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
@@ -81,10 +89,13 @@ export class Owner {
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
     // What is taken up as it runs has been told while it was probed, and is told once.
-    if (context.phase !== 'probing') this.#copies.reset();
+    const takenUp = context.phase === 'probing';
+    if (!takenUp) this.#copies.reset();
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
+    // One that still waits for its turn would depose this node by a newer epoch of its own.
+    context.withdraw('claim', now);
     context.voice.allWell();
     this.#leaseSoughtAt = now;
     context.leaseHeld = false;
@@ -100,6 +111,8 @@ export class Owner {
     this.#startAskedAgainAt = NEVER;
     this.#startPending = hooks.has('before-start') && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
+    if (takenUp) this.#takenUp(record, now);
+    if (record.want === 'offline') context.reason = 'an administrator stopped it';
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
   }
 
@@ -129,8 +142,11 @@ export class Owner {
     if (record.want === 'offline') return this.#unwanted(record, now);
     if (this.#startPending) return this.#advanceStart(record, now);
     if (context.engine.heldDown() !== undefined) this.#recordHeldDown(now);
+    if (this.#leaveBehind(record, now)) return;
     if (context.engine.hasGivenUp()) return this.#advanceGivenUp(record, now);
     this.#gaveUpAt = NEVER;
+    if (this.#leaveDeadLink(record, now)) return;
+    if (this.#drain.advance(record, now)) return;
     if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
     else this.#failbackAsking = false;
   }
@@ -369,17 +385,46 @@ export class Owner {
       const { type, mirror, peer } = vote;
       const counted = this.countedCopies(mirror).includes(peer);
       if (type === 'expel' && !counted) {
-        this.#copies.settled(vote);
         mirrors.expel(mirror, peer);
+        this.#expelled(mirror, peer, now);
         continue;
       }
       if (type === 'expel') {
         const text = `voting the copy of "${mirror}" on ${peer} out: ${vote.reason}`;
-        voice.say('warning', 'copy-lost', text, mirror);
+        voice.sayOnce(copyLost(mirror, peer), 'warning', 'copy-lost', text, mirror);
       }
       const change: RecordChange = { type, owner: me, epoch: record.epoch, mirror, peer };
       this.#context.propose('copy', change, now);
     }
+  }
+
+  /** The record names other copies, by whichever vote. */
+  copiesChanged(before: OwnershipRecord, after: OwnershipRecord, now: Instant): void {
+    for (const { mirror, peer } of this.#context.mirrors.copiesChanged(before, after)) {
+      this.#expelled(mirror, peer, now);
+    }
+  }
+
+  /**
+   * A mirror that served before this process began waits for the copies of the record. One that is not
+   * in it may have been voted out without the mirror's knowing: told so, it says when it is in again.
+   */
+  #takenUp(record: OwnershipRecord, now: Instant): void {
+    const { mirrors, options } = this.#context;
+    mirrors.takenUp(record);
+    for (const mirror of mirrors.mirrors) {
+      for (const peer of options.group.nodes) {
+        const listed = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;
+        if (listed || this.#copies.hasCaughtUp(mirror, peer)) continue;
+        mirrors.expel(mirror, peer);
+        this.#expelled(mirror, peer, now);
+      }
+    }
+  }
+
+  #expelled(mirror: ResourceId, peer: NodeId, now: Instant): void {
+    this.#copies.expelled(mirror, peer);
+    this.#context.withdrawAdmission(mirror, peer, now);
   }
 
   /** The copies that a mirror has to wait for that begins to serve now; this node's among them. */
@@ -400,6 +445,7 @@ export class Owner {
     }
     const { type, mirror, peer } = change;
     this.#copies.settled(change);
+    context.voice.mended(copyLost(mirror, peer));
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
     const text = `the copy of "${mirror}" on ${peer} ${what}; in sync: ${nodes}`;
@@ -415,7 +461,10 @@ export class Owner {
       return this.#context.engineDid(engine.observed(seen, now), now);
     }
     if (news.type === 'bypassed') return this.#bypassed(mirror, news.by);
+    const { mirrors } = this.#context;
+    if (news.type === 'peerCaughtUp' && !mirrors.waitsAgain(mirror, news.peer)) return;
     const told = epochOwned !== undefined || phase === 'probing';
+    if (news.type === 'peerAnswers') this.#context.voice.mended(copyLost(mirror, news.peer));
     if (told) this.#copies.news(mirror, news, now);
   }
 
@@ -439,6 +488,24 @@ export class Owner {
     this.#context.engineDid(engine.observed(seen, now, event.monitorId), now);
   }
 
+  /**
+   * A mirror whose process does not answer does not stop, either, and can only wait here. Where another
+   * node has its copy, the group goes on there.
+   */
+  #leaveBehind(record: OwnershipRecord, now: Instant): boolean {
+    const { engine, me, peers } = this.#context;
+    const left = engine.unstopped();
+    const [first] = left;
+    if (first === undefined) return false;
+    if (left.some(({ leased, tries }) => !leased || tries < MIRROR_STOPS_MAX)) return false;
+    const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+    if (target.node === undefined) return false;
+    peers.failedOn(me, now);
+    const reason = `it failed on ${me}: "${first.id}" ${first.reason}`;
+    this.#moves.leaveBehind(record, target.node, reason, now);
+    return true;
+  }
+
   /** What cannot run here goes to another node; where there is none, it is tried again here. */
   #advanceGivenUp(record: OwnershipRecord, now: Instant): void {
     const { engine, id, me, peers, voice } = this.#context;
@@ -460,8 +527,38 @@ export class Owner {
       voice.failed('agent-failed', text);
     } else if (now >= this.#gaveUpAt) {
       this.#gaveUpAt = NEVER;
+      this.#context.reason = `it is tried again on ${me}, for nobody else could take over`;
       this.#context.engineDid(engine.start(record.epoch, now), now);
     }
+  }
+
+  /**
+   * Clients need the link on which this node hears nobody. True when the group goes where somebody is
+   * heard there, or is about to.
+   */
+  #leaveDeadLink(record: OwnershipRecord, now: Instant): boolean {
+    const { engine, leaseHeld, me, options, peers, voice } = this.#context;
+    const found = leaseHeld ? linkTrouble(options.group, peers.reports) : undefined;
+    const trouble = this.#network.review(found, now);
+    if (found === undefined) voice.mended('link ');
+    if (trouble === undefined || !engine.isOnline()) return false;
+    const { link, own } = trouble;
+    const what = `${me} hears nobody on link "${link}", which the group's address needs`;
+    const target = own
+      ? handOverTarget(this.#context.situation(record), peers.avoided(now))
+      : { node: undefined, why: 'nobody can tell which end of the link is dead' };
+    if (target.node === undefined) {
+      const next = `next: look at the network card, cable and switch port of ${me}`;
+      const text = `${what}; the group stays on ${me}: ${target.why}; ${next}`;
+      voice.sayOnce(`link ${text}`, 'error', 'link-dead', text);
+      return false;
+    }
+    const reason = `${what}, while others are heard there`;
+    const facts = { cause: 'failure', to: target.node, reason } as const;
+    if (!this.#toldBeforeStop(record, facts, now)) return true;
+    peers.failedOn(me, now);
+    this.#moves.handOver(record, target.node, reason, now);
+    return true;
   }
 
   // Failback.
@@ -495,4 +592,9 @@ export class Owner {
     hooks.forgetLeaving();
     this.#failbackNotBefore = plus(now, FAILBACK_VETO_RETRY_MS);
   }
+}
+
+/** One trouble, however often the vote about it is tried. */
+function copyLost(mirror: ResourceId, peer: NodeId): string {
+  return `copy-lost ${mirror} ${peer}`;
 }

@@ -1,5 +1,5 @@
 /** The other members as one group's core sees them: by the heart's reports and by what failed. */
-import { type Instant, earliest, plus } from '../../base/time.ts';
+import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { Epoch, GroupId, NodeId } from '../../protocol/ids.ts';
 
@@ -9,15 +9,23 @@ export const AVOID_MS = 60_000;
 export class PeerView {
   readonly #group: GroupId;
   readonly #members: readonly NodeId[];
+  readonly #nodeLostMs: number;
+  #now = 0 as Instant;
   #reports: ReadonlyMap<NodeId, PeerReport> = new Map();
   readonly #upSince = new Map<NodeId, Instant>();
   #failedOn = new Map<NodeId, Instant>();
   /** Without a heart nothing is known of anybody. */
   heartConnected = false;
 
-  constructor(group: GroupId, members: readonly NodeId[]) {
+  constructor(group: GroupId, members: readonly NodeId[], nodeLostMs: number) {
     this.#group = group;
     this.#members = members;
+    this.#nodeLostMs = nodeLostMs;
+  }
+
+  /** From now on everything is as of then. */
+  timeIs(now: Instant): void {
+    this.#now = now;
   }
 
   get reports(): ReadonlyMap<NodeId, PeerReport> {
@@ -42,8 +50,43 @@ export class PeerView {
     return !this.#members.includes(node) || this.#reports.get(node)?.state === 'lost';
   }
 
-  lostReason(node: NodeId): string {
-    return `${node} is lost: ${this.#reports.get(node)?.reason ?? 'it is not in the configuration'}`;
+  /**
+   * Whether it is heard, but has been without the lease of the group for so long that silence would
+   * have been a loss. It hears nobody, or too few: what it runs is of no use to anybody.
+   */
+  isPowerless(node: NodeId, epoch: Epoch): boolean {
+    return this.heartConnected && this.#now >= this.powerlessAt(node, epoch);
+  }
+
+  /** When it counts as powerless if nothing changes. */
+  powerlessAt(node: NodeId, epoch: Epoch): Instant {
+    const since = this.#withoutLeaseSince(node, epoch);
+    return since === undefined ? NEVER : plus(since, this.#nodeLostMs);
+  }
+
+  /** An owner that claims nothing may be about to start, but not while it hears nobody. */
+  #withoutLeaseSince(node: NodeId, epoch: Epoch): Instant | undefined {
+    const report = this.#reports.get(node);
+    if (report?.state !== 'up') return undefined;
+    const claim = report.claims.find((made) => made.group === this.#group && made.epoch >= epoch);
+    return claim === undefined ? report.deafSince : claim.withoutSince;
+  }
+
+  /** Whether it is heard and says that it hears nobody. */
+  isDeaf(node: NodeId): boolean {
+    return this.#reports.get(node)?.deafSince !== undefined;
+  }
+
+  /** Why the owner at that epoch is to be replaced. */
+  lostReason(node: NodeId, epoch: Epoch): string {
+    const report = this.#reports.get(node);
+    const since = this.#withoutLeaseSince(node, epoch);
+    if (since === undefined || this.isLost(node)) {
+      return `${node} is lost: ${report?.reason ?? 'it is not in the configuration'}`;
+    }
+    const hears = this.isDeaf(node) ? 'it hears nobody' : 'too few voters answer it';
+    const seconds = ((this.#now - since) / 1000).toFixed(2);
+    return `${node} is heard, but has had no lease for ${seconds} s: ${hears}`;
   }
 
   /**

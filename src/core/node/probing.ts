@@ -8,12 +8,17 @@
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, plus } from '../../base/time.ts';
 import type { Observation } from '../group/engine.ts';
+import { staleCopies } from './candidacy.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
+
+/** Who starts together may take a while to hear one another; after that it is worth a word. */
+const UNKNOWN_MS = 5000;
 
 export class Probing {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   #found: readonly Observation[] | undefined;
+  #since = 0 as Instant;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -21,6 +26,7 @@ export class Probing {
   }
 
   begin(now: Instant): void {
+    this.#since = now;
     this.#context.voice.emit({ type: 'probe', group: this.#context.id });
     this.#context.learn(now);
   }
@@ -47,6 +53,7 @@ export class Probing {
     }
     if (context.record === undefined && !context.knownEmpty) {
       if (context.leaving) return this.#leave(found, running, now);
+      if (now - this.#since >= UNKNOWN_MS) this.#sayUnknown();
       if (now >= context.retryAt || context.retryAt === NEVER) {
         context.learn(now);
         context.retryAt = plus(now, RETRY_MS);
@@ -59,6 +66,37 @@ export class Probing {
       return this.#moves.yield('this node does not own the group, yet its resources run', now);
     }
     this.#takeUp(now);
+  }
+
+  /**
+   * Goes on with what this node knows, by an administrator's word: nobody is left to ask. False while
+   * it is not known what runs here, when something does, or when nothing is known.
+   */
+  presume(now: Instant): boolean {
+    const context = this.#context;
+    const record = context.record ?? context.options.accepted();
+    const found = this.#found;
+    if (found === undefined || record === undefined) return false;
+    if (found.some((seen) => seen.state !== 'stopped')) return false;
+    context.record = record;
+    context.engine.adopt(found, now);
+    context.phase = 'waiting';
+    return true;
+  }
+
+  /** For whom it waits, and what to do where they never come. */
+  #sayUnknown(): void {
+    const { id, me, options, peers, reason, voice } = this.#context;
+    const known = options.accepted();
+    if (known === undefined || !peers.heartConnected) return;
+    const silent = known.voters.map(({ node }) => node).filter((node) => peers.isLost(node));
+    if (silent.length === 0) return;
+    const names = silent.join(', ');
+    const stale = staleCopies(known, me).join('", "');
+    const lacks = stale === '' ? '' : `; the copy of "${stale}" on ${me} is not in sync`;
+    const next = `next: start ${names}; if gone for good, see "tako force --help"`;
+    const text = `"${id}" waits for ${names}: ${reason}${lacks}; ${next}`;
+    voice.sayOnce(`unknown ${names}`, 'error', 'owner-unknown', text);
   }
 
   /**
@@ -85,7 +123,6 @@ export class Probing {
     const record = must(context.record, 'mine implies a record');
     const held = context.leaseHeld && context.leaseEpoch === record.epoch;
     this.#moves.own(record, context.reason, now);
-    context.mirrors.takenUp(record);
     context.leaseHeld = held;
     context.engineDid(context.engine.tick(now), now);
   }

@@ -69,12 +69,16 @@ export class Proposals<Purpose> {
     return this.#next(now);
   }
 
-  /** Votes of that purpose, waiting or under way, end and settle as `noQuorum`. */
-  withdraw(purpose: Purpose, now: Instant): readonly ProposalsEffect<Purpose>[] {
-    const withdrawn = this.#queue.filter((proposal) => proposal.purpose === purpose);
-    this.#queue = this.#queue.filter((proposal) => proposal.purpose !== purpose);
-    const active = this.#active?.proposal.purpose === purpose ? this.#active : undefined;
-    const ended = active === undefined ? [] : this.#convert(active.proposer.cancel(), now);
+  /** Those votes, waiting or under way, end and settle as `noQuorum`. */
+  withdraw(
+    which: (proposal: Proposal<Purpose>) => boolean,
+    now: Instant,
+  ): readonly ProposalsEffect<Purpose>[] {
+    const withdrawn = this.#queue.filter((proposal) => which(proposal));
+    this.#queue = this.#queue.filter((proposal) => !which(proposal));
+    const active = this.#active;
+    const ends = active !== undefined && which(active.proposal);
+    const ended = ends ? this.#convert(active.proposer.cancel(), now) : [];
     const outcome = { type: 'noQuorum', uncertain: false, why: 'it was withdrawn' } as const;
     const settled = withdrawn.map((proposal) => ({ type: 'settled', proposal, outcome }) as const);
     return [...ended, ...settled];

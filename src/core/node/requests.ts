@@ -16,6 +16,7 @@ import { handOverTarget, obstacle, staleCopies } from './candidacy.ts';
 import type { GroupContext, Moves } from './group-context.ts';
 import type { LeavingVerdict } from './hooks.ts';
 import type { OperatorRequest } from './node-io.ts';
+import { Bars } from './standing.ts';
 
 const LEAVING = 'the node is being stopped';
 
@@ -26,21 +27,28 @@ interface Waiting {
   readonly to: NodeId | undefined;
 }
 
+/** Those that are not forced. */
+type Asked = Exclude<OperatorRequest, { type: 'force' }>;
 type MoveRequest = Extract<OperatorRequest, { type: 'move' }>;
 
 export class Requests {
   readonly #context: GroupContext;
   readonly #moves: Moves;
+  readonly #bars: Bars;
   #waiting: Waiting | undefined;
+  /** A wish to start that is recorded, and that the engine is at work on. */
+  #starting: OperatorRequest | undefined;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
     this.#moves = moves;
+    this.#bars = new Bars(context);
   }
 
-  asked(id: number, request: OperatorRequest, now: Instant): void {
+  asked(id: number, request: Asked, now: Instant): void {
     const { engine, phase, record, voice } = this.#context;
     if (request.type === 'leave') return this.#leave(id, now);
+    if (request.type === 'bar') return this.#bars.asked(id, request, now);
     if (voice.request !== undefined) {
       return voice.reply(id, 'busy', 'another request for this group is under way');
     }
@@ -48,6 +56,8 @@ export class Requests {
     if (request.type === 'away') return this.#away(id, request.reason, now);
     const want = request.type === 'start' ? 'online' : 'offline';
     if (request.type === 'start' && phase === 'owning') {
+      const whole = engine.isOnline() && engine.leftFailed().length === 0;
+      if (whole) return voice.reply(id, undefined, 'the group is online already');
       this.#context.engineDid(engine.start(must(record, 'owned').epoch, now), now);
       if (engine.isOnline()) return voice.reply(id, undefined, 'the group is online already');
     }
@@ -59,6 +69,7 @@ export class Requests {
   /** What waits for a hook goes on when that has answered. */
   advance(now: Instant): void {
     const { phase, reason, record, voice } = this.#context;
+    this.#answerStarted();
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     if (voice.request !== waiting.request) return this.#waitEnds();
@@ -76,6 +87,14 @@ export class Requests {
     }
     this.#waitEnds();
     this.#carryOut(waiting, record, now);
+  }
+
+  /** What was online before and is so again does not come online anew. */
+  #answerStarted(): void {
+    const { engine, id, leaseHeld, phase, voice } = this.#context;
+    if (this.#starting === undefined) return;
+    if (voice.request !== this.#starting) this.#starting = undefined;
+    else if (phase === 'owning' && leaseHeld && engine.isOnline()) voice.done(`"${id}" is online`);
   }
 
   #wait(to: NodeId | undefined, now: Instant): void {
@@ -117,6 +136,10 @@ export class Requests {
     this.#moves.handOver(record, next, reasonOf(request), now);
   }
 
+  barSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
+    this.#bars.settled(change, outcome, now);
+  }
+
   wantSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
     const context = this.#context;
     const { phase, voice } = context;
@@ -130,13 +153,15 @@ export class Requests {
     context.announce(outcome.record, now);
     if (!isFor(voice.request, change)) return;
     const start = voice.request?.type === 'start';
-    context.reason = `an administrator ${start ? 'started' : 'stopped'} it`;
+    const taking = phase === 'sealing' || phase === 'claiming';
+    if (!taking) context.reason = `an administrator ${start ? 'started' : 'stopped'} it`;
     if (start) context.overruled = true;
     if (!start && (phase === 'owning' || phase === 'suspended')) return this.#moves.stop(now);
     if (start && phase === 'offline') return this.#moves.startAnew(outcome.record, now);
     if (start && phase === 'owning' && context.engine.isOnline()) {
       return voice.done(`"${context.id}" is online`);
     }
+    if (start && phase === 'owning') this.#starting = voice.request;
     // The request is answered when the resources are online, or have stopped.
     if ((start && phase === 'owning') || phase === 'stopping') return;
     this.#recorded(outcome.record, start);
@@ -235,8 +260,10 @@ function reasonOf(request: OperatorRequest): string {
     case 'away':
       return request.reason;
     case 'stop':
+    case 'force':
       return 'an administrator asked for it';
     case 'start':
+    case 'bar':
     case 'leave':
       return LEAVING;
   }

@@ -18,16 +18,29 @@ function isVote(value: unknown): boolean {
 
 function isRecord(value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { byHand, epoch, owner, inSync, want, voters, formerVoters } = value;
+  const { byHand, epoch, owner, inSync, want, voters, formerVoters, forced, keptAside } = value;
   if (!Number.isSafeInteger(epoch) || typeof owner !== 'string' || !isObject(inSync)) return false;
-  const copies = Object.values(inSync);
-  const listsOfNames = copies.every(
-    (nodes) => Array.isArray(nodes) && nodes.every((node) => typeof node === 'string'),
-  );
+  if (forced !== undefined && !isForced(forced)) return false;
+  if (keptAside !== undefined && !areCopies(keptAside)) return false;
   if (byHand !== undefined && byHand !== true) return false;
+  if (!areNames(value['standby'] ?? []) || !areNames(value['banned'] ?? [])) return false;
   if (!isElectorate(voters)) return false;
   if (formerVoters !== undefined && !isElectorate(formerVoters)) return false;
-  return listsOfNames && (want === 'online' || want === 'offline');
+  return areCopies(inSync) && (want === 'online' || want === 'offline');
+}
+
+function areCopies(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every(areNames);
+}
+
+function areNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((node) => typeof node === 'string');
+}
+
+function isForced(value: unknown): boolean {
+  if (!isObject(value) || !Number.isSafeInteger(value['at'])) return false;
+  const { epoch, off, owner } = value;
+  return Number.isSafeInteger(epoch) && typeof owner === 'string' && areNames(off);
 }
 
 function isElectorate(value: unknown): boolean {

@@ -8,12 +8,14 @@
  *   R2  A ballot below the highest promised one is refused.
  *   R3  A record with another owner than the accepted one is accepted only after the heart agreed
  *       (`revoke`), unless the present owner itself proposes it.
+ *   R13 A record of an earlier line than the accepted one is refused (forced-line.ts).
  */
 import { must } from '../../base/assert.ts';
 import type { ToHeart } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, RegistryMessage, VotedRecord } from '../../protocol/record.ts';
 import { compareBallots, isBelow } from './ballot.ts';
+import { lineOf } from './forced-line.ts';
 
 /** What one acceptor has promised and accepted for one group: the unit of storage. */
 export interface AcceptorEntry {
@@ -111,7 +113,9 @@ export class Acceptor {
       const why = answer.why === 'starting' ? 'starting' : 'promise';
       return [this.#refusal(from, message, why, answer.remainingMs)];
     }
-    if (isBelow(message.ballot, this.#entries.get(message.group)?.promised)) {
+    const entry = this.#entries.get(message.group);
+    const outlived = lineOf(message.record) < lineOf(entry?.accepted?.record);
+    if (outlived || isBelow(message.ballot, entry?.promised)) {
       // The heart has withdrawn its promise for nothing: the table gives it back to the owner.
       return [
         { type: 'tableChanged', after: undefined },
@@ -137,7 +141,10 @@ export class Acceptor {
     if (isBelow(message.ballot, entry?.promised)) {
       return [this.#refusal(from, message, 'ballot', 0)];
     }
-    const owner = entry?.accepted?.record?.owner;
+    const accepted = entry?.accepted?.record;
+    if (lineOf(message.record) < lineOf(accepted))
+      return [this.#refusal(from, message, 'ballot', 0)];
+    const owner = accepted?.owner;
     const changesOwner = owner !== undefined && owner !== message.record.owner && owner !== from;
     if (!changesOwner) return this.#write(from, message);
     for (const pending of this.#pending.values()) {

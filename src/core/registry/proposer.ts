@@ -20,8 +20,8 @@ import type {
   RegistryMessage,
   VotedRecord,
 } from '../../protocol/record.ts';
-import { compareBallots } from './ballot.ts';
 import { electoratesOf, lacking, majorityOf, present } from './electorate.ts';
+import { compareVotes } from './forced-line.ts';
 import { type RecordChange, evaluate } from './record-change.ts';
 
 export type ProposalOutcome =
@@ -175,7 +175,7 @@ export class Proposer {
     let latest: VotedRecord | undefined;
     for (const { accepted } of this.#answers.values()) {
       if (accepted === undefined) continue;
-      if (latest === undefined || compareBallots(accepted.ballot, latest.ballot) > 0) {
+      if (latest === undefined || compareVotes(accepted, latest) > 0) {
         latest = accepted;
       }
     }
@@ -184,13 +184,19 @@ export class Proposer {
 
   /** Whether nothing that was chosen can have been missed. */
   #readEnough(record: OwnershipRecord | undefined): boolean {
+    if (this.change.type === 'force') return this.#unheard().length === 0;
     if (record !== undefined) return lacking(electoratesOf(record), this.#seats()) === undefined;
     return this.#unheard().length === 0;
   }
 
-  /** That there is no record yet can only be told by all. */
+  /**
+   * That there is no record yet can only be told by all; what to force, by all that are not off.
+   */
   #unheard(): readonly NodeId[] {
-    return this.#options.members.filter((member) => !this.#answers.has(member));
+    const off = this.change.type === 'force' ? this.change.off : [];
+    return this.#options.members.filter(
+      (member) => !this.#answers.has(member) && !off.includes(member),
+    );
   }
 
   #seats(): ReadonlyMap<NodeId, SeatId> {
@@ -262,7 +268,8 @@ export class Proposer {
   #lackOfVotes(): string | undefined {
     const seats = this.#seats();
     const heard = [...seats.keys()].sort().join(', ') || 'nobody';
-    if (this.#phase === 'accept' && this.change.type === 'create') {
+    const { type } = this.change;
+    if (this.#phase === 'accept' && (type === 'create' || type === 'force')) {
       const needed = this.#record?.voters.length ?? 0;
       const got = this.#record === undefined ? 0 : present(this.#record.voters, seats).length;
       return got < needed

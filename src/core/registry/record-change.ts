@@ -6,13 +6,21 @@
 import { unreachable } from '../../base/assert.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
+import { type BarChange, barOf, withBar } from './bars.ts';
 import { type Seats, electorate, sameVoters } from './electorate.ts';
+import { type ForceChange, evaluateForce, withoutKept } from './forced-line.ts';
 
 export type RecordChange =
   /** Learn the present record; writes it once more so that every voter has it. */
   | { readonly type: 'read' }
   /** The very first record of a group. */
-  | { readonly type: 'create'; readonly owner: NodeId; readonly mirrors: readonly ResourceId[] }
+  | {
+      readonly type: 'create';
+      readonly owner: NodeId;
+      readonly mirrors: readonly ResourceId[];
+      /** Nodes that are in standby for other groups already. */
+      readonly standby?: readonly NodeId[] | undefined;
+    }
   /** Take over from a lost owner, or start anew after a restart of one's own. */
   | { readonly type: 'claim'; readonly owner: NodeId; readonly epoch: Epoch }
   /** Hand over a group that is stopped, its copies equal; to the same node: start it again. */
@@ -31,6 +39,8 @@ export type RecordChange =
       readonly peer: NodeId;
     }
   | { readonly type: 'want'; readonly want: 'online' | 'offline' }
+  | ForceChange
+  | BarChange
   /** First half of a change of voters: from now on both electorates are needed. */
   | {
       readonly type: 'joinVoters';
@@ -72,6 +82,7 @@ export function evaluate(change: RecordChange, present: Present, seats: Seats): 
     return present === undefined ? { type: 'empty' } : { type: 'settled', record: present };
   }
   if (change.type === 'create') return evaluateCreate(change, present, seats);
+  if (change.type === 'force') return evaluateForce(change, present, seats);
   if (present === undefined) return reject(present, 'the group has no record yet');
   switch (change.type) {
     case 'claim':
@@ -84,6 +95,8 @@ export function evaluate(change: RecordChange, present: Present, seats: Seats): 
     case 'want':
       if (present.want === change.want) return { type: 'settled', record: present };
       return { type: 'write', record: { ...present, want: change.want } };
+    case 'bar':
+      return withBar(change, present);
     case 'joinVoters':
       return evaluateJoin(change, present);
     case 'settleVoters':
@@ -118,6 +131,7 @@ function evaluateCreate(
       inSync,
       want: 'online',
       voters: electorate([...seats].map(([node, seat]) => ({ node, seat }))),
+      ...((change.standby?.length ?? 0) > 0 && { standby: change.standby }),
     },
   };
 }
@@ -138,6 +152,8 @@ function evaluateClaim(
       return reject(present, `the copy of "${mirror}" on ${change.owner} is not in sync`);
     }
   }
+  const barred = change.owner === present.owner ? undefined : barOf(present, change.owner);
+  if (barred !== undefined) return reject(present, `${change.owner} ${barred}`);
   const inSync: Record<ResourceId, readonly NodeId[]> = {};
   for (const mirror of Object.keys(present.inSync)) inSync[mirror as ResourceId] = [change.owner];
   const byHand = change.owner === present.owner ? present.byHand : undefined;
@@ -163,6 +179,8 @@ function evaluateTransfer(
       return reject(present, `the copy of "${mirror}" on ${change.to} is not in sync`);
     }
   }
+  const barred = change.to === present.owner ? undefined : barOf(present, change.to);
+  if (barred !== undefined) return reject(present, `${change.to} ${barred}`);
   const byHand = change.to === present.owner ? present.byHand : change.byHand || undefined;
   return { type: 'write', record: { ...present, epoch: next, owner: change.to, byHand } };
 }
@@ -178,10 +196,12 @@ function evaluateCopy(
   if (listed === (change.type === 'admit')) return { type: 'settled', record: present };
   const others = nodes.filter((node) => node !== change.peer);
   const after = change.type === 'admit' ? [...others, change.peer].sort() : others;
-  return {
-    type: 'write',
-    record: { ...present, inSync: { ...present.inSync, [change.mirror]: after } },
-  };
+  const inSync = { ...present.inSync, [change.mirror]: after };
+  if (change.type === 'expel' || present.keptAside === undefined) {
+    return { type: 'write', record: { ...present, inSync } };
+  }
+  const keptAside = withoutKept(present, change.mirror, change.peer);
+  return { type: 'write', record: { ...present, inSync, keptAside } };
 }
 
 function evaluateJoin(

@@ -1,6 +1,6 @@
 /**
  * Carries one change of one group's record through, where the records are in a store outside the
- * cluster (docs/decisions/0019-etcd.md). The store says which record is the latest; the members keep
+ * cluster (docs/decisions/0026-etcd.md). The store says which record is the latest; the members keep
  * their promises to its owner, and have to let it go before the store names another one.
  *
  *   fetch ──► gather   first record: the seats of all members ──► swap ──► chosen

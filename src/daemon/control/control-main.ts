@@ -39,12 +39,13 @@ import {
   mirrorId,
 } from '../../protocol/ids.ts';
 import type { FromMirror } from '../../protocol/mirror-ipc.ts';
-import { ControlRuntime } from '../../runtime/control-runtime.ts';
+import { type ControlPorts, ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
 import { buildAgents } from './agents.ts';
 import { buildHooks } from './hooks.ts';
 import { reloadConfig } from './reload.ts';
 import { listenToPrograms } from './reports.ts';
+import { VersionEvents } from './version-events.ts';
 
 /** How often the other controls hear how this node's groups are, beside every event. */
 const TELL_MS = 500;
@@ -128,8 +129,17 @@ function wire(parts: Parts): Wired {
     log,
     onConnected: () => runtime.dispatch({ type: 'heartConnected' }),
     onLost: () => runtime.dispatch({ type: 'heartLost' }),
-    onMessage: (message) => heard(message, runtime),
+    onMessage: (message) => {
+      if (message.type === 'peers') versions.heard(message.peers);
+      heard(message, runtime);
+    },
   });
+  const publish: ControlPorts['publish'] = (draft) => {
+    const event = events.append(draft);
+    log.info(draft.text, { kind: draft.kind, group: draft.group, event: event.id });
+    steering.tellPeers();
+  };
+  const versions = new VersionEvents(publish);
   const runtime: ControlRuntime = new ControlRuntime(node, core, {
     clock: systemClock,
     calendar: systemCalendar,
@@ -140,11 +150,7 @@ function wire(parts: Parts): Wired {
     agents: buildAgents({ setup, log, heart, mirrors, core }),
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
     hooks,
-    publish: (draft) => {
-      const event = events.append(draft);
-      log.info(draft.text, { kind: draft.kind, group: draft.group, event: event.id });
-      steering.tellPeers();
-    },
+    publish,
     onlooker: parts.onlooker,
     fail: (error) => {
       log.error('votes cannot be stored, so this process ends', { error: messageOf(error) });

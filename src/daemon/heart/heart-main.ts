@@ -10,12 +10,18 @@
 import { systemClock } from '../../adapters/clock.ts';
 import { LeaseMarkFiles } from '../../adapters/lease-mark-file.ts';
 import { Supervisor } from '../../adapters/supervise/supervisor.ts';
+import { readTermSync, termPath, writeTermSync } from '../../adapters/term-file.ts';
+import { messageOf } from '../../base/tako-error.ts';
+import { termOf } from '../../core/heart/promises.ts';
+import type { Log } from '../../ports/log.ts';
+import type { NodeSetup } from '../../protocol/config.ts';
 import { AddressKeeper } from './address-keeper.ts';
 import { Children } from './children.ts';
 import { udpLinks } from './heart-options.ts';
 import { HeartRunner } from './heart-runner.ts';
 import { HeartServer } from './heart-server.ts';
 import type { Started } from './start-heart.ts';
+import { TermKeeper } from './term-keeper.ts';
 
 export async function main({ setup, setupFile, key, log }: Started): Promise<void> {
   const { runDir } = setup;
@@ -26,6 +32,7 @@ export async function main({ setup, setupFile, key, log }: Started): Promise<voi
     clock: systemClock,
     log,
     report: (message) => server.report(message),
+    terms: keepTerm(setup, log),
     holdings: {
       addresses: new AddressKeeper({
         lifeSeconds: setup.config.timing.addressLifeSeconds,
@@ -58,4 +65,23 @@ export async function main({ setup, setupFile, key, log }: Started): Promise<voi
   };
   process.on('SIGTERM', (signal) => void end(signal));
   process.on('SIGINT', (signal) => void end(signal));
+}
+
+/**
+ * Its own term is on stable storage before the first beat: nothing waits for this process yet, and
+ * later it must not wait for a disk. What peers need beyond that is written beside the beat.
+ */
+function keepTerm({ config, stateDir }: NodeSetup, log: Log): TermKeeper {
+  const path = termPath(stateDir);
+  let formerMs = readTermSync(path, log);
+  const ownMs = termOf(config.timing);
+  if (formerMs < ownMs) {
+    try {
+      writeTermSync(path, ownMs);
+      formerMs = ownMs;
+    } catch (error) {
+      log.error('the term of promises cannot be kept yet', { path, error: messageOf(error) });
+    }
+  }
+  return new TermKeeper({ path, formerMs, log });
 }

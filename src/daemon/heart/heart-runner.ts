@@ -15,6 +15,7 @@ import type { NodeSetup } from '../../protocol/config.ts';
 import type { FromHeart, HeartMeters, ToHeart } from '../../protocol/heart-ipc.ts';
 import type { BootId, LinkId, NodeId } from '../../protocol/ids.ts';
 import type { MessageBody } from '../../protocol/packet.ts';
+import { LOCAL_PROTOCOL, toldRange } from '../../protocol/versions.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { newBoot, type Opened, PacketGuard } from '../../adapters/crypto/packet-guard.ts';
@@ -25,6 +26,8 @@ import { UdpLinks } from '../../adapters/udp/udp-links.ts';
 import type { AddressKeeper } from './address-keeper.ts';
 import type { Admission } from './admission.ts';
 import { coreOptions, membersOf, udpLinks } from './heart-options.ts';
+import { PeerVersions } from './peer-versions.ts';
+import type { TermKeeper } from './term-keeper.ts';
 
 /** Carrier changes are noticed within this time. */
 const POLL_MS = 10;
@@ -51,6 +54,8 @@ export interface HeartRunnerOptions {
   /** What control is to know. Called with the runner busy: answers are queued. */
   readonly report: (message: FromHeart) => void;
   readonly holdings?: Holdings | undefined;
+  /** What promises may bind for, kept for the next heart; without it all are of equal settings. */
+  readonly terms?: TermKeeper | undefined;
   /** Bounds the work that datagrams make; without it each one is looked at. */
   readonly admission?: Admission | undefined;
   /** Told what broke in here; this heart must not go on then. Without it the process ends. */
@@ -63,12 +68,13 @@ export class HeartRunner {
   readonly #options: HeartRunnerOptions;
   readonly #core: HeartCore;
   readonly #guard: PacketGuard;
+  readonly #versions: PeerVersions;
   readonly #udp: UdpLinks;
   readonly #sleep = new SleepWatch();
   readonly #links: readonly LinkId[];
   readonly #queue: Untimed[] = [];
   readonly #received = new Map<NodeId, { readonly boot: BootId; readonly ids: ReplayWindow }>();
-  readonly #counts = { malformed: 0, unknown: 0, forged: 0, stale: 0, refused: 0 };
+  readonly #counts = { malformed: 0, unknown: 0, forged: 0, stale: 0, refused: 0, incompatible: 0 };
   #wake = { latestMs: 0, windowEndsAt: 0 };
   #carriers = new Map<LinkId, boolean>();
   #messages = 0;
@@ -83,7 +89,11 @@ export class HeartRunner {
     this.startedAt = clock.now();
     this.#metersAt = this.startedAt;
     const members = membersOf(setup.config).map((member) => member.id);
-    this.#core = new HeartCore(coreOptions(setup, this.boot, this.startedAt));
+    const formerTermMs = options.terms?.formerMs;
+    this.#core = new HeartCore({
+      ...coreOptions(setup, this.boot, this.startedAt),
+      formerTermMs,
+    });
     this.#guard = new PacketGuard({
       cluster: setup.config.cluster,
       key,
@@ -91,6 +101,7 @@ export class HeartRunner {
       boot: this.boot,
       peers: members.filter((id) => id !== setup.node),
     });
+    this.#versions = new PeerVersions(setup.node, log);
     const links = udpLinks(setup);
     this.#links = links.map((link) => link.id);
     this.#udp = new UdpLinks({
@@ -145,6 +156,7 @@ export class HeartRunner {
       node: this.#options.setup.node,
       boot: this.boot,
       startedAt: this.startedAt,
+      speaks: toldRange(LOCAL_PROTOCOL),
       claims: this.#core.claims(this.#options.clock.now()),
       addresses: this.#core.addresses(),
     };
@@ -168,6 +180,7 @@ export class HeartRunner {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#options.terms?.close();
     this.#udp.close();
     this.#options.holdings?.addresses.close();
     this.#options.holdings?.marks.remove();
@@ -262,11 +275,28 @@ export class HeartRunner {
       }
       case 'drop':
         return this.#holdings().addresses.drop(effect.address);
+      case 'rememberTerm':
+        return this.#rememberTerm(effect.termMs);
       case 'announce':
         return this.#holdings().addresses.announce(effect.address, effect.until);
       case 'report':
-        return this.#options.report(effect.message);
+        return this.#report(effect.message);
     }
+  }
+
+  #rememberTerm(termMs: number): void {
+    const { terms } = this.#options;
+    const remembered = (): void => this.#step({ type: 'termRemembered', termMs });
+    if (terms === undefined) return remembered();
+    terms.remember(termMs, () => this.#contained(remembered));
+  }
+
+  #report(message: FromHeart): void {
+    if (message.type !== 'peers') return this.#options.report(message);
+    const peers = message.peers.map((peer) =>
+      this.#versions.judged(peer, this.#guard.speaks(peer.node)),
+    );
+    this.#options.report({ ...message, peers });
   }
 
   #holdings(): Holdings {
@@ -277,7 +307,8 @@ export class HeartRunner {
     const { group, epoch, validUntil } = effect;
     const { marks } = this.#holdings();
     try {
-      marks.write(group, { epoch, validUntil });
+      // What was slept since the core was last told of it makes the mark void.
+      marks.write(group, { epoch, validUntil, sleptMs: this.#sleep.sleptMs });
     } catch (error) {
       // A mirror without a mark holds back its answers: safe, and someone must act.
       this.#options.log.error('lease mark not written', { group, error: messageOf(error) });
@@ -311,11 +342,13 @@ export class HeartRunner {
     const opened = this.#guard.open(datagram, this.#options.clock.now());
     if (opened.type !== 'fresh') this.#counts[opened.type] += 1;
     if ('reply' in opened && opened.reply !== undefined) this.#udp.send(link, from, opened.reply);
+    if (opened.type === 'incompatible') this.#versions.refused(opened.from, opened.speaks);
     if (opened.type === 'fresh') this.#fresh(link, opened);
   }
 
   #fresh(link: LinkId, opened: Extract<Opened, { type: 'fresh' }>): void {
     const { from, boot, body } = opened;
+    this.#versions.accepted(from);
     const said = body?.kind === 'message' ? undefined : body;
     this.#step({ type: 'heard', from, boot, link, body: said });
     if (body?.kind !== 'message' || !this.#isNew(from, boot, body.id)) return;

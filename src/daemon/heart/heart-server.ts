@@ -5,6 +5,12 @@
  */
 import { join } from 'node:path';
 import type { FromHeart, ToHeart } from '../../protocol/heart-ipc.ts';
+import {
+  LOCAL_PROTOCOL,
+  commonVersion,
+  noCommonVersion,
+  readRange,
+} from '../../protocol/versions.ts';
 import type { Log } from '../../ports/log.ts';
 import { type LinePeer, type LineServer, serveLines } from '../../adapters/line-socket.ts';
 import type { HeartRunner } from './heart-runner.ts';
@@ -56,6 +62,15 @@ export class HeartServer {
 
   #hello(runner: HeartRunner, hello: Extract<ToHeart, { type: 'hello' }>, client: Client): void {
     const { role, name, pid } = hello;
+    const speaks = readRange(hello.speaks) ?? { oldest: 0, newest: 0 };
+    if (commonVersion(LOCAL_PROTOCOL, speaks) === undefined) {
+      const own = { name: 'this heart', speaks: LOCAL_PROTOCOL };
+      const { why } = noCommonVersion(own, { name: `${role} (pid ${pid})`, speaks });
+      this.#log.error('client turned away', { code: 'version-unsupported', role, pid, why });
+      // It reads from the welcome what this heart speaks, and gives up what it began.
+      client.send(runner.welcome());
+      return client.close();
+    }
     if (role === 'control') {
       if (this.#control !== undefined && this.#control !== client) {
         this.#log.warn('second control turned away', { pid });

@@ -2,10 +2,11 @@
  * `STATE_DIR/NAME/cluster.json`: which cluster the votes beside it belong to, and the settings that
  * it was last served with. Nothing in here blocks the process: the storage may be slow or hang.
  */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { messageOf, TakoError } from '../../base/tako-error.ts';
 import { errnoCode } from '../../adapters/errno-code.ts';
+import { replaceFile } from '../../adapters/replace-file.ts';
 import type { Timing } from '../../protocol/config.ts';
 import type { WitnessCluster } from '../../protocol/witness.ts';
 
@@ -49,12 +50,8 @@ export async function readFormerCluster(directory: string): Promise<WitnessClust
 /** On stable storage when it resolves; a reader meets the old one or the new one. */
 export async function saveCluster(directory: string, cluster: WitnessCluster): Promise<void> {
   const path = pathIn(directory);
-  const temporary = `${path}.new`;
   try {
-    await rm(temporary, { force: true });
-    await writeThrough(temporary, `${JSON.stringify(cluster, undefined, 1)}\n`);
-    await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    await replaceFile(path, `${JSON.stringify(cluster, undefined, 1)}\n`);
   } catch (cause) {
     throw new TakoError('system-call', `Cannot write "${path}": ${messageOf(cause)}`, {
       next: 'Check that the file system is mounted, writable and not full',
@@ -78,25 +75,6 @@ function termMs({ leaseMs, clockDrift }: Timing): number {
 
 function pathIn(directory: string): string {
   return join(directory, 'cluster.json');
-}
-
-async function writeThrough(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 /** Enough to tell our own file from another; the reader judged it when it was written. */

@@ -22,9 +22,11 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StateStore } from '../../ports/state-store.ts';
 import { openRecordLog } from '../../adapters/record-log.ts';
+import { readTerm, termPath } from '../../adapters/term-file.ts';
 import { Admission } from '../heart/admission.ts';
 import { udpLinks } from '../heart/heart-options.ts';
 import { HeartRunner } from '../heart/heart-runner.ts';
+import { TermKeeper } from '../heart/term-keeper.ts';
 import { formerTermMs, openClusterDirectory, saveCluster } from './cluster-file.ts';
 import { Voter } from './voter.ts';
 
@@ -133,13 +135,19 @@ export class ServedCluster {
   /** Until an error ends it, or it is asked to stop. */
   async #serveOnce(): Promise<void> {
     let store: StateStore<AcceptorEntry> | undefined;
+    let terms: TermKeeper | undefined;
     try {
       this.#enter('opening', '');
       store = await this.#open();
-      if (store !== undefined) await this.#beat(store);
+      if (store === undefined) return;
+      const { log, stateDir } = this.#options;
+      const path = termPath(stateDir);
+      terms = new TermKeeper({ path, formerMs: await readTerm(path, log), log });
+      await this.#beat(store, terms);
     } catch (error) {
       this.#failed(error);
     } finally {
+      await terms?.settled();
       await store?.close();
     }
   }
@@ -156,7 +164,7 @@ export class ServedCluster {
   }
 
   /** Serves until it is ended; rejects with what ended it. */
-  #beat(store: StateStore<AcceptorEntry>): Promise<void> {
+  #beat(store: StateStore<AcceptorEntry>, terms: TermKeeper): Promise<void> {
     if (this.#over) return Promise.resolve();
     const { key, clock, log } = this.#options;
     return new Promise((resolve, reject) => {
@@ -172,6 +180,7 @@ export class ServedCluster {
         key,
         clock,
         log,
+        terms,
         admission: new Admission(this.#datagramsPerSecond()),
         broken: fail,
         report: (message) => {

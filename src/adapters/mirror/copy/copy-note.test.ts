@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   openSync,
   closeSync,
+  existsSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -86,10 +87,86 @@ describe('the note of a copy', () => {
     expect(text).toEqual({
       version: 1,
       mirror: MIRROR,
+      directory: expect.stringMatching(/^inode \d+ made \d+$/u) as string,
       state: 'clean',
       epoch: 7,
       sequence: 12_345,
     });
+  });
+
+  describe('with another directory in the place of the one that the copy was in', () => {
+    const sayOf = (word: string) => writeFileSync(file().replace('.json', '.new-directory'), word);
+    const said = () => existsSync(file().replace('.json', '.new-directory'));
+
+    function mountAnother(): void {
+      closeSync(root);
+      mkdirSync(join(directory, 'other'));
+      root = openSync(join(directory, 'other'), 'r');
+    }
+
+    it('is no copy, also when there are files in it, until somebody says what it is', async () => {
+      await noteClean();
+      mountAnother();
+      expect(() => open()).toThrow(/it is not the one that the copy was in/);
+      writeFileSync(join(directory, 'other', 'a'), 'x');
+      expect(() => open()).toThrow(expect.objectContaining({ code: 'mirror-path' }) as Error);
+      sayOf('yes');
+      expect(() => open()).toThrow(/neither "complete" nor "refill"/);
+      // The disk is mounted after all: nothing was lost by the attempts.
+      closeSync(root);
+      root = openSync(join(directory, 'data'), 'r');
+      expect(open().read()).toEqual(CLEAN);
+    });
+
+    it.each([
+      ['complete', { state: 'dirty' }],
+      ['refill\n', { state: 'dirty', partial: true }],
+    ] as const)('is one again by the word %j, which holds once', async (word, state) => {
+      await noteClean();
+      mountAnother();
+      sayOf(word);
+      expect(open().read()).toEqual(state);
+      expect(said()).toBe(false);
+      expect(open().read()).toEqual(state);
+      closeSync(root);
+      root = openSync(join(directory, 'data'), 'r');
+      expect(() => open()).toThrow(/it is not the one/);
+    });
+
+    it('a word that nobody needs is not kept for a day on which a disk is missing', async () => {
+      await noteClean();
+      sayOf('complete');
+      open();
+      expect(said()).toBe(false);
+    });
+
+    it('a note of a former version takes up the directory that is there', async () => {
+      await noteClean();
+      writeFileSync(file(), readFileSync(file(), 'utf8').replace(/"directory":"[^"]+",/u, ''));
+      expect(open().read()).toEqual(CLEAN);
+      mountAnother();
+      expect(() => open()).toThrow(/it is not the one/);
+    });
+  });
+
+  it('keeps what was given up by force until somebody emptied the directory, and no longer', () => {
+    const before = 1_010_000 as Epoch;
+    const path = join(directory, 'data', 'ledger');
+    expect(open().readKept(before)).toEqual({ state: 'empty' });
+    writeFileSync(path, 'what nobody else has');
+    expect(open().readKept(before)).toEqual({ state: 'foreign' });
+    open().write({ state: 'dirty' });
+    expect(open().readKept(before)).toEqual({ state: 'kept' });
+    rmSync(path);
+    expect(open().readKept(before)).toEqual({ state: 'empty' });
+    // It is copied anew by the primary of that epoch: from then on it is like any other.
+    open().write({ state: 'dirty', partial: true, base: before });
+    writeFileSync(path, 'what all have');
+    expect(open().readKept(before)).toEqual({ state: 'dirty', partial: true });
+    open().write({ state: 'dirty' });
+    expect(open().readKept(before)).toEqual({ state: 'dirty' });
+    // Until it is given up once more.
+    expect(open().readKept((before + 1) as Epoch)).toEqual({ state: 'kept' });
   });
 
   it('takes a note that it does not understand for a dirty copy, never for a clean one', async () => {
@@ -100,7 +177,8 @@ describe('the note of a copy', () => {
       '{',
       'null',
       '[]',
-      good.replace('"version":1', '"version":2'),
+      good.replace('"version":1', '"version":0'),
+      good.replace('"version":1', '"version":"2"'),
       good.replace(MIRROR, 'other.data'),
       good.replace('"epoch":7', '"epoch":-7'),
       good.replace('"sequence":9', '"sequence":"9"'),

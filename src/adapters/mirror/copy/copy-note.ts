@@ -11,28 +11,36 @@
  *     syncing   a resync was under way: as dirty, and the copy is torn
  *     clean     equal to all copies with the same epoch and position
  *
- * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`.
+ * The note also names the directory that the copy is in (`directory-identity.ts`): with another one in
+ * its place, most likely because a disk is not mounted, nothing can be opened, served or overwritten
+ * until a person says what is to become of it.
+ *
+ * `base`, if there: the epoch of the primary by whose resync all that was there before was overwritten.
+ *
+ * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`. One that
+ * a newer release wrote is refused, and left as it is.
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TakoError, messageOf } from '../../../base/tako-error.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { CopyNote, CopyState } from '../../../ports/replica.ts';
 import type { Background } from './background.ts';
+import {
+  anotherDirectory,
+  directoryIdentity,
+  forgetVouched,
+  readVouched,
+} from './directory-identity.ts';
 import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
+import { FORMATS } from '../../../protocol/versions.ts';
+import { newerFormat } from '../../newer-format.ts';
+import { replaceFileSync } from '../../replace-file.ts';
 import { ROOT_KEY, keyOf } from './paths.ts';
 import { listDirectory } from './remove-tree.ts';
 import { type Store, errnoName } from './store.ts';
 
-const VERSION = 1;
+const VERSION = FORMATS.copyNote;
 /** A copy that has not changed for so long is noted `clean` on disk. */
 const CLEAN_AFTER_MS = 1000;
 /** What mkfs(8) leaves at the top of an empty file system. */
@@ -55,14 +63,35 @@ export class FileCopyNote implements CopyNote {
   #written: Written | undefined;
   /** What it is to say when nothing changes meanwhile. */
   #due: Clean | undefined;
+  /** The epoch of the last primary that overwrote all that was there. */
+  #base: Epoch | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Set once the directory was looked at, for a copy without a note. */
   #first: CopyState | undefined;
+  readonly #directory: string;
 
-  /** Throws a `TakoError` when there is a note that cannot be read. */
+  /** Throws a `TakoError` when there is a note that cannot be read, or that of another directory. */
   constructor(options: CopyNoteOptions) {
     this.#options = options;
-    this.#written = readNote(options);
+    const { written, base, directory } = readNote(options);
+    this.#directory = directoryIdentity(options.store.root);
+    this.#written = written;
+    this.#base = base;
+    if (written === undefined) return;
+    if (directory === undefined) this.#put(written, base);
+    else if (directory !== this.#directory) this.#takeOther();
+    else forgetVouched(options.file);
+  }
+
+  /** Only with a person's word: what is in it is worth nothing otherwise. */
+  #takeOther(): void {
+    const { file, log } = this.#options;
+    const vouched = readVouched(file);
+    if (vouched === undefined) throw anotherDirectory(file);
+    log.warn('another directory takes the place of the one that the copy was in', { vouched });
+    if (vouched === 'complete') this.#put({ state: 'dirty' }, this.#base);
+    else this.#put({ state: 'dirty', partial: true }, undefined);
+    forgetVouched(file);
   }
 
   read(): CopyState {
@@ -71,6 +100,13 @@ export class FileCopyNote implements CopyNote {
     const first = this.#first ?? { state: isEmpty(this.#options.store) ? 'empty' : 'foreign' };
     this.#first = first;
     return first;
+  }
+
+  readKept(before: Epoch): CopyState | { readonly state: 'kept' } {
+    const state = this.read();
+    if (state.state !== 'dirty' && state.state !== 'clean') return state;
+    if (this.#base !== undefined && this.#base >= before) return state;
+    return { state: isEmpty(this.#options.store) ? 'empty' : 'kept' };
   }
 
   write(state: Written): void {
@@ -100,13 +136,19 @@ export class FileCopyNote implements CopyNote {
   }
 
   #replace(state: Written): void {
+    const base = (state.state === 'dirty' ? state.base : undefined) ?? this.#base;
+    if (!sameNote(this.#written, state) || base !== this.#base) this.#put(state, base);
+  }
+
+  #put(state: Written, base: Epoch | undefined): void {
     const { file, mirror } = this.#options;
-    if (sameNote(this.#written, state)) return;
     const { epoch, seq } = state.state === 'clean' ? state : { epoch: undefined, seq: undefined };
     const word = state.state === 'dirty' && state.partial === true ? 'syncing' : state.state;
-    const note = { version: VERSION, mirror, state: word, epoch, sequence: seq };
+    const directory = this.#directory;
+    const note = { version: VERSION, mirror, directory, state: word, epoch, sequence: seq, base };
     try {
-      replaceFile(file, `${JSON.stringify(note)}\n`);
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      replaceFileSync(file, `${JSON.stringify(note)}\n`);
     } catch (cause) {
       // What is on disk is not known now; the next write must not be left out.
       this.#written = undefined;
@@ -117,6 +159,7 @@ export class FileCopyNote implements CopyNote {
       });
     }
     this.#written = state;
+    this.#base = base;
   }
 }
 
@@ -137,16 +180,42 @@ function sameNote(a: Written | undefined, b: Written): boolean {
   );
 }
 
-function readNote(options: CopyNoteOptions): Written | undefined {
+interface Found {
+  readonly written: Written | undefined;
+  readonly base: Epoch | undefined;
+  /** Undefined in the notes of former versions, and in what is not understood. */
+  readonly directory: string | undefined;
+}
+
+function readNote(options: CopyNoteOptions): Found {
   const { file, mirror } = options;
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
+      return { written: undefined, base: undefined, directory: undefined };
+    }
     throw new TakoError('store-failed', `Cannot read "${file}": ${messageOf(cause)}`, { cause });
   }
-  return parseNote(text, mirror) ?? { state: 'dirty' };
+  const found = numberIn(text, 'version') ?? 0;
+  if (found > VERSION) throw newerFormat(file, { found, known: VERSION });
+  const base = numberIn(text, 'base') as Epoch | undefined;
+  const written = parseNote(text, mirror) ?? { state: 'dirty' };
+  return { written, base, directory: directoryIn(text) };
+}
+
+/** Undefined where there is none: of a text that is no note at all, too. */
+function numberIn(text: string, field: 'version' | 'base'): number | undefined {
+  try {
+    const note: unknown = JSON.parse(text);
+    if (typeof note !== 'object' || note === null) return undefined;
+    const found: unknown = Reflect.get(note, field);
+    return typeof found === 'number' && Number.isSafeInteger(found) ? found : undefined;
+  } catch {
+    // Not JSON: `parseNote` says what that means.
+    return undefined;
+  }
 }
 
 /** Undefined for anything but a note of this version about this mirror. */
@@ -167,26 +236,10 @@ export function parseNote(text: string, mirror: MirrorId): Written | undefined {
   return { state, epoch: epoch as Epoch, seq: sequence };
 }
 
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
+function directoryIn(text: string): string | undefined {
+  return /"directory":"([^"]+)"/u.exec(text)?.[1];
 }
 
-function replaceFile(file: string, text: string): void {
-  const directory = dirname(file);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const fresh = `${file}.new`;
-  const fd = openSync(fresh, 'w', 0o600);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(fresh, file);
-  const directoryFd = openSync(directory, 'r');
-  try {
-    fsyncSync(directoryFd);
-  } finally {
-    closeSync(directoryFd);
-  }
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }

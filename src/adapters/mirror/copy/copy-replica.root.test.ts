@@ -123,7 +123,7 @@ describe('a receiving copy', () => {
   });
 
   it('notes that it is torn during a resync', () => {
-    expect(begin('resync').note.read()).toEqual({ state: 'dirty', partial: true });
+    expect(begin('resync').note.read()).toEqual({ state: 'dirty', partial: true, base: 3 });
   });
 
   it('follows: a change that does not fit fails the copy, once, and nothing more is applied', () => {

@@ -81,7 +81,9 @@ export class CopyReplica implements Replica {
   begin(start: ReplicaStart, listener: ReplicaListener): void {
     assert(this.#session === undefined, 'a stream ends before the next one begins');
     const resync = start.mode === 'resync';
-    this.#deps.note.write(resync ? { state: 'dirty', partial: true } : { state: 'dirty' });
+    this.#deps.note.write(
+      resync ? { state: 'dirty', partial: true, base: start.epoch } : { state: 'dirty' },
+    );
     const session: Session = {
       epoch: start.epoch,
       listener,

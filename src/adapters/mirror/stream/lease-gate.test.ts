@@ -10,11 +10,13 @@ import { LeaseGate } from './lease-gate.ts';
 let directory: string;
 let path: string;
 let gate: LeaseGate;
+let slept = 0;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'tako-lease-'));
   path = join(directory, 'g');
-  gate = new LeaseGate({ path, epoch: 3 as Epoch });
+  slept = 40;
+  gate = new LeaseGate({ path, epoch: 3 as Epoch }, () => slept);
 });
 
 afterEach(() => {
@@ -23,7 +25,7 @@ afterEach(() => {
 });
 
 function mark(epoch: number, until: number): Uint8Array {
-  return encodeLeaseMark({ epoch: epoch as Epoch, validUntil: instant(until) });
+  return encodeLeaseMark({ epoch: epoch as Epoch, validUntil: instant(until), sleptMs: slept });
 }
 
 describe('lease gate', () => {
@@ -51,6 +53,16 @@ describe('lease gate', () => {
     writeFileSync(`${path}.new`, mark(3, 900));
     renameSync(`${path}.new`, path);
     expect(gate.valid(instant(200))).toBe(true);
+  });
+
+  test('a mark from before the machine slept is void, read before or after it', () => {
+    writeFileSync(path, mark(3, 900));
+    expect(gate.valid(instant(100))).toBe(true);
+    slept += 3000;
+    expect(gate.valid(instant(101))).toBe(false);
+    expect(gate.valid(instant(200))).toBe(false);
+    writeFileSync(path, mark(3, 900), { flag: 'r+' });
+    expect(gate.valid(instant(300))).toBe(true);
   });
 
   test('another epoch, a torn or a short mark is no lease', () => {

@@ -1,7 +1,8 @@
 /**
  * Whether this primary may acknowledge at this moment: the heart's lease mark for its group is of
- * its epoch and has not run out. Cheap while it has not: the file is read only when the instant
- * remembered has passed. Anything but a whole, fresh mark of the right epoch means no.
+ * its epoch and has not run out, nor has the machine slept since. Cheap while that is so: the file is
+ * read only when the instant remembered has passed. Anything but a whole, fresh mark of the right
+ * epoch means no.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { type Instant, instant, plus } from '../../../base/time.ts';
@@ -12,6 +13,8 @@ import { decodeLeaseMark, LEASE_MARK_BYTES } from '../../../protocol/lease-mark.
 const LOOK_AGAIN_MS = 5;
 /** An expired mark may have been replaced by another file: the path is opened anew this often. */
 const OPEN_AGAIN_MS = 100;
+/** Well above what two readings of the clocks differ by. */
+const SLEEP_MS_MIN = 20;
 const NO_LEASE = instant(Number.NEGATIVE_INFINITY);
 
 export interface LeaseGateOptions {
@@ -23,21 +26,30 @@ export class LeaseGate {
   readonly #options: LeaseGateOptions;
   readonly #bytes = new Uint8Array(LEASE_MARK_BYTES);
   #fd: number | undefined;
+  readonly #slept: () => number;
   #validUntil = NO_LEASE;
+  /** What the machine had slept when the mark that was read was written. */
+  #sleptMs = 0;
   #lookAgainAt = NO_LEASE;
   #openAgainAt = NO_LEASE;
 
-  constructor(options: LeaseGateOptions) {
+  /** `slept`: the milliseconds that the machine has slept since it was started. */
+  constructor(options: LeaseGateOptions, slept: () => number) {
     this.#options = options;
+    this.#slept = slept;
   }
 
   valid(now: Instant): boolean {
-    if (now < this.#validUntil) return true;
+    if (this.#fresh(now)) return true;
     if (now < this.#lookAgainAt) return false;
     this.#look(now);
-    if (now < this.#validUntil) return true;
+    if (this.#fresh(now)) return true;
     this.#lookAgainAt = plus(now, LOOK_AGAIN_MS);
     return false;
+  }
+
+  #fresh(now: Instant): boolean {
+    return now < this.#validUntil && this.#slept() - this.#sleptMs <= SLEEP_MS_MIN;
   }
 
   close(): void {
@@ -67,7 +79,8 @@ export class LeaseGate {
     const mark = decodeLeaseMark(this.#bytes.subarray(0, read));
     const mine = mark?.epoch === this.#options.epoch;
     this.#validUntil = mark !== undefined && mine ? mark.validUntil : NO_LEASE;
-    return now < this.#validUntil;
+    this.#sleptMs = mark?.sleptMs ?? 0;
+    return this.#fresh(now);
   }
 }
 

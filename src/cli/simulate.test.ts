@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { simConfig } from '../sim/sim-config.ts';
+import { runCli } from './run-cli.ts';
+import { createRealWorld } from './real-world.ts';
+
+const STATUS = {
+  cluster: 'sim',
+  node: 'n1',
+  time: '2026-11-22T16:07:00.000Z',
+  nodes: ['n1', 'n2', 'w1'].map((id) => ({ id, state: 'up', links: [] })),
+  groups: [
+    {
+      id: 'db',
+      state: 'online',
+      owner: 'n1',
+      want: 'online',
+      inSync: { data: ['n1', 'n2'] },
+      voters: ['n1', 'n2', 'w1'],
+      resources: [],
+    },
+  ],
+};
+
+async function simulate(state: string, words = 'stop db then wait 1s') {
+  const said = { out: '', err: '' };
+  const config = simConfig({
+    nodes: ['n1', 'n2'],
+    witness: 'w1',
+    groups: [{ id: 'db', nodes: ['n1', 'n2'] }],
+  });
+  const code = await runCli(['simulate', '--state', 'saved.json', ...words.split(' ')], {
+    ...createRealWorld(new AbortController().signal),
+    out: (text) => void (said.out += text),
+    err: (text) => void (said.err += text),
+    readText: () => Promise.resolve(state),
+    checkConfigFile: () => Promise.resolve({ config, errors: [], warnings: [] }),
+    client: () => Promise.reject(new Error('a saved state needs no running Tako')),
+  });
+  return { code, ...said };
+}
+
+test('tells in plain words what would happen from a saved state', async () => {
+  const { code, out, err } = await simulate(JSON.stringify(STATUS));
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  expect(out).toMatchInlineSnapshot(`
+    "From the state that n1 saw at 2026-11-22T16:07:00.000Z. Nothing is changed.
+
+    If: stop db
+            +2 ms  n1 db: stopping on n1: an administrator stopped it
+           +17 ms  n1 db: stopped on n1: an administrator stopped it
+           +17 ms  n1: "db" is stopped
+      After 1000 ms:
+        db is down (it was online on n1): n1: an administrator stopped it
+
+    What this cannot know:
+      How long your programs and hooks take: they start and stop at once here, and hooks agree
+      How much of a copy is still to be brought up to date: a copy that is not in sync stays so
+      How old counted failures are: they count as if they had happened just now
+      Whether an administrator moved a group to where it is, so that failback leaves it there
+    "
+  `);
+});
+
+test.each([
+  ['{', 'JSON'],
+  ['[]', 'it is no object'],
+  [JSON.stringify({ ...STATUS, node: 1 }), '"node" is no text'],
+  [JSON.stringify({ ...STATUS, nodes: [{ id: 'n1' }] }), 'an entry of "nodes" lacks something'],
+  [
+    JSON.stringify({ ...STATUS, groups: [{ ...STATUS.groups[0], inSync: 1 }] }),
+    '"inSync" of a group is no object of lists',
+  ],
+  [JSON.stringify({ ...STATUS, cluster: 'other' }), 'the state is of cluster "other"'],
+])('a saved state that cannot be used is refused: %#', async (state, message) => {
+  const { code, err } = await simulate(state);
+  expect(code).toBe(2);
+  expect(err).toContain(message);
+});

@@ -1,0 +1,21 @@
+/**
+ * Who breaks the tie in this cluster, and what its people risk with that: for `tako status` and
+ * the API. Said from the configuration alone, because it is a choice and not an incident: it is
+ * shown as long as it holds, and changes neither the summary nor its level.
+ */
+import type { DecidedBy } from '../protocol/api.ts';
+import type { Config } from '../protocol/config.ts';
+
+const BOTH_NEEDED =
+  'both must be up and reach each other to decide: when one is lost, or the network between ' +
+  'them, nothing fails over and groups that run are suspended; a witness on a third machine ends that';
+
+export function decidedBy({ nodes, witness }: Pick<Config, 'nodes' | 'witness'>): DecidedBy {
+  if (nodes.length === 1) {
+    const leans = witness === undefined ? '' : ', and it needs the witness to run a group';
+    return { by: 'one-node', risk: `there is no other node to fail over to${leans}` };
+  }
+  if (witness !== undefined) return { by: 'witness', risk: undefined };
+  if (nodes.length === 2) return { by: 'both-nodes', risk: BOTH_NEEDED };
+  return { by: 'nodes', risk: undefined };
+}

@@ -1,0 +1,215 @@
+/**
+ * What would happen: the production cores of all members, in virtual time, from the state that a
+ * status tells, through the steps that somebody asks about. Touches nothing outside; the same
+ * question has the same answer each time.
+ */
+import { unreachable } from '../../base/assert.ts';
+import { TakoError } from '../../base/tako-error.ts';
+import type { ClusterStatus } from '../../protocol/api.ts';
+import type { Config, GroupConfig } from '../../protocol/config.ts';
+import type { GroupId, NodeId } from '../../protocol/ids.ts';
+import { type Said, World } from '../world.ts';
+import { changeLink, recordOf, recreate, servedAt } from './recreate.ts';
+import { parseSteps, type Step, type TimedStep } from './steps.ts';
+
+export interface Happening {
+  /** Milliseconds after the step. */
+  readonly afterMs: number;
+  readonly node: NodeId;
+  readonly group: string;
+  readonly kind: string;
+  readonly text: string;
+}
+
+export interface GroupOutcome {
+  readonly group: GroupId;
+  readonly before: NodeId | undefined;
+  readonly after: NodeId | undefined;
+  /** How long nobody served it, until the end of the step. */
+  readonly awayMs: number;
+  /** Why it is not online at the end. */
+  readonly why: string | undefined;
+}
+
+export interface StepReport {
+  readonly step: string;
+  readonly lookedAtMs: number;
+  readonly happenings: readonly Happening[];
+  readonly outcomes: readonly GroupOutcome[];
+}
+
+export interface Prediction {
+  /** Who saw the state, and when. */
+  readonly seenBy: NodeId;
+  readonly seenAt: string;
+  readonly steps: readonly StepReport[];
+  /** Where the simulated cluster is not what the state tells. */
+  readonly differences: readonly string[];
+  /** What no simulation of this kind can know. */
+  readonly unknown: readonly string[];
+}
+
+const MEMBERS_MAX = 16;
+const GROUPS_MAX = 50;
+const LOOK_MS = 5;
+const AGAIN_MS_MAX = 60_000;
+/** The client of the simulator writes so rarely that it costs little. */
+const WRITE_EVERY_MS = 1000;
+
+const UNKNOWN: readonly string[] = [
+  'How long your programs and hooks take: they start and stop at once here, and hooks agree',
+  'How much of a copy is still to be brought up to date: a copy that is not in sync stays so',
+  'How old counted failures are: they count as if they had happened just now',
+  'Whether an administrator moved a group to where it is, so that failback leaves it there',
+];
+
+/** Throws a TakoError for words or a state that cannot be simulated. */
+export function whatIf(
+  config: Config,
+  status: ClusterStatus,
+  words: readonly string[],
+): Prediction {
+  const steps = parseSteps(words, config);
+  checkSize(config, status);
+  const said: Said[] = [];
+  const world = new World({
+    config,
+    seed: 1,
+    loss: 0,
+    delayMs: { min: 0.2, max: 0.4 },
+    drift: 0,
+    writeEveryMs: WRITE_EVERY_MS,
+    onSaid: (event) => void said.push(event),
+  });
+  const differences = recreate(world, status);
+  return {
+    seenBy: status.node,
+    seenAt: status.time,
+    steps: steps.map((step) => lookAt(world, step, said)),
+    differences,
+    unknown: UNKNOWN,
+  };
+}
+
+function checkSize(config: Config, status: ClusterStatus): void {
+  const members = config.nodes.length + (config.witness === undefined ? 0 : 1);
+  const next = 'Give the configuration that this cluster runs with --config';
+  if (status.cluster !== config.cluster) {
+    const text = `the state is of cluster "${status.cluster}", the file of "${config.cluster}"`;
+    throw new TakoError('bad-request', `Cannot simulate: ${text}`, { next });
+  }
+  if (members > MEMBERS_MAX || config.groups.length > GROUPS_MAX) {
+    const found = `${members} members and ${config.groups.length} groups`;
+    const most = `at most ${MEMBERS_MAX} and ${GROUPS_MAX} can be`;
+    throw new TakoError('bad-request', `Cannot simulate: found ${found}, ${most}`, {
+      next: 'Leave out of a copy of the configuration what the question does not concern',
+    });
+  }
+}
+
+function lookAt(world: World, { step, words, forMs }: TimedStep, said: Said[]): StepReport {
+  const { groups } = world.config;
+  const before = new Map(groups.map((group) => [group.id, servedAt(world, group)]));
+  const away = new Map<GroupId, number>(groups.map(({ id }) => [id, 0]));
+  const [began, already] = [world.now, said.length];
+  const look = (): void => {
+    world.advance(LOOK_MS);
+    for (const group of groups) {
+      if (servedAt(world, group) !== undefined) continue;
+      away.set(group.id, (away.get(group.id) ?? 0) + LOOK_MS);
+    }
+  };
+  perform(world, step, look);
+  const end = world.now + forMs;
+  while (world.now < end) look();
+  return {
+    step: words,
+    lookedAtMs: Math.round(world.now - began),
+    happenings: said.slice(already).map(({ at, ...event }) => ({
+      afterMs: Math.round(at - began),
+      ...event,
+    })),
+    outcomes: groups.map((group) => ({
+      group: group.id,
+      before: before.get(group.id),
+      after: servedAt(world, group),
+      awayMs: away.get(group.id) ?? 0,
+      why: whyDown(world, group),
+    })),
+  };
+}
+
+function perform(world: World, step: Step, look: () => void): void {
+  switch (step.type) {
+    case 'lose':
+      return world.powerOff(step.node);
+    case 'return':
+      return world.powerOn(step.node);
+    case 'cut':
+    case 'mend':
+      return changeLink(world, step);
+    case 'move': {
+      const reason = 'an administrator asked for it';
+      return world.ask(askedAt(world, step.group), step.group, {
+        type: 'move',
+        to: step.to,
+        reason,
+      });
+    }
+    case 'start':
+    case 'stop':
+      return world.ask(askedAt(world, step.group), step.group, { type: step.type });
+    case 'break':
+      return world.breakResource(step.node, step.group, step.resource);
+    case 'fail':
+      return failAgainAndAgain(world, step, look);
+    default:
+      return unreachable(step);
+  }
+}
+
+/** As the API does it: the owner acts; without one that is there, any node of the group. */
+function askedAt(world: World, id: GroupId): NodeId {
+  const owner = recordOf(world, id)?.owner;
+  const nodes = world.config.groups.find((group) => group.id === id)?.nodes ?? [];
+  const candidates = owner === undefined ? nodes : [owner, ...nodes];
+  const there = candidates.find((node) => world.node(node) !== undefined);
+  if (there !== undefined) return there;
+  throw new TakoError(
+    'no-node',
+    `Cannot simulate a request about "${id}": none of its nodes is on`,
+    {
+      next: 'Have a node come back first: return NODE then ...',
+    },
+  );
+}
+
+/** Each failure once the program runs again after the one before, wherever that is. */
+function failAgainAndAgain(
+  world: World,
+  { group: id, resource, times }: Extract<Step, { type: 'fail' }>,
+  look: () => void,
+): void {
+  const group = world.config.groups.find((one) => one.id === id);
+  if (group === undefined) return;
+  for (let done = 0; done < times; done += 1) {
+    const end = world.now + AGAIN_MS_MAX;
+    while (servedAt(world, group) === undefined && world.now < end) look();
+    const node = servedAt(world, group);
+    if (node === undefined) return;
+    world.node(node)?.kill(id, resource);
+  }
+}
+
+function whyDown(world: World, group: GroupConfig): string | undefined {
+  if (servedAt(world, group) !== undefined) return undefined;
+  // Who owns it knows best.
+  const owner = recordOf(world, group.id)?.owner;
+  const there = group.nodes.filter((id) => world.node(id) !== undefined);
+  const asked = owner !== undefined && there.includes(owner) ? [owner] : there;
+  const reasons = asked.flatMap((id) => {
+    const reason = world.node(id)?.core?.group(group.id)?.reason;
+    return reason === undefined || reason === '' ? [] : [`${id}: ${reason}`];
+  });
+  return reasons.length === 0 ? 'none of its nodes is on' : reasons.join('; ');
+}
