@@ -20,7 +20,7 @@ export interface ClusterStatus {
 
 /** Whose word settles who owns a group when members are lost. */
 export interface DecidedBy {
-  readonly by: 'witness' | 'nodes' | 'both-nodes' | 'one-node';
+  readonly by: 'witness' | 'nodes' | 'both-nodes' | 'one-node' | 'etcd';
   /** What this arrangement can't do, for people; undefined where there is nothing to warn of. */
   readonly risk: string | undefined;
 }

@@ -3,6 +3,7 @@
  * so it also runs on a file whose other parts are faulty, and adds what it finds to `out`.
  */
 import { normalizeTiming } from './config-normalize.ts';
+import { checkRegistry } from './config-check-registry.ts';
 import { checkGroups } from './config-check-groups.ts';
 import type { Draft, DraftMember } from './config-draft.ts';
 import { type ConfigFinding, type ConfigPath, type Findings, suggest } from './config-finding.ts';
@@ -20,6 +21,7 @@ export function checkDraft(draft: Draft): ConfigFinding[] {
   checkPaths(draft, out);
   checkDirectLinks(draft, out);
   checkVotes(draft, out);
+  checkRegistry(draft, out);
   checkGroups(draft, out);
   return all;
 }
@@ -212,6 +214,9 @@ function checkVotes(draft: Draft, out: Findings): void {
       expected: 'two or more: there is nowhere to fail over to',
       next: 'Add a second node, and a witness',
     });
+  } else if (draft.hasRegistry) {
+    // Of however many nodes a store outside breaks the tie.
+    return;
   } else if (voters === 2) {
     out.warning({
       path: ['nodes'],

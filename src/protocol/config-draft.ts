@@ -9,6 +9,7 @@ import {
   addressesSchema,
   groupSchema,
   linkSchema,
+  registrySchema,
   type ResourceFile,
   resourceSchema,
   timingSchema,
@@ -47,6 +48,9 @@ export interface Draft {
   readonly links: readonly { id: string; path: ConfigPath; direct: boolean }[];
   readonly nodes: readonly DraftMember[];
   readonly witnesses: readonly DraftMember[];
+  /** The file has the word, whatever it says below it. */
+  readonly hasRegistry: boolean;
+  readonly registry: z.infer<typeof registrySchema> | undefined;
   readonly groups: readonly DraftGroup[];
 }
 
@@ -56,6 +60,7 @@ export function readDraft(file: unknown): Draft {
   const keyFile = value('key-file');
   const basePort = value('base-port');
   const timing = timingSchema.strip().safeParse(value('timing') ?? {});
+  const registry = registrySchema.safeParse(value('registry'));
   return {
     keyFile: typeof keyFile === 'string' ? keyFile : undefined,
     basePort: typeof basePort === 'number' ? basePort : undefined,
@@ -66,6 +71,8 @@ export function readDraft(file: unknown): Draft {
     }),
     nodes: entries(value('nodes')).map((entry) => readMember('nodes', entry)),
     witnesses: entries(value('witness')).map((entry) => readMember('witness', entry)),
+    hasRegistry: value('registry') !== undefined,
+    registry: registry.success ? registry.data : undefined,
     groups: entries(value('groups')).map(readGroup),
   };
 }

@@ -5,6 +5,7 @@
 import { must } from '../base/assert.ts';
 import {
   type Config,
+  type EtcdConfig,
   type FailbackConfig,
   type GroupConfig,
   type HookConfig,
@@ -26,6 +27,9 @@ import { parseWeekWindow } from './week-window.ts';
 export const BASE_PORT_DEFAULT = 8256;
 /** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
 export const MIRROR_PORT_OFFSET = 10;
+const ETCD_PREFIX_DEFAULT = '/tako';
+/** A third of the time that a vote has. */
+const ETCD_TIMEOUT_MS = 1000;
 const FAILBACK_AFTER_DEFAULT = '5m';
 const RESTARTS_DEFAULT = '3 within 1m';
 /** Where the file says nothing; the words of the reference. */
@@ -57,7 +61,21 @@ export function normalizeConfig(file: ConfigFile): Config {
     })),
     nodes: Object.entries(file.nodes).map(normalizeNode),
     witness: witness === undefined ? undefined : normalizeNode(witness),
+    ...(file.registry !== undefined && { registry: { etcd: etcdOf(file.registry.etcd) } }),
     groups: Object.entries(file.groups).map(([id, group]) => normalizeGroup(id, group, mirrors)),
+  };
+}
+
+function etcdOf(file: NonNullable<ConfigFile['registry']>['etcd']): EtcdConfig {
+  return {
+    endpoints: file.endpoints,
+    prefix: file.prefix ?? ETCD_PREFIX_DEFAULT,
+    timeoutMs: ETCD_TIMEOUT_MS,
+    caFile: file['ca-file'],
+    certFile: file['cert-file'],
+    keyFile: file['key-file'],
+    user: file.user,
+    passwordFile: file['password-file'],
   };
 }
 

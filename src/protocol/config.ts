@@ -19,7 +19,30 @@ export interface Config {
   readonly links: readonly LinkConfig[];
   readonly nodes: readonly NodeConfig[];
   readonly witness: NodeConfig | undefined;
+  /** Where the ownership records are; none: with the members themselves. */
+  readonly registry?: RegistryConfig | undefined;
   readonly groups: readonly GroupConfig[];
+}
+
+export interface RegistryConfig {
+  readonly etcd: EtcdConfig;
+}
+
+/** How the members reach etcd, by its JSON gateway. */
+export interface EtcdConfig {
+  /** Such as `https://10.77.0.21:2379`, one per member of etcd. */
+  readonly endpoints: readonly string[];
+  /** Of all keys; without a slash at the end. */
+  readonly prefix: string;
+  /** For the answer of one member. */
+  readonly timeoutMs: number;
+  /** PEM files: the only authorities that count; this node's certificate and its key. */
+  readonly caFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly user: string | undefined;
+  /** File with that user's password, mode 0600. */
+  readonly passwordFile: string | undefined;
 }
 
 export interface Timing {

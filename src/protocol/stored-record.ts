@@ -5,6 +5,11 @@ import type { Ballot, OwnershipRecord } from './record.ts';
 export interface StoredVote {
   readonly record: OwnershipRecord;
   readonly by: Ballot;
+  /**
+   * Added to the store's revisions wherever they become ballots. Raised by force alone, where the
+   * store holds less than members have voted on.
+   */
+  readonly base?: number | undefined;
 }
 
 export type StoreReading =

@@ -10,7 +10,19 @@ const BOTH_NEEDED =
   'both must be up and reach each other to decide: when one is lost, or the network between ' +
   'them, nothing fails over and groups that run are suspended; a witness on a third machine ends that';
 
-export function decidedBy({ nodes, witness }: Pick<Config, 'nodes' | 'witness'>): DecidedBy {
+const ETCD_LOST =
+  'what runs goes on while the nodes see one another, but nothing fails over, moves, starts or ' +
+  'stops, and a copy that falls silent holds its writes up, until a majority of etcd answers';
+
+/** `etcdFails`: why this node cannot read from etcd at present, if it cannot. */
+export function decidedBy(
+  { nodes, registry, witness }: Pick<Config, 'nodes' | 'registry' | 'witness'>,
+  etcdFails?: string,
+): DecidedBy {
+  if (registry !== undefined) {
+    const risk = etcdFails === undefined ? undefined : `${etcdFails}: ${ETCD_LOST}`;
+    return { by: 'etcd', risk };
+  }
   if (nodes.length === 1) {
     const leans = witness === undefined ? '' : ', and it needs the witness to run a group';
     return { by: 'one-node', risk: `there is no other node to fail over to${leans}` };

@@ -32,6 +32,8 @@ export interface SteeringParts {
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
   readonly reports: () => readonly PeerReport[];
+  /** Why the store of the records cannot be read at present, if it cannot. */
+  readonly registryFails?: (() => string | undefined) | undefined;
   readonly reload: () => Promise<string>;
 }
 
@@ -207,6 +209,7 @@ export class NodeSteering implements Steering {
       reported: new Map(fresh.map(([id, { status }]) => [id, status])),
       onlineSince: this.#onlineSince,
       now,
+      registryFails: this.#parts.registryFails?.(),
       time: clock.wallTime(),
     };
   }

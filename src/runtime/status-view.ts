@@ -24,6 +24,8 @@ export interface StatusSources {
   readonly onlineSince: ReadonlyMap<GroupId, string>;
   /** What owners said of their groups lately. */
   readonly reported: ReadonlyMap<GroupId, GroupStatus>;
+  /** Why the store of the records cannot be read at present, if it cannot. */
+  readonly registryFails?: string | undefined;
   readonly now: Instant;
   readonly time: string;
 }
@@ -41,7 +43,7 @@ export function clusterStatus(sources: StatusSources): ClusterStatus {
     level,
     nodes,
     groups,
-    decidedBy: decidedBy(config),
+    decidedBy: decidedBy(config, sources.registryFails),
   };
 }
 

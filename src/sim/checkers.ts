@@ -12,6 +12,7 @@ import { isBelow } from '../core/registry/ballot.ts';
 import type { Config } from '../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/record.ts';
+import type { StoredVote } from '../protocol/stored-record.ts';
 import { RecordHistory } from './record-history.ts';
 import { holds } from './sim-disk.ts';
 import type { SimNode } from './sim-node.ts';
@@ -89,11 +90,36 @@ export class Checkers {
   // Votes.
 
   told(group: GroupId, ballot: Ballot, accepted: Ballot | undefined): void {
+    if (this.#outside) return;
     this.history(group).told(ballot, accepted);
   }
 
   proposed(group: GroupId, ballot: Ballot, record: OwnershipRecord): void {
-    const before = this.history(group).proposed(ballot, record);
+    if (this.#outside) return;
+    this.#given(group, ballot, { before: this.history(group).proposed(ballot, record), record });
+  }
+
+  /** The store outside has replaced the record. */
+  decided(group: GroupId, { by, record }: StoredVote, revision: number): void {
+    const history = this.history(group);
+    const before = history.latest;
+    history.decided({ ...by, counter: revision }, record);
+    this.#given(group, by, { before, record });
+    if (before !== undefined && before.epoch < record.epoch) {
+      if (beginsLine(record)) this.#forced(group, record);
+      if (!this.#vouched.falsely(group)) this.#elected(group, record, by.node);
+    }
+  }
+
+  get #outside(): boolean {
+    return this.#world.config.registry !== undefined;
+  }
+
+  #given(
+    group: GroupId,
+    ballot: Ballot,
+    { before, record }: { before: OwnershipRecord | undefined; record: OwnershipRecord },
+  ): void {
     if (record.owner !== ballot.node) this.#agreed.set(`${ballot.node} ${group}`, record.epoch);
     const begins = before !== undefined && before.epoch < record.epoch;
     if (!begins || before.owner !== ballot.node || record.owner === before.owner) return;
@@ -111,7 +137,7 @@ export class Checkers {
       const kept = before.accepted === undefined || accepted !== undefined;
       assert(kept, `R6: ${voter.node} forgets what it accepted for ${group}`);
     }
-    if (accepted?.record === undefined) return;
+    if (accepted?.record === undefined || this.#outside) return;
     const was = this.history(group).latest;
     const record = this.history(group).stored(voter, accepted.ballot);
     if (record === undefined) return;

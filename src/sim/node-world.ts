@@ -8,6 +8,7 @@ import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
 import type { Checkers } from './checkers.ts';
 import type { DurableKind, Moment } from './durable-steps.ts';
+import type { Question, StoreAnswer } from './sim-etcd.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import type { Trace } from './trace.ts';
 
@@ -22,6 +23,7 @@ export interface NodeWorld {
   packet(from: NodeId, to: NodeId, link: LinkId, body: HeartbeatBody | AnswerBody): void;
   message(from: NodeId, to: NodeId, body: RegistryMessage | Decided): void;
   mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
+  askStore(from: NodeId, question: Question, answer: (event: StoreAnswer) => void): void;
   stream(from: NodeId, to: NodeId, run: () => void): void;
   syncMs(node: NodeId): number;
   /** Something is about to be durable there, or has just become so; the node may be ended by it. */

@@ -101,6 +101,14 @@ export class RecordHistory {
     return vote === this.#latest ? vote.record : undefined;
   }
 
+  /** A store outside, which decides alone, has this record now. */
+  decided(ballot: Ballot, record: OwnershipRecord): void {
+    const parent = this.#latest;
+    const vote = { ballot, record, parent, stored: new Map(), chosen: true };
+    this.#votes.set(nameOf(ballot), vote);
+    this.#chosen(vote);
+  }
+
   /** Whether that ballot is above that of the newest chosen record, or its own. */
   mayCome(ballot: Ballot): boolean {
     const latest = this.#latest;

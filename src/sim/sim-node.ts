@@ -27,6 +27,7 @@ import type { NodeWorld } from './node-world.ts';
 import { SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { heartOptions } from './sim-heart.ts';
+import type { Question } from './sim-etcd.ts';
 import { SimMirror } from './sim-mirror.ts';
 
 interface Promised {
@@ -676,9 +677,19 @@ export class SimNode {
       }
       case 'reply':
         return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
+      case 'fetch':
+      case 'swap':
+        return this.#askStore(effect);
       case 'vote':
         return undefined;
     }
+  }
+
+  #askStore(question: Question): void {
+    const lives = this.#sameControl();
+    this.#world.askStore(this.id, question, (event) => {
+      if (lives()) this.#later(0, () => this.#coreStep(event));
+    });
   }
 
   /** A heart that is not there can't be asked for leave: that vote is then refused. */

@@ -15,6 +15,7 @@ import type { StepWatch } from './durable-steps.ts';
 import { EventHeap } from './heap.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { holds, SimDisk } from './sim-disk.ts';
+import { type Question, SimEtcd, type StoreAnswer } from './sim-etcd.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import type { NodeWorld } from './node-world.ts';
 import { SimNode } from './sim-node.ts';
@@ -59,6 +60,8 @@ export class World {
   readonly network: Network;
   readonly checkers: Checkers;
   readonly coverage = new Coverage();
+  /** Where the configuration has the records in a store outside. */
+  readonly etcd: SimEtcd | undefined;
   /** Apart from the network's, so that a power-off does not change the packets after it. */
   readonly #lossPrng: Prng;
   readonly #heap = new EventHeap();
@@ -96,6 +99,11 @@ export class World {
     this.checkers = new Checkers(this, {
       clocks: options.clocks !== false,
     });
+    if (config.registry !== undefined) {
+      const decided = this.checkers.decided.bind(this.checkers);
+      const prng = new Prng(options.seed ^ 0x3c6ef372);
+      this.etcd = new SimEtcd({ prng, agenda: this, decided });
+    }
     this.#mirrorKeys = config.groups.flatMap(({ id }) =>
       mirrorsOf(config, id).map((mirror) => ({ group: id, key: `${id}/${mirror}` })),
     );
@@ -158,6 +166,10 @@ export class World {
     node.start();
     this.#carrierChanged(id, true);
     if (this.options.harsh === true) this.#findCarriers(id);
+  }
+
+  #askStore(from: NodeId, question: Question, answer: (event: StoreAnswer) => void): void {
+    must(this.etcd, 'only who is configured so asks a store').ask(from, question, answer);
   }
 
   powerOff(id: NodeId): void {
@@ -283,6 +295,7 @@ export class World {
         if (!this.network.reaches(from, to)) return;
         this.network.carry(() => this.node(to)?.message(from, body));
       },
+      askStore: (from, question, answer) => this.#askStore(from, question, answer),
       mirror: (id, from, key) => this.#mirrorOf(id, from, key),
       stream: (from, to, run) =>
         this.network.stream(from, to, () => {

@@ -154,6 +154,7 @@ function showChange(change: RecordChange): string {
       return `force onto ${change.owner} after epoch ${change.epoch}`;
     case 'bar':
       return `${change.kind} of ${change.node} ${change.on ? 'set' : 'lifted'}`;
+    case 'setVoters':
     case 'joinVoters':
     case 'settleVoters':
       return `${change.type} ${showVoters(change.voters)} at epoch ${change.epoch}`;

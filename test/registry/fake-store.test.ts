@@ -41,6 +41,7 @@ test('a store that does not compare is found out', async () => {
   const careless: RecordStore = {
     read: () => store.read(group),
     swap: () => Promise.resolve({ type: 'swapped', revision: (revision += 1) }),
+    check: () => Promise.resolve(undefined),
     close: () => undefined,
   };
   expect(brokenChain(await rivalsOn(careless))).toMatch(/was read after|have changed/u);

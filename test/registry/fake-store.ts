@@ -35,6 +35,10 @@ export class FakeStore implements RecordStore {
     return Promise.resolve({ type: 'unknown', why: 'the answer was lost' });
   }
 
+  check(): Promise<string | undefined> {
+    return Promise.resolve(this.#fault() === 'none' ? undefined : 'no answer');
+  }
+
   close(): void {
     this.#entries.clear();
   }

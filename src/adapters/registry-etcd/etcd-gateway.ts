@@ -1,15 +1,13 @@
 /**
- * Calls of etcd's JSON gateway (`/v3/...`), over plain HTTP. One call goes to one member after the
- * other, the one that answered last first, but to a second member only after it is certain that the
- * one before did not get it, or when the call may be carried out twice.
+ * Calls of etcd's JSON gateway (`/v3/...`). A question goes to all members at once, and the first
+ * answer counts. A change goes to the member that answered last, and to another one only after it
+ * is certain that the one before did not get it.
  *
- * Invariant: a call ends within the number of members times `timeoutMs`, and keeps no more of an
- * answer than `ANSWER_BYTES_MAX`.
+ * Invariant: a call ends within twice the number of members times `timeoutMs`, and keeps no more of
+ * an answer than `ANSWER_BYTES_MAX`. The password is told to nobody but the configured members.
  */
-import { type IncomingMessage, request } from 'node:http';
 import { must } from '../../base/assert.ts';
-import { messageOf } from '../../base/tako-error.ts';
-import { errnoCode } from '../errno-code.ts';
+import { type EtcdAccess, type MemberAnswer, askMember, readPassword } from './etcd-member.ts';
 
 export type GatewayAnswer =
   | { readonly type: 'answered'; readonly body: Readonly<Record<string, unknown>> }
@@ -17,36 +15,57 @@ export type GatewayAnswer =
   | { readonly type: 'refused'; readonly why: string }
   | { readonly type: 'unknown'; readonly why: string };
 
-export interface GatewayOptions {
+export interface GatewayOptions extends EtcdAccess {
   /** Such as `http://127.0.0.1:2379`; at least one. */
   readonly endpoints: readonly string[];
   /** For the answer of one member. */
   readonly timeoutMs: number;
 }
 
-const ANSWER_BYTES_MAX = 1024 * 1024;
+const UNAUTHENTICATED = 401;
 /** By these a member says that it did not even try: malformed, not allowed. */
-const NOT_TRIED = [400, 401, 403, 404];
+const NOT_TRIED = [400, UNAUTHENTICATED, 403, 404];
+/** How etcd says that a member let in by a password before is not known any more. */
+const TOKEN_OVER = /auth token|user name is empty/u;
 
 export class EtcdGateway {
   readonly #options: GatewayOptions;
   readonly #ended = new AbortController();
   #first = 0;
+  /** By which a user that was let in is known; each member knows all of them. */
+  #token: string | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
   }
 
-  /** `repeatable`: that two members carry it out does no harm. */
-  async call(path: string, body: object, repeatable: boolean): Promise<GatewayAnswer> {
+  /** What changes nothing: it may be carried out by several members. */
+  async ask(path: string, body: object): Promise<GatewayAnswer> {
+    const calls = this.#options.endpoints.map(async (endpoint, at) => {
+      const answer = await this.#call(endpoint, path, body);
+      if (answer.type !== 'answered') throw new NoAnswer(answer);
+      return { answer, at };
+    });
+    try {
+      const { answer, at } = await Promise.any(calls);
+      this.#first = at;
+      return answer;
+    } catch (error) {
+      const all = error instanceof AggregateError ? error.errors : [error];
+      const whys = all.map((one: unknown) => (one instanceof NoAnswer ? one.answer.why : `${one}`));
+      return { type: 'refused', why: whys.join('; ') };
+    }
+  }
+
+  async change(path: string, body: object): Promise<GatewayAnswer> {
     const { endpoints } = this.#options;
     let answer: GatewayAnswer = { type: 'refused', why: 'no member was asked' };
     for (let tried = 0; tried < endpoints.length; tried += 1) {
       const endpoint = must(endpoints[this.#first], 'the index wraps around');
-      answer = await this.#ask(new URL(path, endpoint), JSON.stringify(body));
+      answer = await this.#call(endpoint, path, body);
       if (answer.type === 'answered') return answer;
       this.#first = (this.#first + 1) % endpoints.length;
-      if (answer.type === 'unknown' && !repeatable) return answer;
+      if (answer.type === 'unknown') return answer;
     }
     return answer;
   }
@@ -55,62 +74,56 @@ export class EtcdGateway {
     this.#ended.abort();
   }
 
-  async #ask(url: URL, body: string): Promise<GatewayAnswer> {
+  async #call(endpoint: string, path: string, body: object): Promise<GatewayAnswer> {
+    const answer = await this.#post(endpoint, path, body);
+    const { user } = this.#options;
+    const outside = answer.type === 'answered' && TOKEN_OVER.test(answer.error);
+    if (user === undefined || !outside || !NOT_TRIED.includes(answer.status)) {
+      return judge(endpoint, answer);
+    }
+    const refused = await this.#logIn(endpoint, user);
+    return refused ?? judge(endpoint, await this.#post(endpoint, path, body));
+  }
+
+  /** Undefined when it worked. */
+  async #logIn(endpoint: string, user: string): Promise<GatewayAnswer | undefined> {
+    const { passwordFile } = this.#options;
+    const password = passwordFile === undefined ? '' : await readPassword(passwordFile);
+    if (typeof password !== 'string') return { type: 'refused', why: password.why };
+    const answer = await this.#post(endpoint, '/v3/auth/authenticate', { name: user, password });
+    const judged = judge(endpoint, answer);
+    if (judged.type !== 'answered') return { type: 'refused', why: judged.why };
+    const { token } = judged.body;
+    if (typeof token !== 'string') return { type: 'refused', why: `${endpoint} gives no token` };
+    this.#token = token;
+    return undefined;
+  }
+
+  #post(endpoint: string, path: string, body: object): Promise<MemberAnswer> {
     const limit = AbortSignal.timeout(this.#options.timeoutMs);
     const signal = AbortSignal.any([limit, this.#ended.signal]);
-    try {
-      const response = await post(url, body, signal);
-      const text = await readBounded(response);
-      const status = response.statusCode ?? 0;
-      if (status === 200) return { type: 'answered', body: objectIn(text) };
-      const why = `${url.host} answers ${status}: ${errorIn(text)}`;
-      return { type: NOT_TRIED.includes(status) ? 'refused' : 'unknown', why };
-    } catch (error) {
-      const refused = errnoCode(error) === 'ECONNREFUSED';
-      const why = limit.aborted
-        ? `${url.host} did not answer within ${this.#options.timeoutMs} ms`
-        : `${url.host}: ${messageOf(error)}`;
-      return { type: refused ? 'refused' : 'unknown', why };
-    }
+    const url = new URL(path, endpoint);
+    return askMember(url, body, { access: this.#options, token: this.#token, signal });
   }
 }
 
-function post(url: URL, body: string, signal: AbortSignal): Promise<IncomingMessage> {
-  const headers = {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'user-agent': 'tako',
-  };
-  return new Promise((resolve, reject) => {
-    // A connection of its own: a kept one that the member closes would leave the outcome unknown.
-    const sent = request(url, { method: 'POST', headers, signal, agent: false }, resolve);
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}
+class NoAnswer extends Error {
+  readonly answer: Exclude<GatewayAnswer, { type: 'answered' }>;
 
-async function readBounded(answer: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of answer as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > ANSWER_BYTES_MAX) throw new Error('the answer is too long');
-    parts.push(part);
+  constructor(answer: Exclude<GatewayAnswer, { type: 'answered' }>) {
+    super(answer.why);
+    this.answer = answer;
   }
-  return Buffer.concat(parts).toString('utf8');
 }
 
-function objectIn(text: string): Readonly<Record<string, unknown>> {
-  const value: unknown = JSON.parse(text);
-  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  throw new Error('the answer is not an object');
-}
-
-function errorIn(text: string): string {
-  try {
-    const { error } = objectIn(text);
-    return typeof error === 'string' ? error : text.slice(0, 200);
-  } catch {
-    return text.slice(0, 200);
+function judge(endpoint: string, answer: MemberAnswer): GatewayAnswer {
+  const { host } = new URL(endpoint);
+  if (answer.type !== 'answered') return { type: answer.type, why: `${host}: ${answer.why}` };
+  const { body, error, status } = answer;
+  if (status === 200) {
+    if (body !== undefined) return { type: 'answered', body };
+    return { type: 'unknown', why: `${host}: the answer is not an object` };
   }
+  const why = `${host} answers ${status}: ${error}`;
+  return { type: NOT_TRIED.includes(status) ? 'refused' : 'unknown', why };
 }

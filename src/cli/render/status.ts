@@ -37,6 +37,7 @@ const DECIDED_BY = {
   nodes: 'the nodes',
   'both-nodes': 'both nodes together',
   'one-node': 'one node alone',
+  etcd: 'the nodes with etcd',
 } as const satisfies Record<DecidedBy['by'], string>;
 
 /** Who decides, where that is a risk. */

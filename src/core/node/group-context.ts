@@ -11,9 +11,10 @@ import type { GroupConfig, Timing } from '../../protocol/config.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { StoreReading, SwapOutcome } from '../../protocol/stored-record.ts';
 import { isWithinWindow, type WeekMinute, type WeekWindow } from '../../protocol/week-window.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
-import { electoratesOf, majorityOf } from '../registry/electorate.ts';
+import { blockingOf, electoratesOf, majorityOf } from '../registry/electorate.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { isUp, type Situation } from './candidacy.ts';
@@ -41,6 +42,8 @@ export interface GroupCoreOptions {
   readonly group: GroupConfig;
   readonly timing: Timing;
   readonly members: readonly NodeId[];
+  /** The records are in a store outside the cluster, not with its members. */
+  readonly outside: boolean;
   /** The identity of this node's acceptor. */
   readonly seat: SeatId;
   /** The acceptor's view, for ballots and for a first guess of the record. */
@@ -134,7 +137,7 @@ export class GroupContext {
   constructor(options: GroupCoreOptions, handlers: GroupHandlers) {
     this.options = options;
     this.#handlers = handlers;
-    const { me, group, timing, members, seat } = options;
+    const { me, group, timing, members, outside, seat } = options;
     this.id = group.id;
     this.me = me;
     const others = members.filter((member) => member !== me);
@@ -150,10 +153,11 @@ export class GroupContext {
       this.engineDid(this.engine.advised(question, advice, now), now);
     this.hooks = new Hooks({ me, group, voice, advise });
     const rank = members.indexOf(me);
-    this.#votes = new Proposals({ me, seat, group: group.id, members, rank }, options.promised);
+    const votes = { me, seat, group: group.id, members, rank, outside, known: options.accepted };
+    this.#votes = new Proposals(votes, options.promised);
     this.leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
     const { leaseTermMs } = this;
-    this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs });
+    this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs, outside });
   }
 
   /** The epoch at which resources may run here; undefined while this node is not the owner. */
@@ -189,7 +193,8 @@ export class GroupContext {
     const situation = { me: this.me, peers: this.peers.reports };
     return electoratesOf(record).every((voters) => {
       const heard = voters.filter(({ node }) => node !== record.owner && isUp(situation, node));
-      return heard.length >= majorityOf(voters);
+      const enough = this.options.outside ? blockingOf : majorityOf;
+      return heard.length >= enough(voters);
     });
   }
 
@@ -238,6 +243,14 @@ export class GroupContext {
     this.#voted(this.#votes.message(from, message, now), now);
   }
 
+  fetched(id: number, reading: StoreReading, now: Instant): void {
+    this.#voted(this.#votes.fetched(id, reading, now), now);
+  }
+
+  swapped(id: number, outcome: SwapOutcome, now: Instant): void {
+    this.#voted(this.#votes.swapped(id, outcome, now), now);
+  }
+
   /** Tells the other members; they check it where it matters. */
   announce(record: OwnershipRecord, now: Instant): void {
     this.voice.announce(record, this.reason, [...this.peers.avoided(now)]);
@@ -260,7 +273,9 @@ export class GroupContext {
   #voted(effects: readonly ProposalsEffect<Purpose>[], now: Instant): void {
     for (const effect of effects) {
       if (effect.type === 'send') this.voice.emit({ ...effect, after: undefined });
-      else if (effect.type === 'note') {
+      else if (effect.type === 'fetch' || effect.type === 'swap') {
+        this.voice.emit({ ...effect, group: this.id });
+      } else if (effect.type === 'note') {
         this.voice.emit({ type: 'vote', group: this.id, note: effect.note });
       } else this.#handlers.settled(effect.proposal, effect.outcome, now);
     }

@@ -180,6 +180,10 @@ export class GroupCore {
         return this.#owner.recordDiffers(now);
       case 'registryMessage':
         return context.voteMessage(event.from, event.message, now);
+      case 'fetched':
+        return context.fetched(event.id, event.reading, now);
+      case 'swapped':
+        return context.swapped(event.id, event.outcome, now);
       case 'decided':
         return this.#learning.heard(event.decided, now);
       case 'probed':

@@ -4,7 +4,7 @@
  * Duties of whoever carries the effects out:
  *   1. `persist` before every effect that names it in `after`; effects keep their order otherwise.
  *   2. A `send` to this node itself comes back as a `registryMessage`.
- *   3. Each `action`, `mirrorCommand` and `revoke` is answered by exactly one event; a new action
+ *   3. Each `action`, `mirrorCommand`, `revoke`, `fetch` and `swap` is answered by exactly one event; a new action
  *      for a resource cancels the one under way (whose answer is then ignored). A `hook` is answered
  *      by one event at most: what takes too long is given up here.
  *   4. Time is given with every event and never goes backwards.
@@ -15,6 +15,7 @@ import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { HookAnswer, HookCall } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { StoreReading, StoredVote, SwapOutcome } from '../../protocol/stored-record.ts';
 import type { WeekMinute } from '../../protocol/week-window.ts';
 import type {
   ActionName,
@@ -103,6 +104,19 @@ export type CoreEvent = { readonly now: Instant } & (
   | { readonly type: 'recordDiffers'; readonly node: NodeId; readonly group: GroupId }
   | { readonly type: 'registryMessage'; readonly from: NodeId; readonly message: RegistryMessage }
   | { readonly type: 'decided'; readonly from: NodeId; readonly decided: Decided }
+  /** What the store of records outside the cluster holds. */
+  | {
+      readonly type: 'fetched';
+      readonly group: GroupId;
+      readonly id: number;
+      readonly reading: StoreReading;
+    }
+  | {
+      readonly type: 'swapped';
+      readonly group: GroupId;
+      readonly id: number;
+      readonly outcome: SwapOutcome;
+    }
   | { readonly type: 'persisted'; readonly id: number }
   | {
       readonly type: 'revoked';
@@ -173,6 +187,16 @@ export type Effect =
       readonly id: number;
       readonly group: GroupId;
       readonly owner: NodeId;
+    }
+  /** Read the group's record in the store outside; only where the configuration names one. */
+  | { readonly type: 'fetch'; readonly group: GroupId; readonly id: number }
+  /** Replace it there, if it still has the revision `expected`. */
+  | {
+      readonly type: 'swap';
+      readonly group: GroupId;
+      readonly id: number;
+      readonly expected: number;
+      readonly vote: StoredVote;
     }
   /** Tell the heart what the acceptor accepted, for all groups. */
   | { readonly type: 'records'; readonly after: number | undefined }

@@ -74,7 +74,9 @@ export class Owner {
     return earliest([
       this.#copies.nextWakeAt(now),
       phase === 'suspended' ? graceEndsAt : NEVER,
-      phase === 'owning' && leaseHeld ? voters.nextWakeAt(record, now) : NEVER,
+      (phase === 'owning' && leaseHeld) || (phase === 'suspended' && options.outside)
+        ? voters.nextWakeAt(record, now)
+        : NEVER,
       phase === 'owning' ? this.#gaveUpAt : NEVER,
       phase === 'owning' && this.#startPending ? this.#startAskedAgainAt : NEVER,
       phase === 'owning' && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
@@ -252,6 +254,10 @@ export class Owner {
     if (now - this.#suspendedAt >= context.options.timing.suspendGraceMs) {
       return this.#moves.yield('the lease did not come back in time', now);
     }
+    if (context.options.outside) {
+      this.advanceCopies(record, now);
+      this.#advanceVoters(record, now);
+    }
     if (now < context.pausedUntil) return;
     context.retryAt = plus(now, RETRY_MS);
     context.learn(now);
@@ -307,9 +313,12 @@ export class Owner {
   #advanceVoters(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     const { voters } = context;
-    if (context.leaseHeld) voters.aim(record, now);
+    const suspended = context.phase === 'suspended';
+    // Without its heart this node knows neither who answers nor whether the marks have ended.
+    const alone = suspended && context.options.outside && context.peers.heartConnected;
+    if (context.leaseHeld || alone) voters.aim(record, now, { suspended });
     if (voters.toCount(record, now) !== undefined) this.#tellClaim();
-    if (!context.leaseHeld) return;
+    if (!context.leaseHeld && !alone) return;
     const change = voters.due(record, now);
     if (change !== undefined) context.propose('voters', change, now);
   }
@@ -321,7 +330,7 @@ export class Owner {
       if (context.epochOwned !== undefined) context.learn(now);
       return;
     }
-    if (change.type !== 'settleVoters') return;
+    if (change.type !== 'settleVoters' && change.type !== 'setVoters') return;
     const { record } = outcome;
     const voters = record.voters.map(({ node }) => node).join(', ');
     const text = `the votes on "${context.id}" are now with ${voters}`;

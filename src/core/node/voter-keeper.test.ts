@@ -27,6 +27,7 @@ beforeEach(() => {
     members: [N1, N2, W1],
     nodes: [N1, N2],
     leaseTermMs: TERM_MS,
+    outside: false,
   });
   told = [];
   keeper.begin(instant(0));
@@ -76,7 +77,8 @@ describe('whose votes should count', () => {
 
   test('of four that are left the one with the stale copy gives up its vote', () => {
     const nodes = ['a', 'b', 'c', 'd', 'e'] as NodeId[];
-    keeper = new VoterKeeper({ me: 'b' as NodeId, members: nodes, nodes, leaseTermMs: TERM_MS });
+    const options = { members: nodes, nodes, leaseTermMs: TERM_MS, outside: false };
+    keeper = new VoterKeeper({ me: 'b' as NodeId, ...options });
     keeper.begin(instant(0));
     keeper.supported(of(...nodes.slice(0, 4)), instant(0));
     const inSync = { [DATA]: ['a', 'b', 'd'] as NodeId[] };

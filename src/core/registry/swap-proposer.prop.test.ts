@@ -95,7 +95,9 @@ class Run {
       const start = { now: this.now as Instant, timeoutMs: 1500, highest: this.#promised(member) };
       const members = this.members.map(({ name }) => name);
       const rank = members.indexOf(member.name);
-      const options = { me: member.name, seat: member.seat, group: GROUP, members, rank };
+      const known = (): OwnershipRecord | undefined =>
+        member.acceptor.entry(GROUP)?.accepted?.record;
+      const options = { me: member.name, seat: member.seat, group: GROUP, members, rank, known };
       member.proposer = new SwapProposer(options, this.#change(member), start);
     }
     this.#perform(member, member.proposer?.tick(this.now as Instant) ?? []);

@@ -31,7 +31,8 @@ function at(ms: number): Instant {
 
 function proposer(change: RecordChange, me = N2): SwapProposer {
   const seat = `seat-${me}` as SeatId;
-  const options = { me, seat, group: GROUP, members: [N1, N2], rank: 0 };
+  const known = (): undefined => undefined;
+  const options = { me, seat, group: GROUP, members: [N1, N2], rank: 0, known };
   return new SwapProposer(options, change, { now: at(0), timeoutMs: 1000, highest: undefined });
 }
 

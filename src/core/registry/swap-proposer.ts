@@ -3,7 +3,7 @@
  * cluster (docs/decisions/0026-etcd.md). The store says which record is the latest; the members keep
  * their promises to its owner, and have to let it go before the store names another one.
  *
- *   fetch ──► gather   first record: the seats of all members ──► swap ──► chosen
+ *   fetch ──► gather   first record, or a forced one: all members who can be asked ──► swap ──► chosen
  *     ^  └──► release  another owner: voters without which the old one has no lease ──┘
  *     └────── pause ◄── moved, unknown, refused for a higher ballot
  *
@@ -13,21 +13,29 @@
  *   E2  A voter that let go at a revision takes no record of that revision any more.
  *   E3  A swap with an unknown outcome is never reported as failed; its own record, found later, is
  *       recognised.
+ *   E5  Of a store that holds less than members have voted on, nothing is read and nothing is
+ *       changed; only by force a record is made there whose ballots are above all that were voted on.
  */
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { NodeId, SeatId } from '../../protocol/ids.ts';
-import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type {
+  Ballot,
+  OwnershipRecord,
+  RegistryMessage,
+  VotedRecord,
+} from '../../protocol/record.ts';
 import type { StoreReading, StoredVote, SwapOutcome } from '../../protocol/stored-record.ts';
 import { compareBallots } from './ballot.ts';
 import {
+  blockingOf,
   type Seats,
   electorate,
   electoratesOf,
   hasMajority,
-  majorityOf,
   present,
 } from './electorate.ts';
+import { compareVotes } from './forced-line.ts';
 import type { ProposalOutcome, ProposerOptions } from './proposer.ts';
 import { type RecordChange, evaluate } from './record-change.ts';
 import { counterOf, nextCounter, revisionOf } from './swap-ballot.ts';
@@ -53,27 +61,44 @@ const PROMISE_MARGIN_MS = 2;
 /** A majority that may still come in is waited for so long, for then the voters stay as they are. */
 const MAJORITY_MS = 50;
 
+/**
+ * How far a forced record's ballots are raised above all that is known: members that are off may
+ * know more.
+ */
+const FORCED_MARGIN = 1_000_000_000;
+
+const LOST_BY_STORE = 'the store has no record of the group, but';
+
+export interface SwapOptions extends ProposerOptions {
+  /** What this node's own acceptor accepted. */
+  readonly known: () => OwnershipRecord | undefined;
+}
+
 type Phase = 'fetch' | 'gather' | 'release' | 'swap' | 'pause';
 
 /** What an attempt found in the store; no record: revision 0. */
 interface Found {
+  /** What a swap has to expect. */
   readonly revision: number;
+  readonly base: number;
   readonly record: OwnershipRecord | undefined;
 }
 
 export class SwapProposer {
-  readonly #options: ProposerOptions;
+  readonly #options: SwapOptions;
   readonly change: RecordChange;
   readonly #deadline: Instant;
   #phase: Phase = 'pause';
   #pauseUntil: Instant;
   #round = 0;
   #operation = 0;
-  #found: Found = { revision: 0, record: undefined };
+  #found: Found = { revision: 0, base: 0, record: undefined };
   #next: OwnershipRecord | undefined;
   #highest: Ballot | undefined;
   #ballot: Ballot;
   #seats = new Map<NodeId, SeatId>();
+  /** What members that were asked before a forced record have accepted. */
+  readonly #accepted: VotedRecord[] = [];
   #askAt = new Map<NodeId, Instant>();
   #releasedSince: Instant = NEVER;
   /** Records that may have been written, as text. */
@@ -84,7 +109,7 @@ export class SwapProposer {
   #done = false;
 
   constructor(
-    options: ProposerOptions,
+    options: SwapOptions,
     change: RecordChange,
     start: {
       readonly now: Instant;
@@ -142,9 +167,14 @@ export class SwapProposer {
     }
     const record = reading.type === 'found' ? reading.vote.record : undefined;
     const revision = reading.type === 'found' ? reading.revision : 0;
-    this.#found = { revision, record };
+    const base = reading.type === 'found' ? (reading.vote.base ?? 0) : 0;
+    this.#found = { revision, base, record };
     if (reading.type === 'found' && this.#tried.has(asText(reading.vote))) {
-      return this.#chosen(reading.vote.record, revision);
+      return this.#chosen(reading.vote.record, revision + base);
+    }
+    if (this.change.type === 'force') return this.#beginForce(now);
+    if (record === undefined && this.change.type !== 'create' && this.#options.known() !== undefined) {
+      return this.#pause(`${LOST_BY_STORE} this node knows one`, now);
     }
     return this.#begin(now);
   }
@@ -153,7 +183,7 @@ export class SwapProposer {
     if (this.#done || this.#phase !== 'swap' || id !== this.#operation) return [];
     switch (outcome.type) {
       case 'swapped':
-        return this.#chosen(must(this.#next, 'it was sent'), outcome.revision);
+        return this.#chosen(must(this.#next, 'it was sent'), outcome.revision + this.#base());
       case 'moved':
         return this.#pause('the record has moved on', now);
       case 'refused':
@@ -168,13 +198,7 @@ export class SwapProposer {
     if (this.#done || message.id !== this.#questionId() || !this.#askAt.has(from)) return [];
     if (message.type === 'refused') return this.#refused(from, message, now);
     if (message.type === 'prepared' && this.#phase === 'gather') {
-      if (message.accepted?.record !== undefined) {
-        this.#why = `the store has no record of the group, but ${from} knows one; restore the store`;
-        return this.#giveUp();
-      }
-      this.#heard(from, message.seat);
-      if (this.#askAt.size > 0) return [];
-      return this.#swap(this.#evaluated());
+      return this.#prepared(from, message);
     }
     if (message.type !== 'accepted' || this.#phase !== 'release') return [];
     this.#heard(from, message.seat);
@@ -186,9 +210,68 @@ export class SwapProposer {
     return [];
   }
 
+  #prepared(
+    from: NodeId,
+    { accepted, seat }: Extract<RegistryMessage, { type: 'prepared' }>,
+  ): readonly SwapEffect[] {
+    const { change } = this;
+    if (change.type !== 'force' && accepted?.record !== undefined) {
+      this.#why = `${LOST_BY_STORE} ${from} knows one`;
+      return this.#giveUp();
+    }
+    if (accepted !== undefined) this.#accepted.push(accepted);
+    this.#heard(from, seat);
+    const missing = [...this.#askAt.keys()];
+    if (change.type !== 'force') return missing.length > 0 ? [] : this.#swap(this.#evaluated());
+    // Those who are off need not answer, and shall not.
+    if (missing.some((member) => !change.off.includes(member))) return [];
+    return this.#force();
+  }
+
+  /** Everybody who is not vouched for is asked what was voted on, whatever the store holds. */
+  #beginForce(now: Instant): readonly SwapEffect[] {
+    const { base, revision } = this.#found;
+    const highest = this.#highest?.counter ?? 0;
+    this.#ballot = this.#ballotAt(Math.max(counterOf(base + revision), highest) + 1);
+    this.#highest = this.#ballot;
+    this.#accepted.length = 0;
+    this.#phase = 'gather';
+    this.#askAt = new Map(this.#options.members.map((member) => [member, now]));
+    return this.tick(now);
+  }
+
+  /** On the latest record that the store or one of them knows. */
+  #force(): readonly SwapEffect[] {
+    const { base, record, revision } = this.#found;
+    const ballot = this.#ballotAt(counterOf(base + revision));
+    const all = record === undefined ? this.#accepted : [...this.#accepted, { ballot, record }];
+    const latest = all.toSorted(compareVotes).at(-1);
+    const evaluation = evaluate(this.change, latest?.record, this.#seats);
+    if (evaluation.type === 'empty' || evaluation.type === 'rejected') {
+      return this.#finish(evaluation);
+    }
+    return this.#swap(evaluation.record);
+  }
+
+  /** Of the record to be written. */
+  #base(): number {
+    const { base } = this.#found;
+    if (this.change.type !== 'force') return base;
+    return Math.max(base, revisionOf(this.#ballot.counter)) + FORCED_MARGIN;
+  }
+
+  #vote(record: OwnershipRecord): StoredVote {
+    const base = this.#base();
+    return { record, by: this.#ballot, ...(base > 0 && { base }) };
+  }
+
   #begin(now: Instant): readonly SwapEffect[] {
-    const { revision, record } = this.#found;
+    const { record } = this.#found;
+    const revision = this.#found.base + this.#found.revision;
     const { me, members } = this.#options;
+    if (revisionOf(this.#highest?.counter ?? 0) > revision) {
+      return this.#pause('members have voted on a later state than the store holds', now);
+    }
     const evaluation = evaluate(this.change, record, new Map());
     if (evaluation.type === 'empty' || evaluation.type === 'rejected') {
       return this.#finish(evaluation);
@@ -210,17 +293,12 @@ export class SwapProposer {
 
   /** No round is left: a record written anew gets a revision with rounds of its own. */
   #beyond(now: Instant): readonly SwapEffect[] {
-    const { revision, record } = this.#found;
-    if (revisionOf(must(this.#highest, 'it is above').counter) > revision) {
-      const why = 'members have voted on a later state than the store holds; was it restored?';
-      return this.#pause(why, now);
-    }
+    const { base, record, revision } = this.#found;
     if (record === undefined) return this.#pause('too many rivals', now);
-    this.#ballot = this.#ballotAt(counterOf(revision) + 1);
+    this.#ballot = this.#ballotAt(counterOf(base + revision) + 1);
     this.#phase = 'swap';
     this.#operation += 1;
-    const vote = { record, by: this.#ballot };
-    return [{ type: 'swap', id: this.#operation, expected: revision, vote }];
+    return [{ type: 'swap', id: this.#operation, expected: revision, vote: this.#vote(record) }];
   }
 
   #refused(
@@ -279,7 +357,7 @@ export class SwapProposer {
     this.#askAt.clear();
     this.#releasedSince = NEVER;
     this.#operation += 1;
-    const vote = { record, by: this.#ballot };
+    const vote = this.#vote(record);
     this.#tried.add(asText(vote));
     return [{ type: 'swap', id: this.#operation, expected: this.#found.revision, vote }];
   }
@@ -338,10 +416,15 @@ export class SwapProposer {
 /** Whether every majority of one of its electorates has somebody among these. */
 export function isLetGo(record: OwnershipRecord, seats: Seats): boolean {
   return electoratesOf(record).some(
-    (voters) => present(voters, seats).length > voters.length - majorityOf(voters),
+    (voters) => present(voters, seats).length >= blockingOf(voters),
   );
 }
 
-function asText(vote: StoredVote): string {
-  return JSON.stringify([vote.by, vote.record]);
+/** The same for the same vote, in whatever order a store gives its fields back. */
+function asText({ by, record }: StoredVote): string {
+  return JSON.stringify([by, record], (_key, value: unknown) =>
+    typeof value !== 'object' || value === null || Array.isArray(value)
+      ? value
+      : Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))),
+  );
 }

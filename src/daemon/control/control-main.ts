@@ -28,6 +28,7 @@ import type { EventStore } from '../../ports/event-store.ts';
 import type { HookCaller } from '../../ports/hook-caller.ts';
 import type { Log } from '../../ports/log.ts';
 import type { MirrorControl } from '../../ports/mirror-control.ts';
+import type { RecordStore } from '../../ports/record-store.ts';
 import type { StateStore } from '../../ports/state-store.ts';
 import type { NodeSetup } from '../../protocol/config.ts';
 import type { FromHeart } from '../../protocol/heart-ipc.ts';
@@ -41,8 +42,10 @@ import {
 import type { FromMirror } from '../../protocol/mirror-ipc.ts';
 import { type ControlPorts, ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
+import { RegistryWatch } from '../../runtime/registry-watch.ts';
 import { buildAgents } from './agents.ts';
 import { buildHooks } from './hooks.ts';
+import { openRecords } from './registry.ts';
 import { reloadConfig } from './reload.ts';
 import { listenToPrograms } from './reports.ts';
 import { VersionEvents } from './version-events.ts';
@@ -71,13 +74,15 @@ export async function main(): Promise<void> {
   const events = openEventLog({ path: join(stateDir, 'events.ndjson'), node, clock, log });
   const mirrors = connectMirrors(setup, log);
   const hooks = buildHooks(setup, log);
-  const { runtime, steering, heart, rpc } = wire({
-    ...{ setup, log, store, events, mirrors, hooks },
+  const records = openRecords(config);
+  const { runtime, steering, heart, rpc, watch } = wire({
+    ...{ setup, log, store, records, events, mirrors, hooks },
     onlooker: openVoteHistory({ path: process.env[VOTE_HISTORY], node, clock, log }),
   });
   listenToMirrors(setup, mirrors, runtime);
   const telling = setInterval(() => steering.tellPeers(), TELL_MS);
   runtime.start();
+  watch?.start();
   await rpc.started();
   const reports = await listenToPrograms(setup, runtime, log);
   const api = createApi(steering, log);
@@ -92,6 +97,8 @@ export async function main(): Promise<void> {
     await reports.close();
     await hooks.close();
     runtime.end();
+    watch?.end();
+    records?.close();
     await api.close();
     await rpc.close();
     for (const mirror of mirrors.values()) mirror.close();
@@ -105,6 +112,7 @@ interface Parts {
   readonly setup: NodeSetup;
   readonly log: Log;
   readonly store: StateStore<AcceptorEntry>;
+  readonly records: RecordStore | undefined;
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
   readonly hooks: HookCaller;
@@ -116,11 +124,12 @@ interface Wired {
   readonly steering: NodeSteering;
   readonly heart: HeartClient;
   readonly rpc: ControlRpc;
+  readonly watch: RegistryWatch | undefined;
 }
 
 /** The parts that know one another. */
 function wire(parts: Parts): Wired {
-  const { setup, log, store, events, hooks, mirrors } = parts;
+  const { setup, log, store, records, events, hooks, mirrors } = parts;
   const { node, config, runDir } = setup;
   const seat = store.id as SeatId;
   const core = new NodeCore({ me: node, config, seat, restored: store.entries().values() });
@@ -140,6 +149,8 @@ function wire(parts: Parts): Wired {
     steering.tellPeers();
   };
   const versions = new VersionEvents(publish);
+  const watch =
+    records === undefined ? undefined : new RegistryWatch(records, systemTimer, publish);
   const runtime: ControlRuntime = new ControlRuntime(node, core, {
     clock: systemClock,
     calendar: systemCalendar,
@@ -150,6 +161,7 @@ function wire(parts: Parts): Wired {
     agents: buildAgents({ setup, log, heart, mirrors, core }),
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
     hooks,
+    records,
     publish,
     onlooker: parts.onlooker,
     fail: (error) => {
@@ -178,9 +190,10 @@ function wire(parts: Parts): Wired {
     events,
     mirrors,
     reports: () => heart.peers,
+    registryFails: () => watch?.fails,
     reload: async () => reloadConfig(setup, events),
   });
-  return { runtime, steering, heart, rpc };
+  return { runtime, steering, heart, rpc, watch };
 }
 
 function connectMirrors(setup: NodeSetup, log: Log): Map<MirrorId, MirrorClient> {
