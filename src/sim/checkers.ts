@@ -74,7 +74,10 @@ export class Checkers {
       hear: (a, b) => world.hear(a, b),
       copyHas: (id, key, write) => world.copyHas(id, key, write),
     });
-    for (const { id } of world.config.groups) this.#histories.set(id, new RecordHistory(id));
+    const outside = world.config.registry !== undefined;
+    for (const { id } of world.config.groups) {
+      this.#histories.set(id, new RecordHistory(id, outside));
+    }
   }
 
   history(group: GroupId): RecordHistory {

@@ -11,6 +11,7 @@ import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
 import { bar } from './bar-faults.ts';
+import { harmEtcd } from './etcd-faults.ts';
 import { forceGroup } from './forcing.ts';
 import { dispensable } from './policy.ts';
 import { type Swarm, weighted } from './swarm.ts';
@@ -52,7 +53,9 @@ export type FaultKind =
   | 'bar'
   /** An administrator forces a group onto a node (forcing.ts). */
   | 'force'
-  | 'leave';
+  | 'leave'
+  /** The store outside that holds the records (etcd-faults.ts). */
+  | 'etcd';
 
 /** What a hook does; not `stay`, which only a person ends. */
 const HOOK_SHAPES = [
@@ -263,6 +266,8 @@ export function inflict(world: World, fault: Fault): void {
       return forceGroup(world, fault);
     case 'leave':
       return leave(world, fault);
+    case 'etcd':
+      return harmEtcd(world, fault);
     default:
       return unreachable(kind);
   }

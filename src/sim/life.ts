@@ -9,6 +9,7 @@ import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
+import { drawEtcdFaults } from './etcd-faults.ts';
 import { drawForcing, emptyKept } from './forcing.ts';
 import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
@@ -56,7 +57,8 @@ export function planLife(seed: number): LifePlan {
   const ofHooks = drawHookFaults(swarm, config, new Prng(seed ^ 0x27d4eb2f));
   const bars = drawBars(swarm, config, new Prng(seed ^ 0x165667b1));
   const forced = drawForcing(swarm, config, new Prng(seed ^ 0x85ebca6b));
-  const all = [...faults, ...ofHooks, ...bars, ...forced];
+  const ofEtcd = drawEtcdFaults(swarm, config, new Prng(seed ^ 0x61c88647));
+  const all = [...faults, ...ofHooks, ...bars, ...forced, ...ofEtcd];
   return { seed, swarm, faults: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
@@ -111,6 +113,7 @@ function pass(world: World, { seed, swarm, faults }: LifePlan): void {
 function endFaults(world: World): void {
   world.network.calm = true;
   world.mendAll();
+  world.etcd?.mend();
   for (const id of world.members()) {
     const disk = world.disk(id);
     disk.full = false;

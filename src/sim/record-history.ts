@@ -42,6 +42,8 @@ const ANCESTORS_MAX = 100_000;
 
 export class RecordHistory {
   readonly #group: string;
+  /** A store outside decides: it changes voters in one step. */
+  readonly #outside: boolean;
   readonly #votes = new Map<string, Vote>();
   /** Per ballot, the highest vote that its proposer was told of. */
   readonly #told = new Map<string, Vote>();
@@ -49,8 +51,9 @@ export class RecordHistory {
   #latest: Vote | undefined;
   chosenCount = 0;
 
-  constructor(group: string) {
+  constructor(group: string, outside = false) {
     this.#group = group;
+    this.#outside = outside;
   }
 
   /** The newest chosen record. */
@@ -171,7 +174,7 @@ export class RecordHistory {
     for (let count = 0; step !== undefined && step !== older; count += 1) {
       assert(count < ANCESTORS_MAX, 'the line of records has no loop');
       const parent: Vote | undefined = step.parent;
-      const wrong = wrongStep(parent?.record, step.record);
+      const wrong = wrongStep(parent?.record, step.record, this.#outside);
       const what = `${nameOf(step.ballot)}, ${show(parent?.record)} to ${show(step.record)}`;
       assert(wrong === undefined, `R6: ${this.#group}: ${wrong}: ${what}`);
       forced ||= lineOf(step.record) !== lineOf(parent?.record);
@@ -188,6 +191,7 @@ export class RecordHistory {
 export function wrongStep(
   before: OwnershipRecord | undefined,
   after: OwnershipRecord,
+  outside = false,
 ): string | undefined {
   if (beginsLine(after) && lineOf(before) !== lineOf(after)) return wrongBeginning(before, after);
   if (before !== undefined && lineOf(before) !== lineOf(after)) return 'another line';
@@ -196,10 +200,11 @@ export function wrongStep(
     if (after.owner !== before.owner) return 'another owner in the same epoch';
     const changes = copiesDiffer(before, after) + (votersDiffer(before, after) ? 1 : 0);
     if (changes > 1) return 'more than one change at once';
-    return wrongVoters(before, after);
+    return outside ? wrongSet(after) : wrongVoters(before, after);
   }
   if (after.epoch !== before.epoch + 1) return 'an epoch was left out or went back';
-  if (votersDiffer(before, after)) return 'other voters with a new owner';
+  const fewer = outside && after.voters.every((voter) => isNamed(before, voter));
+  if (votersDiffer(before, after) && !fewer) return 'other voters with a new owner';
   if (!sameBars(before, after)) return 'other bars with a new owner';
   const barred = after.owner === before.owner ? undefined : barOf(before, after.owner);
   if (barred !== undefined) return `the new owner ${barred}`;
@@ -224,6 +229,17 @@ function wrongBeginning(
   const copies = Object.values(after.inSync).flat();
   if (copies.some((node) => node !== after.owner)) return 'a line that counts on other copies';
   return undefined;
+}
+
+function isNamed(record: OwnershipRecord, { node, seat }: Voter): boolean {
+  return electoratesNamed(record).some((some) =>
+    some.some((voter) => voter.node === node && voter.seat === seat),
+  );
+}
+
+function wrongSet({ formerVoters, voters }: OwnershipRecord): string | undefined {
+  if (formerVoters !== undefined) return 'the voters are changed in two steps';
+  return voters.length > 0 ? undefined : 'nobody votes';
 }
 
 /** Voters change in two steps, the first of which names those before. */

@@ -1,6 +1,7 @@
 /** The small cluster that simulations run: two nodes and a witness, or more nodes, two links. */
 import type {
   Config,
+  EtcdConfig,
   FailbackConfig,
   GroupConfig,
   NodeConfig,
@@ -21,6 +22,16 @@ export const DEFAULT_TIMING: Timing = {
 };
 
 const ACTION_TIMEOUT_MS = 10_000;
+const SIM_ETCD: EtcdConfig = {
+  endpoints: ['http://10.1.0.201:2379'],
+  prefix: '/tako',
+  timeoutMs: 1000,
+  caFile: undefined,
+  certFile: undefined,
+  keyFile: undefined,
+  user: undefined,
+  passwordFile: undefined,
+};
 
 export interface SimGroup {
   readonly id: string;
@@ -37,13 +48,14 @@ export function simConfig(options: {
   readonly actionTimeoutMs?: number | undefined;
   /** Every group has a hook at every point, with so much time. */
   readonly hookTimeoutMs?: number | undefined;
+  readonly registry?: 'etcd' | undefined;
 }): Config {
   const member = (name: string, index: number, links: readonly string[]): NodeConfig => ({
     id: name as NodeId,
     addresses: Object.fromEntries(links.map((link, k) => [link, `10.${k}.0.${index + 1}`])),
   });
   const nodes = options.nodes.map((name, index) => member(name, index, ['mirror', 'lan']));
-  const { hookTimeoutMs, witness } = options;
+  const { hookTimeoutMs, registry, witness } = options;
   const hooks = hookTimeoutMs === undefined ? undefined : hooksEverywhere(hookTimeoutMs);
   return {
     cluster: 'sim',
@@ -56,6 +68,7 @@ export function simConfig(options: {
     ],
     nodes,
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
+    ...(registry !== undefined && { registry: { etcd: SIM_ETCD } }),
     groups: options.groups.map((group, index) => ({
       ...simGroup(group, index, options.actionTimeoutMs ?? ACTION_TIMEOUT_MS),
       hooks,

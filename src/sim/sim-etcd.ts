@@ -55,6 +55,13 @@ export class SimEtcd {
     for (const carryOut of waiting) carryOut();
   }
 
+  /** Whatever befell it is over. */
+  mend(): void {
+    this.#cut.clear();
+    this.slow = false;
+    this.setMajority(true);
+  }
+
   /** That node alone does not reach it. */
   setCut(node: NodeId, cut: boolean): void {
     if (cut) this.#cut.add(node);

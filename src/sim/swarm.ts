@@ -5,6 +5,7 @@
  */
 import { Prng } from '../base/prng.ts';
 import type { Config, FailbackConfig, Timing } from '../protocol/config.ts';
+import { drawRegistry } from './etcd-faults.ts';
 import type { FaultKind } from './faults.ts';
 import { DEFAULT_TIMING, type SimGroup, simConfig } from './sim-config.ts';
 import type { WorldOptions } from './world.ts';
@@ -33,6 +34,8 @@ export interface Swarm {
   readonly kinds: readonly { readonly kind: FaultKind; readonly weight: number }[];
   /** Groups have hooks, with so much time to answer. */
   readonly hookTimeoutMs?: number | undefined;
+  /** Where the records are; undefined: with the members. */
+  readonly registry?: 'etcd' | undefined;
 }
 
 /** How often a kind is among those of a life, and how heavy it is then at most. */
@@ -64,6 +67,8 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
   // Apart from the others: see forcing.ts.
   force: { chance: 0, weight: 0 },
   leave: { chance: 0.2, weight: 1 },
+  // Apart from the others: see etcd-faults.ts.
+  etcd: { chance: 0, weight: 0 },
 };
 
 /** Of how many lives the groups have hooks. */
@@ -79,6 +84,7 @@ const SHAPES: readonly { readonly nodes: number; readonly witness: boolean; weig
 export function drawSwarm(seed: number): Swarm {
   const prng = new Prng(seed ^ 0x517cc1b7);
   const shape = weighted(SHAPES, prng);
+  const registry = drawRegistry(seed);
   const nodes = Array.from({ length: shape.nodes }, (_, index) => `n${index + 1}`);
   const count = prng.chance(0.75) ? 1 : 2 + prng.below(2);
   const groups = ['db', 'files', 'mail'].slice(0, count).map((id, index) => {
@@ -98,7 +104,7 @@ export function drawSwarm(seed: number): Swarm {
   const stormMs = prng.pick([6000, 12_000, 25_000]);
   return {
     nodes,
-    witness: shape.witness ? 'w1' : undefined,
+    witness: shape.witness && registry === undefined ? 'w1' : undefined,
     groups,
     timing,
     actionTimeoutMs: prng.pick([1500, 4000]),
@@ -115,6 +121,7 @@ export function drawSwarm(seed: number): Swarm {
     duels: prng.chance(0.35) ? 0.1 + 0.3 * prng.float() : 0,
     kinds: drawKinds(prng),
     hookTimeoutMs: drawHooks(seed),
+    ...(registry !== undefined && { registry }),
   };
 }
 
@@ -168,8 +175,8 @@ export function weighted<T extends { readonly weight: number }>(
 }
 
 export function swarmConfig(swarm: Swarm): Config {
-  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs } = swarm;
-  return simConfig({ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs });
+  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs, registry } = swarm;
+  return simConfig({ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs, registry });
 }
 
 export function worldOptions(
