@@ -74,7 +74,7 @@ export class Owner {
     return earliest([
       this.#copies.nextWakeAt(now),
       phase === 'suspended' ? graceEndsAt : NEVER,
-      (phase === 'owning' && leaseHeld) || (phase === 'suspended' && options.outside)
+      (phase === 'owning' && leaseHeld) || (!leaseHeld && options.outside)
         ? voters.nextWakeAt(record, now)
         : NEVER,
       phase === 'owning' ? this.#gaveUpAt : NEVER,
@@ -313,12 +313,13 @@ export class Owner {
   #advanceVoters(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     const { voters } = context;
-    const suspended = context.phase === 'suspended';
+    const { leaseHeld, options, peers, phase } = context;
+    const standing = leaseHeld ? 'leased' : phase === 'suspended' ? 'suspended' : 'beginning';
     // Without its heart this node knows neither who answers nor whether the marks have ended.
-    const alone = suspended && context.options.outside && context.peers.heartConnected;
-    if (context.leaseHeld || alone) voters.aim(record, now, { suspended });
+    const alone = !leaseHeld && options.outside && peers.heartConnected;
+    if (leaseHeld || alone) voters.aim(record, now, standing);
     if (voters.toCount(record, now) !== undefined) this.#tellClaim();
-    if (!context.leaseHeld && !alone) return;
+    if (!leaseHeld && !alone) return;
     const change = voters.due(record, now);
     if (change !== undefined) context.propose('voters', change, now);
   }

@@ -50,13 +50,11 @@ export interface VoterKeeperOptions {
   readonly outside: boolean;
 }
 
-/** How the owner is placed. */
-export interface Standing {
-  /** A lease that was held is out: where the store alone decides, the votes go to who is left. */
-  readonly suspended: boolean;
-}
-
-const AT_WORK: Standing = { suspended: false };
+/**
+ * How the owner is placed: it holds the lease, has lost it, or has not had it yet. Without it the votes
+ * go to who is left, where a store outside decides.
+ */
+export type Standing = 'leased' | 'suspended' | 'beginning';
 
 interface Sighting {
   /** Undefined while it does not uphold the lease. */
@@ -135,7 +133,7 @@ export class VoterKeeper {
   }
 
   /** Aims at other voters when it is time to; true when the heart has to be told. */
-  aim(record: OwnershipRecord, now: Instant, standing = AT_WORK): boolean {
+  aim(record: OwnershipRecord, now: Instant, standing: Standing = 'leased'): boolean {
     if (record.formerVoters !== undefined) return false;
     const wanted = this.#wanted(record, now, standing);
     if (this.#target !== undefined) {
@@ -213,14 +211,20 @@ export class VoterKeeper {
     return new Map(present.map(({ node, seat }) => [node, seat]));
   }
 
+  /** A lease that is out was last upheld a lease ago: who does not now is missed already. */
+  #lostMs(standing: Standing): number {
+    if (standing === 'leased') return LOST_MS;
+    return standing === 'suspended' ? 0 : this.#options.leaseTermMs;
+  }
+
   /** Undefined as long as somebody is neither there nor surely gone. */
   #wanted(
     record: OwnershipRecord,
     now: Instant,
-    { suspended } = AT_WORK,
+    standing: Standing = 'leased',
   ): Electorate | undefined {
     const { me, members, nodes, outside } = this.#options;
-    const lostMs = suspended ? 0 : LOST_MS;
+    const lostMs = this.#lostMs(standing);
     const hasCopies = !outside || Object.keys(record.inSync).length > 0;
     const there: Voter[] = [];
     for (const member of members) {
