@@ -8,7 +8,9 @@ export function checkRegistry(draft: Draft, out: Findings): void {
     out.error({
       path: ['nodes'],
       found: `${draft.nodes.length} nodes that decide among themselves`,
-      expected: `at most ${VOTING_NODES_MAX}: each of them is asked at every vote, and a majority must answer`,
+      expected:
+        `at most ${VOTING_NODES_MAX}: each of them is asked at every vote, ` +
+        'and a majority must answer',
       next: 'Let an etcd hold the records ("registry"), or make two clusters of them',
     });
   }

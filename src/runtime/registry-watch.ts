@@ -57,7 +57,7 @@ export class RegistryWatch {
     }
     if (told || this.fails === undefined) return;
     const text =
-      `etcd cannot be read: ${this.fails}; what runs goes on, nothing fails over or moves; ` +
+      `etcd cannot be read: ${why ?? ''}; what runs goes on, nothing fails over or moves; ` +
       'next: bring a majority of its members back';
     this.#publish({ level: 'error', kind: 'registry-lost', text });
   }

@@ -23,7 +23,7 @@ export interface SimEtcdOptions {
 }
 
 const ANSWER_MS = 4;
-const SLOW_MS = 1500;
+const SLOW_MS = 900;
 const TIMEOUT_MS = 1000;
 /** Of the changes that reach it. */
 const ANSWER_LOST = 0.02;
@@ -60,6 +60,13 @@ export class SimEtcd {
     this.#cut.clear();
     this.slow = false;
     this.setMajority(true);
+  }
+
+  /** Lost for good, and set up anew. */
+  empty(): void {
+    this.#entries.clear();
+    this.#waiting = [];
+    this.#revision = 1;
   }
 
   /** That node alone does not reach it. */
@@ -108,11 +115,15 @@ export class SimEtcd {
     if (question.type === 'swap') {
       return { type: 'swapped', group, id, outcome: this.#swap(question, entry) };
     }
-    const reading = entry === undefined ? ({ type: 'none' } as const) : { type: 'found', ...entry } as const;
+    const reading =
+      entry === undefined ? ({ type: 'none' } as const) : ({ type: 'found', ...entry } as const);
     return { type: 'fetched', group, id, reading };
   }
 
-  #swap({ expected, group, vote }: Extract<Question, { type: 'swap' }>, entry: Entry | undefined): SwapOutcome {
+  #swap(
+    { expected, group, vote }: Extract<Question, { type: 'swap' }>,
+    entry: Entry | undefined,
+  ): SwapOutcome {
     if ((entry?.revision ?? 0) !== expected) return { type: 'moved' };
     this.#revision += 1;
     const revision = this.#revision;

@@ -9,6 +9,7 @@
  *     resource ...                           see `resource-words.ts`
  *     hook before-start                      every group has that hook
  *     cluster n1 n2 witness=w1 clocks=any    `any`: clocks need not keep the bound that is configured
+ *     cluster n1 n2 registry=etcd            the records are in an etcd
  */
 import { must } from '../../src/base/assert.ts';
 import type {
@@ -67,6 +68,7 @@ export class ClusterWords {
 
   #newWorld(words: readonly string[]): World {
     const witness = valueOf(words, 'witness');
+    const registry = valueOf(words, 'registry') === 'etcd' ? 'etcd' : undefined;
     const nodes = words.filter((word) => !word.includes('='));
     const told = this.#groups.length === 0 ? [groupWord(['db'])] : this.#groups;
     const groups = told.map(({ id, nodes: own, failback }) => ({
@@ -74,7 +76,7 @@ export class ClusterWords {
       nodes: own ?? nodes,
       failback,
     }));
-    const config = withMirrors(simConfig({ nodes, witness, groups }), told);
+    const config = withMirrors(simConfig({ nodes, witness, groups, registry }), told);
     return new World({
       config: this.#resources.applyTo(config),
       seed: 1,

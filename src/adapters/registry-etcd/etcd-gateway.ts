@@ -7,6 +7,7 @@
  * an answer than `ANSWER_BYTES_MAX`. The password is told to nobody but the configured members.
  */
 import { must } from '../../base/assert.ts';
+import { messageOf } from '../../base/tako-error.ts';
 import { type EtcdAccess, type MemberAnswer, askMember, readPassword } from './etcd-member.ts';
 
 export type GatewayAnswer =
@@ -43,7 +44,7 @@ export class EtcdGateway {
   async ask(path: string, body: object): Promise<GatewayAnswer> {
     const calls = this.#options.endpoints.map(async (endpoint, at) => {
       const answer = await this.#call(endpoint, path, body);
-      if (answer.type !== 'answered') throw new NoAnswer(answer);
+      if (answer.type !== 'answered') throw new Error(answer.why);
       return { answer, at };
     });
     try {
@@ -51,8 +52,8 @@ export class EtcdGateway {
       this.#first = at;
       return answer;
     } catch (error) {
-      const all = error instanceof AggregateError ? error.errors : [error];
-      const whys = all.map((one: unknown) => (one instanceof NoAnswer ? one.answer.why : `${one}`));
+      const all: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+      const whys = all.map((one) => messageOf(one));
       return { type: 'refused', why: whys.join('; ') };
     }
   }
@@ -104,15 +105,6 @@ export class EtcdGateway {
     const signal = AbortSignal.any([limit, this.#ended.signal]);
     const url = new URL(path, endpoint);
     return askMember(url, body, { access: this.#options, token: this.#token, signal });
-  }
-}
-
-class NoAnswer extends Error {
-  readonly answer: Exclude<GatewayAnswer, { type: 'answered' }>;
-
-  constructor(answer: Exclude<GatewayAnswer, { type: 'answered' }>) {
-    super(answer.why);
-    this.answer = answer;
   }
 }
 

@@ -1,11 +1,13 @@
 /** Single stories of a change whose record is in a store outside. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Instant } from '../../base/time.ts';
 import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
-import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import type { StoredVote } from '../../protocol/stored-record.ts';
 import { Acceptor } from './acceptor.ts';
+import { Proposer } from './proposer.ts';
 import type { RecordChange } from './record-change.ts';
+import { ROUNDS } from './swap-ballot.ts';
 import { type SwapEffect, SwapProposer } from './swap-proposer.ts';
 
 const [N1, N2] = ['n1' as NodeId, 'n2' as NodeId];
@@ -18,10 +20,15 @@ const RECORD: OwnershipRecord = {
   inSync: {},
   want: 'online',
   voters,
+  registry: 'etcd',
 };
 const STORED: StoredVote = {
   record: RECORD,
   by: { counter: 1, node: N1, seat: 'seat-n1' as SeatId },
+};
+const FORCE: RecordChange = {
+  ...{ type: 'force', owner: N2, epoch: 4 as Epoch, rank: 1 },
+  ...{ off: [N1], nodes: [N1, N2], acceptLoss: true },
 };
 const CLAIM: RecordChange = { type: 'claim', owner: N2, epoch: 4 as Epoch };
 
@@ -29,11 +36,16 @@ function at(ms: number): Instant {
   return ms as Instant;
 }
 
-function proposer(change: RecordChange, me = N2): SwapProposer {
+function proposer(
+  change: RecordChange,
+  me = N2,
+  own: { readonly known?: OwnershipRecord; readonly highest?: Ballot } = {},
+): SwapProposer {
   const seat = `seat-${me}` as SeatId;
-  const known = (): undefined => undefined;
+  const known = (): OwnershipRecord | undefined => own.known;
   const options = { me, seat, group: GROUP, members: [N1, N2], rank: 0, known };
-  return new SwapProposer(options, change, { now: at(0), timeoutMs: 1000, highest: undefined });
+  const { highest } = own;
+  return new SwapProposer(options, change, { now: at(0), timeoutMs: 1000, highest });
 }
 
 function one<T extends SwapEffect['type']>(
@@ -134,9 +146,9 @@ test("the owner's reading writes its record anew, so that voters may stand by it
 });
 
 /** What the proposer first sends when it finds the record at that revision. */
-function firstSent(vote: SwapProposer, revision: number): Accept {
+function firstSent(vote: SwapProposer, revision: number, stored = STORED): Accept {
   const { id } = one(vote.tick(at(0)), 'fetch');
-  const effects = vote.fetched(id, { type: 'found', revision, vote: STORED }, at(1));
+  const effects = vote.fetched(id, { type: 'found', revision, vote: stored }, at(1));
   const { message } = one(effects, 'send');
   if (message.type !== 'accept') throw new Error('a record is told, or asked for, by an accept');
   return message;
@@ -153,4 +165,63 @@ test('who let the owner of a revision go stands by it again only at a later revi
   expect(refused).toMatchObject({ message: { type: 'refused', why: 'ballot' } });
   const [anew] = voter.step(N1, firstSent(proposer({ type: 'read' }), 8));
   expect(anew).toMatchObject({ type: 'revoke', owner: N2 });
+});
+
+describe('a store that holds less than was voted on', () => {
+  const highest = { ...STORED.by, counter: 9 * ROUNDS };
+
+  test.each([
+    ['a claim', CLAIM],
+    ['a reading', { type: 'read' }],
+    ['a change by the owner', { type: 'want', want: 'offline' }],
+  ] as const)('was put back from a backup: %s comes to nothing', (_what, change) => {
+    const vote = proposer(change, N2, { highest });
+    const { id } = one(vote.tick(at(0)), 'fetch');
+    expect(vote.fetched(id, { type: 'found', revision: 8, vote: STORED }, at(1))).toEqual([]);
+    const { outcome } = one(vote.tick(at(1000)), 'outcome');
+    const why = 'members have voted on a later state than the store holds';
+    expect(outcome).toEqual({ type: 'noQuorum', uncertain: false, why });
+  });
+
+  test('was emptied: a group that a member knows is not taken for a new one', () => {
+    const vote = proposer({ type: 'read' }, N2, { known: RECORD });
+    const { id } = one(vote.tick(at(0)), 'fetch');
+    expect(vote.fetched(id, { type: 'none' }, at(1))).toEqual([]);
+    const { outcome } = one(vote.tick(at(1000)), 'outcome');
+    expect(outcome).toMatchObject({ type: 'noQuorum', uncertain: false });
+  });
+
+  test('gets a forced record, whose ballots are above all that was voted on', () => {
+    const vote = proposer(FORCE, N2, { known: RECORD, highest });
+    const { id } = one(vote.tick(at(0)), 'fetch');
+    const { message } = one(vote.fetched(id, { type: 'none' }, at(1)), 'send');
+    if (message.type !== 'prepare') throw new Error('everybody is asked first');
+    const { ballot } = message;
+    expect(ballot.counter).toBeGreaterThan(highest.counter);
+    const accepted = { ballot: highest, record: RECORD };
+    const seat = 'seat-n2' as SeatId;
+    const answer = { type: 'prepared', id: message.id, group: GROUP, seat, ballot, accepted };
+    const swap = one(vote.step(N2, answer as RegistryMessage, at(2)), 'swap');
+    expect(swap).toMatchObject({ expected: 0, vote: { record: { owner: N2, registry: 'etcd' } } });
+    const told = one(vote.swapped(swap.id, { type: 'swapped', revision: 3 }, at(3)), 'send');
+    if (told.message.type !== 'accept') throw new Error('the record is told by an accept');
+    expect(told.message.ballot.counter).toBeGreaterThan(ballot.counter);
+    const next = firstSent(proposer({ type: 'read' }, N1), 4, swap.vote);
+    expect(next.ballot.counter).toBeGreaterThan(told.message.ballot.counter);
+  });
+});
+
+test('where configurations differ, the members alone do not replace what the store decided', () => {
+  const seat = 'seat-n2' as SeatId;
+  const options = { me: N2, seat, group: GROUP, members: [N2], rank: 0 };
+  const start = { now: at(0), timeoutMs: 1000, highest: undefined };
+  const vote = new Proposer(options, CLAIM, start);
+  const [asked] = vote.tick(at(0));
+  if (asked?.type !== 'send' || asked.message.type !== 'prepare') throw new Error('it asks');
+  const { ballot, id } = asked.message;
+  const record = { ...RECORD, voters: [{ node: N2, seat }] };
+  const accepted = { ballot: STORED.by, record };
+  const answer = { type: 'prepared', id, group: GROUP, seat, ballot, accepted } as const;
+  const [ended] = vote.step(N2, answer, at(1));
+  expect(ended).toMatchObject({ outcome: { type: 'noQuorum' } });
 });

@@ -173,7 +173,11 @@ export class SwapProposer {
       return this.#chosen(reading.vote.record, revision + base);
     }
     if (this.change.type === 'force') return this.#beginForce(now);
-    if (record === undefined && this.change.type !== 'create' && this.#options.known() !== undefined) {
+    if (
+      record === undefined &&
+      this.change.type !== 'create' &&
+      this.#options.known() !== undefined
+    ) {
       return this.#pause(`${LOST_BY_STORE} this node knows one`, now);
     }
     return this.#begin(now);
@@ -351,7 +355,8 @@ export class SwapProposer {
     return { type: 'fetch', id: this.#operation };
   }
 
-  #swap(record: OwnershipRecord): readonly SwapEffect[] {
+  #swap(made: OwnershipRecord): readonly SwapEffect[] {
+    const record: OwnershipRecord = { ...made, registry: 'etcd' };
     this.#next = record;
     this.#phase = 'swap';
     this.#askAt.clear();
