@@ -23,6 +23,12 @@ const moveBody = {
   required: ['to'],
   additionalProperties: false,
 };
+/** None: the whole group. */
+const instanceBody = {
+  type: ['object', 'null'],
+  properties: { node: NAME },
+  additionalProperties: false,
+};
 const forceQuery = { type: 'object', properties: { off: { type: 'string', maxLength: 8192 } } };
 const forceBody = {
   type: 'object',
@@ -57,6 +63,8 @@ interface GroupParams {
   readonly group: GroupId;
 }
 
+type InstanceBody = { readonly node?: NodeId } | null | undefined;
+
 export function addRoutes(app: FastifyInstance, steering: Steering, streams: EventStreams): void {
   app.get('/v1/health', async () => ({ ok: true }));
   app.get('/v1/status', async () => steering.status());
@@ -72,16 +80,17 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
     async ({ params, body }) =>
       bounded(steering.move(params.group, body.to), `move group "${params.group}" to "${body.to}"`),
   );
-  app.post<{ Params: GroupParams }>(
+  app.post<{ Params: GroupParams; Body: InstanceBody }>(
     '/v1/groups/:group/start',
-    { schema: { params: groupParams } },
-    async ({ params }) =>
-      bounded(steering.startGroup(params.group), `start group "${params.group}"`),
+    { schema: { params: groupParams, body: instanceBody } },
+    async ({ params: { group }, body }) =>
+      bounded(steering.startGroup(group, body?.node), `start ${named(group, body)}`),
   );
-  app.post<{ Params: GroupParams }>(
+  app.post<{ Params: GroupParams; Body: InstanceBody }>(
     '/v1/groups/:group/stop',
-    { schema: { params: groupParams } },
-    async ({ params }) => bounded(steering.stopGroup(params.group), `stop group "${params.group}"`),
+    { schema: { params: groupParams, body: instanceBody } },
+    async ({ params: { group }, body }) =>
+      bounded(steering.stopGroup(group, body?.node), `stop ${named(group, body)}`),
   );
 
   app.get<{ Params: GroupParams; Querystring: { readonly off?: string } }>(
@@ -120,6 +129,11 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
   });
 
   app.post('/v1/config/reload', async () => bounded(steering.reload(), 'reload the configuration'));
+}
+
+function named(group: GroupId, body: InstanceBody): string {
+  const where = body?.node === undefined ? '' : ` on "${body.node}"`;
+  return `group "${group}"${where}`;
 }
 
 function namesOf(list: string | undefined): readonly NodeId[] | undefined {

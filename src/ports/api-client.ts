@@ -18,8 +18,8 @@ export interface ApiClient {
   events(limit: number): Promise<readonly TakoEvent[]>;
   /** These resolve with one sentence on the outcome. */
   move(group: GroupId, to: NodeId): Promise<string>;
-  startGroup(group: GroupId): Promise<string>;
-  stopGroup(group: GroupId): Promise<string>;
+  startGroup(group: GroupId, node?: NodeId): Promise<string>;
+  stopGroup(group: GroupId, node?: NodeId): Promise<string>;
   forceStakes(group: GroupId, off: readonly NodeId[] | undefined): Promise<ForceStakes>;
   force(group: GroupId, force: Force): Promise<string>;
   standby(node: NodeId, on: boolean): Promise<string>;

@@ -17,9 +17,12 @@ export interface Steering {
   status(): ClusterStatus;
   /** Switchover; resolves when the group is online there. */
   move(group: GroupId, to: NodeId): Promise<string>;
-  /** Sets what is wanted; resolves when it is so. The text is one sentence on the outcome. */
-  startGroup(group: GroupId): Promise<string>;
-  stopGroup(group: GroupId): Promise<string>;
+  /**
+   * Sets what is wanted; resolves when it is so. The text is one sentence on the outcome. `node`: for
+   * the instance of that node alone, of a group that runs everywhere.
+   */
+  startGroup(group: GroupId, node?: NodeId): Promise<string>;
+  stopGroup(group: GroupId, node?: NodeId): Promise<string>;
   /**
    * Puts a node in standby, or lifts that; resolves when it is recorded for each of its groups.
    * That they leave the node is seen in the status.

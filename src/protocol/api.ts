@@ -43,6 +43,10 @@ export interface NodeStatus {
 
 export interface GroupStatus {
   readonly id: GroupId;
+  /** It runs on each of its nodes at once; absent where it runs on one of them at a time. */
+  readonly type?: 'everywhere' | undefined;
+  /** What runs on each of its nodes, of a group of type `everywhere` only. */
+  readonly instances?: readonly InstanceStatus[] | undefined;
   readonly state:
     'stopped' | 'starting' | 'online' | 'stopping' | 'suspended' | 'failed' | 'blocked' | 'unknown';
   readonly owner: NodeId | undefined;
@@ -60,6 +64,12 @@ export interface GroupStatus {
   readonly banned: readonly NodeId[];
   /** Why it can't leave a node on which it shall not run. */
   readonly cannotLeave: string | undefined;
+  readonly resources: readonly ResourceStatus[];
+}
+
+/** A group of type `everywhere` on one node; `unknown` where that node does not answer. */
+export interface InstanceStatus extends Pick<GroupStatus, 'state' | 'reason' | 'since'> {
+  readonly node: NodeId;
   readonly resources: readonly ResourceStatus[];
 }
 

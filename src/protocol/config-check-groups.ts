@@ -3,6 +3,7 @@ import type { Draft, DraftGroup, DraftResource } from './config-draft.ts';
 import { type Findings, suggest } from './config-finding.ts';
 import { BASE_PORT_DEFAULT, MIRROR_PORT_OFFSET } from './config-normalize.ts';
 import { checkFailback, checkResourcePolicy } from './config-check-policy.ts';
+import { checkType } from './config-check-type.ts';
 import { MIRRORS_MAX } from './config-schema.ts';
 import { isWithin } from './config-words.ts';
 
@@ -36,6 +37,7 @@ export function checkGroups(draft: Draft, out: Findings): void {
     checkOrder(group, out);
     checkStay(group, out);
     checkFailback(group, out);
+    checkType(group, out);
     for (const resource of group.resources) {
       checkVirtualIp(draft, group, resource, out);
       checkReadyPort(draft, resource, out);

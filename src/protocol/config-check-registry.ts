@@ -26,7 +26,10 @@ export function checkRegistry(draft: Draft, out: Findings): void {
   checkAccess(draft.registry?.etcd, out);
 }
 
-function checkAccess(etcd: NonNullable<Draft['registry']>['etcd'] | undefined, out: Findings): void {
+function checkAccess(
+  etcd: NonNullable<Draft['registry']>['etcd'] | undefined,
+  out: Findings,
+): void {
   if (etcd === undefined) return;
   const { endpoints, 'ca-file': ca, 'cert-file': cert, 'key-file': key, user } = etcd;
   const together = (a: string, b: string): void =>

@@ -5,6 +5,7 @@
 import { normalizeTiming } from './config-normalize.ts';
 import { checkRegistry } from './config-check-registry.ts';
 import { checkGroups } from './config-check-groups.ts';
+import { checkRelations } from './config-check-relations.ts';
 import type { Draft, DraftMember } from './config-draft.ts';
 import { type ConfigFinding, type ConfigPath, type Findings, suggest } from './config-finding.ts';
 import { formatDuration, parseAddress } from './config-words.ts';
@@ -23,6 +24,7 @@ export function checkDraft(draft: Draft): ConfigFinding[] {
   checkVotes(draft, out);
   checkRegistry(draft, out);
   checkGroups(draft, out);
+  checkRelations(draft, out);
   return all;
 }
 

@@ -7,6 +7,8 @@
 import type { z } from 'zod';
 import {
   addressesSchema,
+  amountsSchema,
+  CAPACITY_KEY,
   groupSchema,
   linkSchema,
   registrySchema,
@@ -21,6 +23,7 @@ export interface DraftMember {
   readonly path: ConfigPath;
   /** By link; undefined when they are faulty. */
   readonly addresses: ReadonlyMap<string, string> | undefined;
+  readonly capacity: Readonly<Record<string, number>>;
 }
 
 export interface DraftResource {
@@ -35,11 +38,22 @@ export interface DraftGroup {
   readonly path: ConfigPath;
   /** Undefined when the list is faulty. */
   readonly nodes: readonly string[] | undefined;
+  /** Undefined when it is faulty or not given. */
+  readonly type: string | undefined;
+  /** All that are given, faulty or not. */
+  readonly words: readonly string[];
+  readonly hooks: readonly string[];
   readonly failback: string | undefined;
   readonly failbackAfter: string | undefined;
   readonly failbackWindows: boolean;
+  /** Groups that it names, by the word; nothing where the list is faulty. */
+  readonly relations: Readonly<Record<Relation, readonly string[]>>;
+  readonly needs: Readonly<Record<string, number>>;
   readonly resources: readonly DraftResource[];
 }
+
+export const RELATIONS = ['after', 'together', 'apart', 'apart-if-possible'] as const;
+export type Relation = (typeof RELATIONS)[number];
 
 export interface Draft {
   readonly keyFile: string | undefined;
@@ -78,9 +92,13 @@ export function readDraft(file: unknown): Draft {
 }
 
 function readMember(section: string, [id, member]: [string, unknown]): DraftMember {
-  const parsed = addressesSchema.safeParse(member);
+  const fields = entries(member);
+  const own = Object.fromEntries(fields.filter(([key]) => key !== CAPACITY_KEY));
+  const isMap = typeof member === 'object' && member !== null && !Array.isArray(member);
+  const parsed = addressesSchema.safeParse(isMap && section === 'nodes' ? own : member);
   const addresses = parsed.success ? new Map(Object.entries(parsed.data)) : undefined;
-  return { id, path: [section, id], addresses };
+  const capacity = amountsSchema.safeParse(new Map(fields).get(CAPACITY_KEY)).data ?? {};
+  return { id, path: [section, id], addresses, capacity };
 }
 
 function readGroup([id, group]: [string, unknown]): DraftGroup {
@@ -95,10 +113,22 @@ function readGroup([id, group]: [string, unknown]): DraftGroup {
       value: parsed.success ? parsed.data : undefined,
     };
   });
+  const named = (word: Relation): readonly string[] =>
+    groupSchema.shape[word].safeParse(fields.get(word)).data ?? [];
   return {
     id,
     path,
     nodes: nodes.success ? nodes.data : undefined,
+    relations: {
+      after: named('after'),
+      together: named('together'),
+      apart: named('apart'),
+      'apart-if-possible': named('apart-if-possible'),
+    },
+    needs: groupSchema.shape.needs.safeParse(fields.get('needs')).data ?? {},
+    type: groupSchema.shape.type.safeParse(fields.get('type')).data,
+    words: [...fields.keys()],
+    hooks: entries(fields.get('hooks')).map(([point]) => point),
     failback: groupSchema.shape.failback.safeParse(fields.get('failback')).data,
     failbackWindows: fields.has('failback-windows'),
     failbackAfter: groupSchema.shape['failback-after'].safeParse(fields.get('failback-after')).data,

@@ -10,10 +10,17 @@ import {
   type GroupConfig,
   type HookConfig,
   type NodeConfig,
+  type PlacementConfig,
   type ResourceConfig,
   type Timing,
 } from './config.ts';
-import type { ConfigFile, HookFile, ResourceFile } from './config-schema.ts';
+import {
+  amountsSchema,
+  CAPACITY_KEY,
+  type ConfigFile,
+  type HookFile,
+  type ResourceFile,
+} from './config-schema.ts';
 import {
   parseAddress,
   parseAddressWithPrefix,
@@ -93,24 +100,52 @@ export function normalizeTiming(timing: ConfigFile['timing']): Timing {
   };
 }
 
-function normalizeNode([id, addresses]: [string, Readonly<Record<string, string>>]): NodeConfig {
+function normalizeNode([id, member]: [string, Readonly<Record<string, unknown>>]): NodeConfig {
   const canonical: Record<LinkId, string> = {};
-  for (const [link, text] of Object.entries(addresses)) {
+  for (const [link, text] of Object.entries(member)) {
+    if (typeof text !== 'string') continue;
     canonical[link as LinkId] = must(parseAddress(text), 'the schema checked it').canonical;
   }
-  return { id: id as NodeId, addresses: canonical };
+  const capacity = amountsSchema.optional().parse(member[CAPACITY_KEY]);
+  return { id: id as NodeId, addresses: canonical, ...(capacity !== undefined && { capacity }) };
 }
 
 function normalizeGroup(id: string, group: GroupFile, mirrors: { next: number }): GroupConfig {
+  const everywhere = group.type === 'everywhere';
   let previous: ResourceId | undefined;
   const resources = Object.entries(group.resources).map(([name, file]) => {
     const resource = normalizeResource(name as ResourceId, file, previous, mirrors);
     previous = resource.id;
-    return resource;
+    return everywhere && file['on-failure'] === undefined
+      ? { ...resource, onFailure: 'retry' as const }
+      : resource;
   });
   const failback = failbackOf(group);
   const hooks = hooksOf(group.hooks);
-  return { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources, hooks };
+  const placement = placementOf(group);
+  const common = { id: id as GroupId, nodes: group.nodes as NodeId[], failback, resources, hooks };
+  return {
+    ...common,
+    ...(everywhere && { type: 'everywhere' as const }),
+    ...(placement !== undefined && { placement }),
+  };
+}
+
+function placementOf(group: GroupFile): PlacementConfig | undefined {
+  const { after, apart, needs, priority, together, 'apart-if-possible': soft } = group;
+  if ([after, apart, needs, priority, together, soft].every((word) => word === undefined)) {
+    return undefined;
+  }
+  const names = (list: readonly string[] | undefined): readonly GroupId[] =>
+    (list ?? []) as readonly GroupId[];
+  return {
+    after: names(after),
+    together: names(together),
+    apart: names(apart),
+    apartIfPossible: names(soft),
+    priority: priority ?? 0,
+    needs: needs ?? {},
+  };
 }
 
 function hooksOf(file: GroupFile['hooks']): GroupConfig['hooks'] {

@@ -122,6 +122,28 @@ const addresses = z
   .record(name, address)
   .describe("The node's address on each link that it is on.");
 
+/** The one key of a node that is no link. */
+export const CAPACITY_KEY = 'capacity';
+/** Kinds of things that groups need and nodes have. */
+export const KINDS_MAX = 16;
+const AMOUNT_WANTED = 'a number from 0 to 1000000000, such as 16 or 0.5';
+const PRIORITY_WANTED = 'a whole number from -1000000 to 1000000';
+
+const amounts = z
+  .record(name, z.number(AMOUNT_WANTED).min(0, AMOUNT_WANTED).max(1_000_000_000, AMOUNT_WANTED))
+  .refine((all) => Object.keys(all).length <= KINDS_MAX, `at most ${KINDS_MAX} kinds`);
+
+const node = z
+  .object({
+    [CAPACITY_KEY]: amounts
+      .optional()
+      .describe(
+        'What the node has of what groups need, such as {memory: 64}, in units of your choice. No limit of what is not named.',
+      ),
+  })
+  .catchall(address)
+  .describe("The node's address on each link that it is on, and its capacity.");
+
 const URL_WANTED = 'an address such as https://ops.example/tako, without user and password in it';
 const HOOK_TIMEOUT_WANTED = 'a duration from 200ms to 1m';
 
@@ -252,10 +274,10 @@ const common = {
       'Restarts on the same node before on-failure applies: "3 within 60s", or "never". Default "3 within 1m".',
     ),
   'on-failure': z
-    .enum(['failover', 'stop', 'stay'], 'one of: failover, stop, stay')
+    .enum(['failover', 'retry', 'stop', 'stay'], 'one of: failover, retry, stop, stay')
     .optional()
     .describe(
-      'What follows when restarts did not help. failover: the group moves to another node (default). stop: the group stops here, in order, until somebody starts it. stay: the resource is left failed and the rest of the group goes on.',
+      'What follows when restarts did not help. failover: the group moves to another node (default; not with "type: everywhere"). retry: the instance is tried again and again, after 10s at first, 5m at last (default with "type: everywhere", and only there). stop: the group, or the instance, stops here, in order, until somebody starts it. stay: the resource is left failed and the rest goes on.',
     ),
   'failure-hook': hookSchema
     .optional()
@@ -352,16 +374,25 @@ export const resourceSchema = z
   .discriminatedUnion('agent', [mirror, virtualIp, process], {
     error: 'one of the agents: mirror, virtual-ip, process',
   })
-  .describe('A thing that runs on one node at a time.');
+  .describe('A thing that runs on one node at a time, or, with "type: everywhere", on each.');
+
+const relation = (meaning: string): z.ZodOptional<z.ZodArray<typeof name>> =>
+  z.array(name).max(GROUPS_MAX, `at most ${GROUPS_MAX} groups`).optional().describe(meaning);
 
 export const groupSchema = z
   .strictObject({
+    type: z
+      .enum(['failover', 'everywhere'], 'one of: failover, everywhere')
+      .optional()
+      .describe(
+        'failover: it runs on one of its nodes at a time (default). everywhere: on each of them at once, for programs that share nothing, such as web servers behind a load balancer.',
+      ),
     nodes: z
       .array(name)
       .min(1, 'at least one node')
       .max(NODES_MAX, `at most ${NODES_MAX} nodes`)
       .describe(
-        'Nodes that may run the group, the preferred one first. At the very first start its data count.',
+        'Nodes that may run the group, the preferred one first. At the very first start its data count. With "type: everywhere": the nodes that run it.',
       ),
     failback: z
       .enum(['never', 'when-in-sync'], 'one of: never, when-in-sync')
@@ -380,6 +411,30 @@ export const groupSchema = z
       .describe(
         'When the group may return, by the local time of the node that runs it. Default at any time.',
       ),
+    after: relation(
+      'Groups that must be online before this one starts, on whatever node they are. Nothing is stopped when one of them stops.',
+    ),
+    together: relation(
+      'Groups that run on the same node as this one. They start, fail over, move and fail back as one.',
+    ),
+    apart: relation('Groups that never run on the same node as this one.'),
+    'apart-if-possible': relation(
+      'Groups that run on other nodes than this one where there is a choice.',
+    ),
+    priority: z
+      .number(PRIORITY_WANTED)
+      .int(PRIORITY_WANTED)
+      .min(-1_000_000, PRIORITY_WANTED)
+      .max(1_000_000, PRIORITY_WANTED)
+      .optional()
+      .describe(
+        'The higher, the more important: where there is not room for all, the less important one gives way. Default 0.',
+      ),
+    needs: amounts
+      .optional()
+      .describe(
+        "What the group takes of a node's capacity while it runs there, such as {memory: 8}. Default nothing.",
+      ),
     resources: z
       .record(name, resourceSchema)
       .refine((all) => Object.keys(all).length >= 1, 'at least one resource')
@@ -390,7 +445,7 @@ export const groupSchema = z
       .describe('What runs together, in the order in which it is started.'),
     hooks: hooks.optional(),
   })
-  .describe('Resources that run on one node together and move together.');
+  .describe('Resources that run on one node together and move together, or run on each node.');
 
 const ENDPOINT_WANTED = 'an address such as https://10.77.0.21:2379, without a path';
 const PREFIX_WANTED = 'a path such as /tako, without a slash at the end';
@@ -435,6 +490,7 @@ export const registrySchema = registry;
 export const linkSchema = link;
 export const hooksSchema = hooks;
 export const addressesSchema = addresses;
+export const amountsSchema = amounts;
 
 const basePort = 'a port from 1024 to 65000';
 
@@ -462,7 +518,7 @@ export const configSchema = z
       .refine((all) => Object.keys(all).length <= LINKS_MAX, `at most ${LINKS_MAX} links`)
       .describe('Network paths, in order of preference for data.'),
     nodes: z
-      .record(name, addresses)
+      .record(name, node)
       .refine((all) => Object.keys(all).length >= 1, 'at least one node')
       .refine((all) => Object.keys(all).length <= NODES_MAX, `at most ${NODES_MAX} nodes`)
       .describe('Machines that run groups, each with its address on each link.'),

@@ -73,10 +73,19 @@ export interface NodeConfig {
   readonly id: NodeId;
   /** The node's address on each link that it is on. */
   readonly addresses: Readonly<Record<LinkId, string>>;
+  /** What it has of each kind that groups need; no limit of what is not named. */
+  readonly capacity?: Amounts | undefined;
 }
+
+/** Units that people chose, such as `{memory: 64}`. */
+export type Amounts = Readonly<Record<string, number>>;
+/** `failover`: on one of its nodes at a time. `everywhere`: on each of them at once. */
+export type GroupType = 'failover' | 'everywhere';
 
 export interface GroupConfig {
   readonly id: GroupId;
+  /** `failover` when absent. */
+  readonly type?: GroupType | undefined;
   /** Nodes that may run the group, the preferred one first. */
   readonly nodes: readonly NodeId[];
   /** Whether the group returns to the first of them by itself. */
@@ -84,6 +93,24 @@ export interface GroupConfig {
   readonly resources: readonly ResourceConfig[];
   /** What is asked or told at the turns of the group's life. */
   readonly hooks?: Readonly<Partial<Record<HookPoint, HookConfig>>> | undefined;
+  /** Its relations to other groups and what it takes; undefined where no word of that is given. */
+  readonly placement?: PlacementConfig | undefined;
+}
+
+/** How a group stands to others and to the room on the nodes. */
+export interface PlacementConfig {
+  /** Groups that must be online before it starts, wherever they run. */
+  readonly after: readonly GroupId[];
+  /** Groups that run on the same node. */
+  readonly together: readonly GroupId[];
+  /** Groups that never run on the same node. */
+  readonly apart: readonly GroupId[];
+  /** Groups that run on other nodes where there is a choice. */
+  readonly apartIfPossible: readonly GroupId[];
+  /** The higher, the more important; 0 where none is given. */
+  readonly priority: number;
+  /** What it takes of a node's capacity while it runs there. */
+  readonly needs: Amounts;
 }
 
 /** A program or a web server of the administrator that is asked or told; see `hook.ts`. */
@@ -119,7 +146,8 @@ export type FailbackConfig =
 /** `light`: cheap and often. `deep`: as a client would see it, with all that it takes. */
 export type MonitorDepth = 'light' | 'deep';
 
-export type FailurePolicy = 'failover' | 'stop' | 'stay';
+/** `failover` in groups of that type only, `retry` in those of type `everywhere` only. */
+export type FailurePolicy = 'failover' | 'retry' | 'stop' | 'stay';
 
 interface ResourceCommon {
   readonly id: ResourceId;
@@ -137,7 +165,7 @@ interface ResourceCommon {
   readonly stopTimeoutMs: number;
   /** Restarts here within the window, before `onFailure` applies. */
   readonly restarts: { readonly limit: number; readonly windowMs: number };
-  /** What a failure means that restarts did not cure: the group moves, stops, or goes on without. */
+  /** What a failure means that restarts did not cure: see {@link FailurePolicy}. */
   readonly onFailure: FailurePolicy;
   /** Asked when it has failed; the group's `on-failure` hook where it has none of its own. */
   readonly failureHook?: HookConfig | undefined;
@@ -177,6 +205,11 @@ export interface ProcessConfig extends ResourceCommon {
 }
 
 export type ResourceConfig = MirrorConfig | VirtualIpConfig | ProcessConfig;
+
+/** Whether the group runs on each of its nodes at once. */
+export function isEverywhere({ type }: Pick<GroupConfig, 'type'>): boolean {
+  return type === 'everywhere';
+}
 
 /** What every daemon of a node gets at start, as one JSON file. */
 export interface NodeSetup {

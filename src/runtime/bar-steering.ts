@@ -4,7 +4,7 @@
  */
 import { TakoError } from '../base/tako-error.ts';
 import type { OperatorRequest } from '../core/node/node-io.ts';
-import type { ClusterStatus } from '../protocol/api.ts';
+import type { ClusterStatus, GroupStatus } from '../protocol/api.ts';
 import type { GroupConfig } from '../protocol/config.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 
@@ -45,11 +45,22 @@ export async function setStandby(
     });
   }
   if (!on) return `${node} is no longer in standby: it may be given groups again`;
-  const here = status().groups.filter(({ owner, want }) => owner === node && want !== 'offline');
-  const leaving = here.map(({ id }) => `"${id}"`).join(', ');
-  const rest =
-    leaving === '' ? 'nothing runs there' : `leaving it, one after the other: ${leaving}`;
-  return `${node} is in standby: ${rest}`;
+  const wanted = status().groups.filter(({ want }) => want !== 'offline');
+  const leaving = namesOf(wanted.filter(({ owner }) => owner === node));
+  const stopping = namesOf(wanted.filter((group) => runsInstance(group, node)));
+  const parts = [
+    ...(leaving === '' ? [] : [`leaving it, one after the other: ${leaving}`]),
+    ...(stopping === '' ? [] : [`stopping there: ${stopping}`]),
+  ];
+  return `${node} is in standby: ${parts.join('; ') || 'nothing runs there'}`;
+}
+
+function namesOf(groups: readonly GroupStatus[]): string {
+  return groups.map(({ id }) => `"${id}"`).join(', ');
+}
+
+function runsInstance({ instances = [] }: GroupStatus, node: NodeId): boolean {
+  return instances.some((one) => one.node === node && one.state !== 'stopped');
 }
 
 export async function setBan({ ask }: BarParts, { group, node, on }: Ban): Promise<string> {

@@ -8,7 +8,7 @@ import type { EngineAction, HealthReport } from '../core/group/engine.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
 import type {
   CoreEvent,
-  Decided,
+  MemberMessage,
   Effect,
   MirrorOrder,
   OperatorRequest,
@@ -27,7 +27,6 @@ import type { Timer } from '../ports/timer.ts';
 import type { EventDraft } from '../protocol/event.ts';
 import type { ToHeart } from '../protocol/heart-ipc.ts';
 import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
-import type { RegistryMessage } from '../protocol/record.ts';
 import type { WeekMinute } from '../protocol/week-window.ts';
 import { ActionLane } from './action-lane.ts';
 
@@ -106,7 +105,7 @@ export class ControlRuntime {
   }
 
   start(): void {
-    for (const [group] of this.#core.groups()) this.#listen(group);
+    for (const [group] of [...this.#core.groups(), ...this.#core.everywhere()]) this.#listen(group);
     this.#perform(this.#core.start(this.#ports.clock.now()));
     this.#schedule();
     this.#tellCalendar(undefined);
@@ -135,7 +134,7 @@ export class ControlRuntime {
 
   /** A program's word on its own health; false when it is not heeded: the resource is not online. */
   report(group: GroupId, report: HealthReport): boolean {
-    const views = this.#core.group(group)?.engine.view(this.#ports.clock.now()) ?? [];
+    const views = this.#core.engine(group)?.view(this.#ports.clock.now()) ?? [];
     const online = views.some(({ id, state }) => id === report.resource && state === 'online');
     if (online) this.dispatch({ type: 'reported', group, report });
     return online;
@@ -247,10 +246,10 @@ export class ControlRuntime {
     );
   }
 
-  #send(to: NodeId, message: RegistryMessage | Decided): void {
+  #send(to: NodeId, message: MemberMessage): void {
     if (to !== this.#me) {
       this.#ports.heart.send({ type: 'send', to, body: message });
-    } else if (message.type !== 'decided') {
+    } else if (message.type !== 'decided' && message.type !== 'standing') {
       this.dispatch({ type: 'registryMessage', from: this.#me, message });
     }
   }

@@ -11,13 +11,27 @@ import type { EventStore } from '../ports/event-store.ts';
 import type { MirrorControl } from '../ports/mirror-control.ts';
 import type { Force, Steering } from '../ports/steering.ts';
 import type { Timer } from '../ports/timer.ts';
-import type { ClusterStatus, ForceStakes, GroupStatus, WhyAnswer } from '../protocol/api.ts';
-import type { Config } from '../protocol/config.ts';
+import type {
+  ClusterStatus,
+  ForceStakes,
+  GroupStatus,
+  InstanceStatus,
+  WhyAnswer,
+} from '../protocol/api.ts';
+import { type Config, type GroupConfig, isEverywhere } from '../protocol/config.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
 import { type BarParts, setBan, setStandby } from './bar-steering.ts';
 import type { ControlRuntime } from './control-runtime.ts';
+import {
+  type EverywhereParts,
+  refuseMove,
+  setEverywhere,
+  startOn,
+  stopOn,
+} from './everywhere-steering.ts';
+import { instanceKey, ownInstance } from './everywhere-view.ts';
 import { forceStakes } from './force-stakes.ts';
 import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
 
@@ -50,6 +64,10 @@ const WHY_SEARCH = 2000;
 export class NodeSteering implements Steering {
   readonly #parts: SteeringParts;
   readonly #reported = new Map<GroupId, { readonly status: GroupStatus; readonly at: number }>();
+  readonly #instances = new Map<
+    string,
+    { readonly instance: InstanceStatus; readonly at: number }
+  >();
   readonly #followers = new Set<(event: TakoEvent) => void>();
   readonly #onlineSince = new Map<GroupId, string>();
 
@@ -70,6 +88,7 @@ export class NodeSteering implements Steering {
 
   async move(group: GroupId, to: NodeId): Promise<string> {
     this.#checkNode(to);
+    this.#checkOwned(group, 'move');
     const owner = this.#ownerOf(group);
     this.#checkReachable(group, owner, to);
     const reason = 'an administrator asked for it';
@@ -79,16 +98,22 @@ export class NodeSteering implements Steering {
     return `"${group}" moved from ${owner} to ${to} and is online there`;
   }
 
-  async startGroup(group: GroupId): Promise<string> {
+  async startGroup(group: GroupId, node?: NodeId): Promise<string> {
+    const config = this.#configOf(group);
+    if (node !== undefined) return startOn(this.#everywhere(config, node), config, node);
+    if (isEverywhere(config)) return setEverywhere(this.#everywhere(config), config, 'start');
     return this.#at(this.#actingNode(group), group, { type: 'start' });
   }
 
-  async stopGroup(group: GroupId): Promise<string> {
+  async stopGroup(group: GroupId, node?: NodeId): Promise<string> {
+    const config = this.#configOf(group);
+    if (node !== undefined) return stopOn(this.#everywhere(config, node), config, node);
+    if (isEverywhere(config)) return setEverywhere(this.#everywhere(config), config, 'stop');
     return this.#at(this.#actingNode(group), group, { type: 'stop' });
   }
 
   forceStakes(group: GroupId, off: readonly NodeId[] | undefined): ForceStakes {
-    this.#configOf(group);
+    this.#checkOwned(group, 'force');
     const { me, clock, core, events, reports } = this.#parts;
     const peers = reports();
     const lost = peers.filter(({ state }) => state === 'lost').map(({ node }) => node);
@@ -101,7 +126,7 @@ export class NodeSteering implements Steering {
   }
 
   async force(group: GroupId, { off, acceptDataLoss: acceptLoss }: Force): Promise<string> {
-    this.#configOf(group);
+    this.#checkOwned(group, 'force');
     return this.#parts.runtime.ask(group, { type: 'force', off, acceptLoss });
   }
 
@@ -120,7 +145,9 @@ export class NodeSteering implements Steering {
     const all = await this.events(WHY_SEARCH);
     const events = all.filter((event) => event.group === group).slice(-WHY_EVENTS);
     const status = groupStatus(this.#sources(), config);
-    const where = status.owner === undefined ? 'on no node' : `on ${status.owner}`;
+    const running = status.instances?.filter(({ state }) => state === 'online') ?? [];
+    const nodes = status.owner === undefined ? running.map(({ node }) => node) : [status.owner];
+    const where = nodes.length === 0 ? 'on no node' : `on ${nodes.join(', ')}`;
     const sentence = `"${group}" is ${status.state} ${where}: ${status.reason}`;
     return { group, sentence, events };
   }
@@ -170,6 +197,13 @@ export class NodeSteering implements Steering {
     if (method === 'event') {
       for (const listener of this.#followers) listener(params as TakoEvent);
     }
+    if (method === 'instance') {
+      const { group, instance } = params as { group: GroupId; instance: InstanceStatus };
+      const told = { instance, at: this.#parts.clock.now() };
+      if (this.#isInstance(group, instance.node)) {
+        this.#instances.set(instanceKey(group, instance.node), told);
+      }
+    }
     if (method === 'group') {
       const status = params as GroupStatus;
       this.#reported.set(status.id, { status, at: this.#parts.clock.now() });
@@ -181,11 +215,44 @@ export class NodeSteering implements Steering {
     const { core, peers } = this.#parts;
     const sources = this.#sources();
     for (const group of this.#parts.config.groups) {
+      const runs = core.instance(group.id);
+      if (runs !== undefined && group.nodes.includes(this.#parts.me)) {
+        const told = { group: group.id, instance: ownInstance(sources, group, runs) };
+        for (const node of peers.connected()) peers.notify(node, 'instance', told);
+      }
       const own = core.group(group.id);
       if (own === undefined || own.record?.owner !== this.#parts.me) continue;
       const status = ownGroupStatus(sources, group, own);
       for (const node of peers.connected()) peers.notify(node, 'group', status);
     }
+  }
+
+  /** For a group of that type; `node` is one of the cluster's. */
+  #everywhere(group: GroupConfig, node?: NodeId): EverywhereParts {
+    if (node !== undefined) this.#checkNode(node);
+    if (!isEverywhere(group)) {
+      const next = 'Leave "--node" out, or use "tako move", "tako ban" or "tako standby"';
+      const text = `Cannot do that on one node: "${group.id}" runs on one node at a time`;
+      throw new TakoError('bad-request', text, { next });
+    }
+    const { me, clock, timer, peers } = this.#parts;
+    return {
+      ...{ me, clock, timer },
+      connected: () => peers.connected(),
+      status: (config) => groupStatus(this.#sources(), config),
+      at: (at, { id }, request) => this.#at(at, id, request),
+    };
+  }
+
+  #isInstance(group: GroupId, node: NodeId): boolean {
+    const config = this.#parts.config.groups.find(({ id }) => id === group);
+    return config !== undefined && isEverywhere(config) && config.nodes.includes(node);
+  }
+
+  /** There is such a group, and a node that owns it. */
+  #checkOwned(group: GroupId, what: string): void {
+    const config = this.#configOf(group);
+    if (isEverywhere(config)) throw refuseMove(config, what);
   }
 
   #barParts(): BarParts {
@@ -200,6 +267,7 @@ export class NodeSteering implements Steering {
     const { me, config, core, clock, mirrors } = this.#parts;
     const now = clock.now();
     const fresh = [...this.#reported].filter(([, { at }]) => now - at < REPORT_MS);
+    const instances = [...this.#instances].filter(([, { at }]) => now - at < REPORT_MS);
     return {
       me,
       config,
@@ -207,6 +275,7 @@ export class NodeSteering implements Steering {
       peers: this.#parts.reports(),
       mirrors: new Map([...mirrors].map(([id, mirror]) => [id, mirror.status])),
       reported: new Map(fresh.map(([id, { status }]) => [id, status])),
+      instances: new Map(instances.map(([key, { instance }]) => [key, instance])),
       onlineSince: this.#onlineSince,
       now,
       registryFails: this.#parts.registryFails?.(),

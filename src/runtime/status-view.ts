@@ -5,14 +5,16 @@
 import type { Instant } from '../base/time.ts';
 import type { GroupCore } from '../core/node/group-core.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
-import type { ClusterStatus, GroupStatus, NodeStatus, ResourceStatus } from '../protocol/api.ts';
+import type { ClusterStatus, GroupStatus, InstanceStatus, NodeStatus } from '../protocol/api.ts';
 import type { Config, GroupConfig } from '../protocol/config.ts';
 import type { EventLevel } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import { barWarnings, standbyOf } from './bar-view.ts';
-import { type GroupId, type MirrorId, type NodeId, mirrorId } from '../protocol/ids.ts';
+import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
 import type { MirrorStatus } from '../protocol/mirror-ipc.ts';
 import { decidedBy } from './decided-by.ts';
+import { everywhereFindings, everywhereStatus } from './everywhere-view.ts';
+import { resourcesOf } from './resource-view.ts';
 
 export interface StatusSources {
   readonly me: NodeId;
@@ -26,6 +28,8 @@ export interface StatusSources {
   readonly reported: ReadonlyMap<GroupId, GroupStatus>;
   /** Why the store of the records cannot be read at present, if it cannot. */
   readonly registryFails?: string | undefined;
+  /** What nodes said of their instances lately, by `instanceKey`. */
+  readonly instances?: ReadonlyMap<string, InstanceStatus> | undefined;
   readonly now: Instant;
   readonly time: string;
 }
@@ -49,6 +53,8 @@ export function clusterStatus(sources: StatusSources): ClusterStatus {
 
 /** A group as this node knows it best: its own view when it owns it, else the owner's word. */
 export function groupStatus(sources: StatusSources, group: GroupConfig): GroupStatus {
+  const instance = sources.core.instance(group.id);
+  if (instance !== undefined) return everywhereStatus(sources, group, instance);
   const core = sources.core.group(group.id);
   const reported = sources.reported.get(group.id);
   if (core === undefined) return reported ?? unknownGroup(group);
@@ -64,20 +70,7 @@ export function ownGroupStatus(
   core: GroupCore,
 ): GroupStatus {
   const { record } = core;
-  const views = new Map(core.engine.view(sources.now).map((view) => [view.id, view]));
-  const resources = group.resources.map((config): ResourceStatus => {
-    const view = views.get(config.id);
-    const mirror =
-      config.agent === 'mirror' ? sources.mirrors.get(mirrorId(group.id, config.id)) : undefined;
-    return {
-      id: config.id,
-      agent: config.agent,
-      state: view?.state ?? 'unknown',
-      detail: view?.detail ?? '',
-      restarts: view?.restarts ?? 0,
-      mirror,
-    };
-  });
+  const resources = resourcesOf(group, core.engine, sources.now, sources.mirrors);
   return {
     id: group.id,
     state: stateOf(core),
@@ -169,6 +162,12 @@ function summarize(
   const errors: string[] = [];
   const warnings: string[] = [];
   for (const group of groups) {
+    if (group.type === 'everywhere') {
+      const found = everywhereFindings(group);
+      errors.push(...found.errors);
+      warnings.push(...found.warnings);
+      continue;
+    }
     if (group.want === 'offline') continue;
     if (group.state !== 'online') errors.push(`group "${group.id}" is ${group.state}`);
     for (const [mirror, copies] of Object.entries(group.inSync)) {

@@ -9,6 +9,7 @@ import { assert, InvariantError } from '../base/assert.ts';
 import type { Instant } from '../base/time.ts';
 import type { AcceptorEntry } from '../core/registry/acceptor.ts';
 import { isBelow } from '../core/registry/ballot.ts';
+import { barOf } from '../core/registry/bars.ts';
 import type { Config } from '../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/record.ts';
@@ -203,11 +204,19 @@ export class Checkers {
 
   /** Nothing starts without the lease of its epoch. */
   starting(node: SimNode, group: GroupId, epoch: Epoch): void {
+    if (node.core?.instance(group) !== undefined) return this.#instanceStarts(node, group);
     const mark = node.mark(group);
     const until = mark?.epoch === epoch ? mark.validUntil + HEART_SLACK_MS : 0;
     const text = `P3: ${group} starts on ${node.id} at epoch ${epoch} without its lease`;
     // A heart that hangs or died tells nothing, and what it marked ends by itself.
     assert(node.now() < until || !node.heartAnswers, text);
+  }
+
+  /** An instance starts only where the newest record that its node knows wants it. */
+  #instanceStarts(node: SimNode, group: GroupId): void {
+    const record = node.core?.instance(group)?.record;
+    const wanted = record?.want === 'online' && barOf(record, node.id) === undefined;
+    assert(wanted, `I1: ${group} starts on ${node.id}, which knows that it shall not`);
   }
 
   // Data.

@@ -10,6 +10,7 @@ import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
 import { drawEtcdFaults } from './etcd-faults.ts';
+import { disobeyed, drawEverywhereFaults, withoutEverywhere } from './everywhere-faults.ts';
 import { drawForcing, emptyKept } from './forcing.ts';
 import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
@@ -52,13 +53,15 @@ const STEADY_MS = 2000;
 
 export function planLife(seed: number): LifePlan {
   const swarm = drawSwarm(seed);
-  const config = swarmConfig(swarm);
+  const whole = swarmConfig(swarm);
+  const config = withoutEverywhere(whole);
   const faults = drawFaults(swarm, config, new Prng(seed ^ 0x2545f491));
   const ofHooks = drawHookFaults(swarm, config, new Prng(seed ^ 0x27d4eb2f));
   const bars = drawBars(swarm, config, new Prng(seed ^ 0x165667b1));
   const forced = drawForcing(swarm, config, new Prng(seed ^ 0x85ebca6b));
+  const instances = drawEverywhereFaults(swarm, whole, new Prng(seed ^ 0xc2b2ae35));
   const ofEtcd = drawEtcdFaults(swarm, config, new Prng(seed ^ 0x61c88647));
-  const all = [...faults, ...ofHooks, ...bars, ...forced, ...ofEtcd];
+  const all = [...faults, ...ofHooks, ...bars, ...forced, ...instances, ...ofEtcd];
   return { seed, swarm, faults: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
@@ -159,10 +162,12 @@ function served(world: World, { off }: LastingHarm, expected: readonly GroupId[]
       const wanted = world.checkers.history(id).latest?.want !== 'offline';
       return wanted && world.serving(id).length !== 1;
     });
-  const late = until(world, () => missing() === undefined, PEACE_MS);
-  const left = missing();
-  if (left === undefined) return;
-  assert(!late, `liveness: ${left} is not online, although only ${off} is off`);
+  const wrong = (): string | undefined => {
+    const left = missing();
+    return left === undefined ? disobeyed(world, off) : `${left} is not online`;
+  };
+  const late = until(world, () => wrong() === undefined, PEACE_MS);
+  assert(!late, `liveness: ${wrong() ?? 'something'}, although only ${off} is off`);
 }
 
 /** Everything is mended, and must come right; throws when it does not. */

@@ -1,11 +1,10 @@
 /** What a simulated member finds around it: time, the others, and those who look on. */
 import type { Prng } from '../base/prng.ts';
 import type { Instant } from '../base/time.ts';
-import type { Decided } from '../core/node/node-io.ts';
+import type { MemberMessage } from '../core/node/node-io.ts';
 import type { Config } from '../protocol/config.ts';
 import type { BootId, Epoch, LinkId, NodeId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
-import type { RegistryMessage } from '../protocol/record.ts';
 import type { Checkers } from './checkers.ts';
 import type { DurableKind, Moment } from './durable-steps.ts';
 import type { Question, StoreAnswer } from './sim-etcd.ts';
@@ -21,7 +20,7 @@ export interface NodeWorld {
   at(when: Instant, run: () => void): void;
   newBoot(): BootId;
   packet(from: NodeId, to: NodeId, link: LinkId, body: HeartbeatBody | AnswerBody): void;
-  message(from: NodeId, to: NodeId, body: RegistryMessage | Decided): void;
+  message(from: NodeId, to: NodeId, body: MemberMessage): void;
   mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
   askStore(from: NodeId, question: Question, answer: (event: StoreAnswer) => void): void;
   stream(from: NodeId, to: NodeId, run: () => void): void;

@@ -7,7 +7,9 @@ import type { Prng } from '../base/prng.ts';
 import { barOf } from '../core/registry/bars.ts';
 import type { GroupId, NodeId, SeatId } from '../protocol/ids.ts';
 import type { OwnershipRecord } from '../protocol/record.ts';
+import { isEverywhere } from '../protocol/config.ts';
 import { mirrorsOf } from './checkers.ts';
+import { disobeyed, withoutEverywhere } from './everywhere-faults.ts';
 import { decide } from './votes.ts';
 import type { World } from './world.ts';
 
@@ -25,7 +27,7 @@ export function drawHarm(world: World, prng: Prng): LastingHarm {
 export function survivable(world: World, harm: LastingHarm): readonly GroupId[] {
   const there = world.members().filter((id) => id !== harm.off);
   const seats = new Map(there.map((id) => [id, world.disk(id).seat]));
-  return world.config.groups.flatMap(({ id }) => {
+  return withoutEverywhere(world.config).groups.flatMap(({ id }) => {
     const records = findable(world, id, there);
     // A first record is made by all.
     if (records.length === 0) return harm.off === undefined ? [id] : [];
@@ -59,7 +61,9 @@ export function dispensable(world: World, member: NodeId): boolean {
   return world.config.groups.every(({ id }) =>
     world.checkers
       .history(id)
-      .open.every((record) => canDecide(world, record, seats) && !isUnbegun(world, id, { record, member })),
+      .open.every(
+        (record) => canDecide(world, record, seats) && !isUnbegun(world, id, { record, member }),
+      ),
   );
 }
 
@@ -111,7 +115,9 @@ function canServe(
 
 /** What is not yet as it should be with all mended; undefined when everything is. */
 export function unsettled(world: World): string | undefined {
-  for (const { id, nodes, failback } of world.config.groups) {
+  const wrong = unsettledInstances(world);
+  if (wrong !== undefined) return wrong;
+  for (const { id, nodes, failback } of withoutEverywhere(world.config).groups) {
     const serving = world.serving(id);
     const record = world.checkers.history(id).latest;
     if (record?.want === 'offline') return `${id} is wanted offline`;
@@ -131,6 +137,18 @@ export function unsettled(world: World): string | undefined {
     }
   }
   return undefined;
+}
+
+function unsettledInstances(world: World): string | undefined {
+  for (const { id, nodes } of world.config.groups.filter(isEverywhere)) {
+    const record = world.checkers.history(id).latest;
+    if (record?.want === 'offline') return `${id} is wanted offline`;
+    const barred = nodes.find((node) => record !== undefined && barOf(record, node) !== undefined);
+    if (barred !== undefined) return `${barred} is barred from ${id}`;
+    const unsure = unsettledVotes(world, id);
+    if (unsure !== undefined) return unsure;
+  }
+  return disobeyed(world, undefined);
 }
 
 /** Once all are back for a while, all vote. */

@@ -1,10 +1,13 @@
 /** The small cluster that simulations run: two nodes and a witness, or more nodes, two links. */
 import type {
+  Amounts,
   Config,
   EtcdConfig,
   FailbackConfig,
   GroupConfig,
+  GroupType,
   NodeConfig,
+  PlacementConfig,
   ResourceConfig,
   Timing,
 } from '../protocol/config.ts';
@@ -38,6 +41,9 @@ export interface SimGroup {
   readonly nodes: readonly string[];
   /** Never, when left out. */
   readonly failback?: FailbackConfig | undefined;
+  readonly placement?: PlacementConfig | undefined;
+  /** `everywhere`: a program alone, on each of the nodes. */
+  readonly type?: GroupType | undefined;
 }
 
 export function simConfig(options: {
@@ -49,6 +55,8 @@ export function simConfig(options: {
   /** Every group has a hook at every point, with so much time. */
   readonly hookTimeoutMs?: number | undefined;
   readonly registry?: 'etcd' | undefined;
+  /** By node; no limit where there is none. */
+  readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
 }): Config {
   const member = (name: string, index: number, links: readonly string[]): NodeConfig => ({
     id: name as NodeId,
@@ -66,7 +74,7 @@ export function simConfig(options: {
       { id: 'mirror' as LinkId, kind: 'udp', direct: true },
       { id: 'lan' as LinkId, kind: 'udp', direct: false },
     ],
-    nodes,
+    nodes: nodes.map((node) => withCapacity(node, options.capacity?.[node.id])),
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
     ...(registry !== undefined && { registry: { etcd: SIM_ETCD } }),
     groups: options.groups.map((group, index) => ({
@@ -76,17 +84,21 @@ export function simConfig(options: {
   };
 }
 
+function withCapacity(node: NodeConfig, capacity: Amounts | undefined): NodeConfig {
+  return capacity === undefined ? node : { ...node, capacity };
+}
+
 function hooksEverywhere(timeoutMs: number): GroupConfig['hooks'] {
   const call = { type: 'command', command: ['hook'], user: undefined } as const;
   return Object.fromEntries(HOOK_POINTS.map((point) => [point, { timeoutMs, call }]));
 }
 
 function simGroup(
-  { id, nodes, failback = { policy: 'never' } }: SimGroup,
+  { id, nodes, failback = { policy: 'never' }, placement, type }: SimGroup,
   index: number,
   timeoutMs: number,
 ): GroupConfig {
-  const common = {
+  const policy = {
     monitorMs: 1000,
     monitorTimeoutMs: 5000,
     deepMonitor: undefined,
@@ -99,7 +111,7 @@ function simGroup(
   const named = (name: string): ResourceId => name as ResourceId;
   const resources: readonly ResourceConfig[] = [
     {
-      ...common,
+      ...policy,
       id: named('data'),
       after: [],
       agent: 'mirror',
@@ -108,7 +120,7 @@ function simGroup(
       index,
     },
     {
-      ...common,
+      ...policy,
       id: named('program'),
       after: [named('data')],
       agent: 'process',
@@ -121,7 +133,7 @@ function simGroup(
       checkCommand: undefined,
     },
     {
-      ...common,
+      ...policy,
       id: named('address'),
       after: [named('program')],
       agent: 'virtual-ip',
@@ -131,5 +143,12 @@ function simGroup(
       link: 'lan' as LinkId,
     },
   ];
-  return { id: id as GroupId, nodes: nodes as readonly NodeId[], failback, resources };
+  const common = {
+    ...{ id: id as GroupId, nodes: nodes as readonly NodeId[], failback },
+    ...(placement !== undefined && { placement }),
+  };
+  if (type !== 'everywhere') return { ...common, resources };
+  const programs = resources.filter(({ agent }) => agent === 'process');
+  const alone = programs.map((program) => ({ ...program, after: [], onFailure: 'retry' as const }));
+  return { ...common, type, resources: alone };
 }

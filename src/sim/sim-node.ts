@@ -10,7 +10,7 @@ import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
 import { NodeCore } from '../core/node/node-core.ts';
 import type {
   CoreEvent,
-  Decided,
+  MemberMessage,
   Effect,
   MirrorOrder,
   OperatorRequest,
@@ -20,14 +20,12 @@ import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { FromHeart } from '../protocol/heart-ipc.ts';
 import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
-import type { RegistryMessage } from '../protocol/record.ts';
 import type { AgentFaults } from './agent-faults.ts';
 import { DurablePath } from './durable-path.ts';
 import type { NodeWorld } from './node-world.ts';
 import { SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { heartOptions } from './sim-heart.ts';
-import type { Question } from './sim-etcd.ts';
 import { SimMirror } from './sim-mirror.ts';
 
 interface Promised {
@@ -451,7 +449,7 @@ export class SimNode {
     });
   }
 
-  message(from: NodeId, message: RegistryMessage | Decided): void {
+  message(from: NodeId, message: MemberMessage): void {
     this.deliver(() => this.#throughHeart(() => this.#receive(from, message)));
   }
 
@@ -462,10 +460,13 @@ export class SimNode {
     else run();
   }
 
-  #receive(from: NodeId, message: RegistryMessage | Decided): void {
+  #receive(from: NodeId, message: MemberMessage): void {
     if (!this.#up.control) return;
     if (message.type === 'decided') {
       return this.#coreStep({ type: 'decided', from, decided: message });
+    }
+    if (message.type === 'standing') {
+      return this.#coreStep({ type: 'standing', from, standing: message });
     }
     if (message.type === 'prepared') {
       const { group, ballot, accepted } = message;
@@ -679,17 +680,15 @@ export class SimNode {
         return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
       case 'fetch':
       case 'swap':
-        return this.#askStore(effect);
+        return this.#world.askStore(this.id, effect, this.#hears());
       case 'vote':
         return undefined;
     }
   }
 
-  #askStore(question: Question): void {
+  #hears(): Parameters<NodeWorld['askStore']>[2] {
     const lives = this.#sameControl();
-    this.#world.askStore(this.id, question, (event) => {
-      if (lives()) this.#later(0, () => this.#coreStep(event));
-    });
+    return (event) => (lives() ? this.#coreStep(event) : undefined);
   }
 
   /** A heart that is not there can't be asked for leave: that vote is then refused. */
@@ -699,7 +698,7 @@ export class SimNode {
     this.#later(0, () => this.#coreStep(refused));
   }
 
-  #send(to: NodeId, message: RegistryMessage | Decided): void {
+  #send(to: NodeId, message: MemberMessage): void {
     if (message.type === 'accept') {
       this.#world.checkers.proposed(message.group, message.ballot, message.record);
     }

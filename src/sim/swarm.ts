@@ -6,6 +6,7 @@
 import { Prng } from '../base/prng.ts';
 import type { Config, FailbackConfig, Timing } from '../protocol/config.ts';
 import { drawRegistry } from './etcd-faults.ts';
+import { drawEverywhere } from './everywhere-faults.ts';
 import type { FaultKind } from './faults.ts';
 import { DEFAULT_TIMING, type SimGroup, simConfig } from './sim-config.ts';
 import type { WorldOptions } from './world.ts';
@@ -105,7 +106,7 @@ export function drawSwarm(seed: number): Swarm {
   return {
     nodes,
     witness: shape.witness && registry === undefined ? 'w1' : undefined,
-    groups,
+    groups: [...groups, ...drawEverywhere(seed, nodes)],
     timing,
     actionTimeoutMs: prng.pick([1500, 4000]),
     loss: prng.chance(0.6) ? 0 : prng.float() * 0.15,

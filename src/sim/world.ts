@@ -169,7 +169,8 @@ export class World {
   }
 
   #askStore(from: NodeId, question: Question, answer: (event: StoreAnswer) => void): void {
-    must(this.etcd, 'only who is configured so asks a store').ask(from, question, answer);
+    const heard = (event: StoreAnswer): void => this.node(from)?.deliver(() => answer(event));
+    must(this.etcd, 'only who is configured so asks a store').ask(from, question, heard);
   }
 
   powerOff(id: NodeId): void {

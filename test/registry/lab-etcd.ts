@@ -29,7 +29,12 @@ export class LabEtcd {
   async bringBack(...names: readonly string[]): Promise<void> {
     for (const name of names) {
       await this.#lab.host(name).powerOn();
-      this.#run(must(ETCD_HOSTS.find((other) => other === name), 'a host of etcd'));
+      this.#run(
+        must(
+          ETCD_HOSTS.find((other) => other === name),
+          'a host of etcd',
+        ),
+      );
     }
   }
 

@@ -4,8 +4,12 @@
  *
  *     group web mirrors=none nodes=n2,n1     before `cluster`; without any there is the group `db`
  *     group db mirrors=data,logs             several mirrors; the first one is always `data`
+ *     group web type=everywhere              a program alone, on each of its nodes at once
  *     group db failback=5s                   it returns to its first node when that is up so long
  *     group db failback=5s@02:00-04:00       and only at these times
+ *     group web after=db apart=log      its relations: after, together, apart, softly-apart
+ *     group web priority=5 needs=memory:8,cpu:1
+ *     capacity n1 memory=16           before `cluster`: what a node has
  *     resource ...                           see `resource-words.ts`
  *     hook before-start                      every group has that hook
  *     cluster n1 n2 witness=w1 clocks=any    `any`: clocks need not keep the bound that is configured
@@ -15,11 +19,14 @@ import { must } from '../../src/base/assert.ts';
 import type {
   Config,
   FailbackConfig,
+  Amounts,
   GroupConfig,
+  GroupType,
+  PlacementConfig,
   ResourceConfig,
 } from '../../src/protocol/config.ts';
 import { parseDuration } from '../../src/protocol/config-words.ts';
-import type { ResourceId } from '../../src/protocol/ids.ts';
+import type { GroupId, ResourceId } from '../../src/protocol/ids.ts';
 import { parseWeekWindow } from '../../src/protocol/week-window.ts';
 import { simConfig } from '../../src/sim/sim-config.ts';
 import { World } from '../../src/sim/world.ts';
@@ -30,6 +37,8 @@ interface GroupWord {
   readonly mirrors: readonly string[];
   readonly nodes: readonly string[] | undefined;
   readonly failback: FailbackConfig;
+  readonly placement: PlacementConfig | undefined;
+  readonly type: GroupType;
 }
 
 /** Often enough to find a lost write; what is decided does not depend on how many there are. */
@@ -40,6 +49,7 @@ const MORE_MIRRORS = 100;
 export class ClusterWords {
   readonly #resources = new ResourceWords();
   readonly #groups: GroupWord[] = [];
+  readonly #capacity: Record<string, Amounts> = {};
   #world: World | undefined;
 
   get world(): World {
@@ -51,6 +61,9 @@ export class ClusterWords {
     switch (command) {
       case 'group':
         this.#groups.push(groupWord(words));
+        return true;
+      case 'capacity':
+        this.#capacity[words[0] ?? ''] = amountsOf(words.slice(1), '=');
         return true;
       case 'resource':
         this.#resources.add(words);
@@ -71,12 +84,14 @@ export class ClusterWords {
     const registry = valueOf(words, 'registry') === 'etcd' ? 'etcd' : undefined;
     const nodes = words.filter((word) => !word.includes('='));
     const told = this.#groups.length === 0 ? [groupWord(['db'])] : this.#groups;
-    const groups = told.map(({ id, nodes: own, failback }) => ({
-      id,
+    const groups = told.map(({ id, nodes: own, failback, placement, type }) => ({
+      ...{ id, failback, placement, type },
       nodes: own ?? nodes,
-      failback,
     }));
-    const config = withMirrors(simConfig({ nodes, witness, groups, registry }), told);
+    const config = withMirrors(
+      simConfig({ nodes, witness, groups, registry, capacity: this.#capacity }),
+      told,
+    );
     return new World({
       config: this.#resources.applyTo(config),
       seed: 1,
@@ -94,13 +109,40 @@ function valueOf(words: readonly string[], key: string): string | undefined {
 }
 
 function groupWord(words: readonly string[]): GroupWord {
-  const mirrors = valueOf(words, 'mirrors') ?? 'data';
+  const type = valueOf(words, 'type') === 'everywhere' ? 'everywhere' : 'failover';
+  const mirrors = type === 'everywhere' ? 'none' : (valueOf(words, 'mirrors') ?? 'data');
   return {
     id: must(words[0], 'a group has a name'),
     mirrors: mirrors === 'none' ? [] : mirrors.split(','),
     nodes: valueOf(words, 'nodes')?.split(','),
     failback: failbackOf(valueOf(words, 'failback')),
+    placement: placementOf(words),
+    type,
   };
+}
+
+function placementOf(words: readonly string[]): PlacementConfig | undefined {
+  const keys = ['after', 'together', 'apart', 'softly-apart', 'priority', 'needs'];
+  if (keys.every((key) => valueOf(words, key) === undefined)) return undefined;
+  const named = (key: string): readonly GroupId[] =>
+    (valueOf(words, key)?.split(',') ?? []) as readonly string[] as readonly GroupId[];
+  return {
+    after: named('after'),
+    together: named('together'),
+    apart: named('apart'),
+    apartIfPossible: named('softly-apart'),
+    priority: Number(valueOf(words, 'priority') ?? 0),
+    needs: amountsOf(valueOf(words, 'needs')?.split(',') ?? [], ':'),
+  };
+}
+
+function amountsOf(words: readonly string[], sign: string): Amounts {
+  return Object.fromEntries(
+    words.map((word) => {
+      const [kind = '', amount] = word.split(sign);
+      return [kind, Number(amount)];
+    }),
+  );
 }
 
 function failbackOf(text: string | undefined): FailbackConfig {

@@ -132,7 +132,7 @@ export function report(world: World, words: readonly string[]): void {
 /** One line for each resource, as the engine of that node sees it. */
 export function showResources(world: World, id: NodeId, group: string): void {
   const node = world.node(id);
-  const engine = node?.core?.group(group === '' ? firstGroup(world) : (group as GroupId))?.engine;
+  const engine = node?.core?.engine(group === '' ? firstGroup(world) : (group as GroupId));
   for (const r of engine?.view(must(node, 'it has an engine').now()) ?? []) {
     const counts = `restarts ${r.restarts}, failures ${r.failures}, unanswered ${r.unknowns}`;
     const detail = r.detail === '' ? '' : `: ${r.detail}`;

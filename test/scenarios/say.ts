@@ -1,5 +1,5 @@
 /** What a scenario shows of a cluster when it is asked to `say`. */
-import type { GroupConfig } from '../../src/protocol/config.ts';
+import { type GroupConfig, isEverywhere } from '../../src/protocol/config.ts';
 import type { NodeId } from '../../src/protocol/ids.ts';
 import type { World } from '../../src/sim/world.ts';
 
@@ -12,6 +12,22 @@ export function say(world: World): void {
 }
 
 function lineOf(world: World, group: GroupConfig): string {
+  return isEverywhere(group) ? instancesOf(world, group) : ownedBy(world, group);
+}
+
+/** Where an instance runs in truth, and what each node says of its own. */
+function instancesOf(world: World, { id, resources }: GroupConfig): string {
+  const views = world.members().flatMap((member) => {
+    const core = world.node(member)?.core?.instance(id);
+    return core === undefined ? [] : [`${member} ${core.state}`];
+  });
+  const running = world.members().filter((member) => {
+    return resources.every((resource) => world.node(member)?.runs(`${id}/${resource.id}`) === true);
+  });
+  return `runs on ${running.join(', ') || 'no node'} (${views.join(', ')})`;
+}
+
+function ownedBy(world: World, group: GroupConfig): string {
   const serving = servingOf(world, group);
   const views = world.members().flatMap((id) => {
     const core = world.node(id)?.core?.group(group.id);

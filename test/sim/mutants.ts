@@ -49,6 +49,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "      { type: 'answer', to: from, message: answer, after: undefined },\n    ];",
   },
   {
+    name: 'instance-forgets-bars',
+    breaks: ['I1', 'liveness'],
+    file: 'core/node/everywhere.ts',
+    find: '    const barred = barOf(present, me);',
+    replace: '    const barred = me === undefined ? barOf(present, me) : undefined;',
+  },
+  {
     name: 'hook-waited-for-without-end',
     breaks: ['liveness'],
     file: 'core/node/hooks.ts',

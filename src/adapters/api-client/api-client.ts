@@ -33,8 +33,8 @@ export function createApiClient(socketPath: string): ApiClient {
       return answer.events;
     },
     move: (id, to) => post(`${group(id)}/move`, { to }),
-    startGroup: (id) => post(`${group(id)}/start`),
-    stopGroup: (id) => post(`${group(id)}/stop`),
+    startGroup: (id, node) => post(`${group(id)}/start`, node && { node }),
+    stopGroup: (id, node) => post(`${group(id)}/stop`, node && { node }),
     forceStakes: async (id, off) => {
       const query = off === undefined ? '' : `?off=${encodeURIComponent(off.join(','))}`;
       return (await get(`${group(id)}/force${query}`)) as ForceStakes;

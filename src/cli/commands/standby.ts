@@ -17,6 +17,8 @@ import {
 const POLL_MS = 200;
 /** Nothing changed for so long: a stop takes its time, or hangs. */
 const STILL_MS = 300_000;
+/** Of an instance that no longer has to leave, as far as anybody can tell. */
+const RESTS: readonly GroupStatus['state'][] = ['stopped', 'unknown'];
 
 interface StandbyOptions extends ClientOptions {
   readonly wait: boolean;
@@ -68,7 +70,7 @@ async function drained(
     if (here.length > 0 && here.every(({ cannotLeave }) => cannotLeave !== undefined)) {
       throw cannotLeave(here, node);
     }
-    if (now.every((group) => !isThere(group, node) && group.state === 'online')) {
+    if (now.every((group) => !isThere(group, node) && isElsewhere(group))) {
       return world.out(`${node} has nothing left to run\n`);
     }
     if (stillMs >= STILL_MS) throw tooLate(now, node);
@@ -76,12 +78,20 @@ async function drained(
   }
 }
 
-function isThere({ owner, want }: GroupStatus, node: NodeId): boolean {
-  return owner === node && want !== 'offline';
+function isThere({ instances = [], owner, want }: GroupStatus, node: NodeId): boolean {
+  const runs = instances.some((one) => one.node === node && !RESTS.includes(one.state));
+  return runs || (owner === node && want !== 'offline');
+}
+
+/** What runs on each of its nodes need not come online anywhere else. */
+function isElsewhere({ state, type }: GroupStatus): boolean {
+  return state === 'online' || type === 'everywhere';
 }
 
 function lineOf(group: GroupStatus, node: NodeId): string {
-  const { cannotLeave: why, id, owner, state } = group;
+  const { cannotLeave: why, id, instances, owner, state } = group;
+  const instance = instances?.find((one) => one.node === node);
+  if (instance !== undefined) return `"${id}" is ${instance.state} on ${node}`;
   if (owner !== node) return `"${id}" is ${state} on ${owner ?? 'no node'}`;
   return why === undefined ? `"${id}" is ${state} on ${node}` : `"${id}" stays: ${why}`;
 }
@@ -95,7 +105,7 @@ function cannotLeave(groups: readonly GroupStatus[], node: NodeId): TakoError {
 }
 
 function tooLate(groups: readonly GroupStatus[], node: NodeId): TakoError {
-  const open = groups.filter((group) => isThere(group, node) || group.state !== 'online');
+  const open = groups.filter((group) => isThere(group, node) || !isElsewhere(group));
   const names = open.map(({ id, state }) => `"${id}" (${state})`).join(', ');
   const text = `${node} is in standby, but nothing changed for ${STILL_MS / 1000} s: ${names}`;
   return new TakoError('timed-out', text, { next: 'See "tako why" of these groups' });

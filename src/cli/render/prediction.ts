@@ -28,11 +28,23 @@ function linesOf({ step, lookedAtMs, happenings, outcomes }: StepReport): readon
   ];
 }
 
-function outcomeText({ group, before, after, awayMs, why }: GroupOutcome): string {
+function outcomeText(outcome: GroupOutcome): string {
+  const { group, before, after, awayMs, instances, why } = outcome;
+  if (instances !== undefined) return instancesText(outcome, instances);
   if (after === undefined) {
     const was = before === undefined ? 'as before' : `it was online on ${before}`;
     return `${group} is down (${was}): ${why ?? 'nobody says why'}`;
   }
   const from = before === after ? 'stays' : `is online (before: ${before ?? 'nowhere'})`;
   return `${group} ${from} on ${after}, away for ${awayMs} ms`;
+}
+
+function instancesText(
+  { group, why }: GroupOutcome,
+  { before, after }: NonNullable<GroupOutcome['instances']>,
+): string {
+  const on = (nodes: readonly string[]): string => nodes.join(', ') || 'no node';
+  const same = on(before) === on(after) ? 'as before' : `before: ${on(before)}`;
+  const not = why === undefined ? '' : `; not on ${why}`;
+  return `${group} runs on ${on(after)} (${same})${not}`;
 }

@@ -6,6 +6,7 @@ import type {
   ClusterStatus,
   DecidedBy,
   GroupStatus,
+  InstanceStatus,
   NodeStatus,
   ResourceStatus,
 } from '../../protocol/api.ts';
@@ -47,7 +48,10 @@ function riskLines(decidedBy: DecidedBy | undefined, paint: Paint): readonly str
   return [`${paint('notice', 'Risk:')} ${who}: ${plain(decidedBy.risk)}\n`];
 }
 
-function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean): string {
+/** One group of a status, with all that belongs to it. */
+export function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean): string {
+  const { instances } = group;
+  if (instances !== undefined) return renderInstances(group, { instances, status }, colours);
   const paint = createPaint(colours);
   const since =
     group.since === undefined ? undefined : Date.parse(status.time) - Date.parse(group.since);
@@ -74,6 +78,37 @@ function renderGroup(group: GroupStatus, status: ClusterStatus, colours: boolean
   const members = status.nodes.map(({ id }) => id);
   const lines = [plain(group.reason), ...votesLine(group, members), ...barsLine(group)];
   return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
+}
+
+/** A group without an owner: each of its nodes, with what runs there. */
+function renderInstances(
+  group: GroupStatus,
+  of: { readonly instances: readonly InstanceStatus[]; readonly status: ClusterStatus },
+  colours: boolean,
+): string {
+  const paint = createPaint(colours);
+  const head = renderTable({
+    head: ['GROUP', 'STATE', 'OWNER'],
+    rows: [[paint('strong', group.id), paint(toneOf(group.state), stateOf(group)), 'everywhere']],
+    colours,
+  });
+  const rows = of.instances.flatMap((instance) => instanceRows(instance, group, paint));
+  const table = renderTable({
+    head: ['NODE', 'RESOURCE', 'AGENT', 'STATE', 'DETAIL'],
+    rows,
+    indent: '  ',
+    colours,
+  });
+  const members = of.status.nodes.map(({ id }) => id);
+  const lines = [plain(group.reason), ...votesLine(group, members), ...barsLine(group)];
+  return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
+}
+
+function instanceRows(instance: InstanceStatus, group: GroupStatus, paint: Paint): string[][] {
+  const { node, reason, resources, state } = instance;
+  const head = [node, '', '', paint(toneOf(state), state), plain(reason)];
+  const rows = resources.flatMap((resource) => resourceRows(resource, group, paint));
+  return [head, ...rows.map((row) => ['', ...row])];
 }
 
 /** Whose votes decide, where that is not everybody. */

@@ -7,6 +7,7 @@ import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { LinkId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import { barOf } from '../registry/bars.ts';
+import type { GroupPlacing } from './placing.ts';
 
 /** Each candidate gives those before it this much time to be first. */
 const STAGGER_MS = 200;
@@ -16,6 +17,8 @@ export interface Situation {
   readonly group: GroupConfig;
   readonly record: OwnershipRecord;
   readonly peers: ReadonlyMap<NodeId, PeerReport>;
+  /** Undefined where no group of the cluster has words of placement. */
+  readonly placing?: GroupPlacing | undefined;
 }
 
 /** Mirrors whose copy on `node` may not take over; empty means that it may. */
@@ -57,21 +60,35 @@ export function addressLinks(group: GroupConfig): readonly LinkId[] {
 
 /**
  * The best node to hand the group to, other than this one: in sync, up, not among `avoid`, and
- * not cut off on a link that the group's addresses need. With the reason why there is none.
+ * not cut off on a link that the group's addresses need. With the reason why there is none. Less
+ * important groups make room there, if it is not gently.
  */
 export function handOverTarget(
   situation: Situation,
   avoid: ReadonlySet<NodeId>,
+  manner: 'pushing' | 'gently' = 'pushing',
 ): { readonly node: NodeId } | { readonly node: undefined; readonly why: string } {
   const reasons: string[] = [];
+  const fit: NodeId[] = [];
   for (const node of situation.group.nodes) {
     if (node === situation.me) continue;
-    const why = obstacle(situation, node, avoid);
-    if (why === undefined) return { node };
-    reasons.push(`${node} ${why}`);
+    const full = manner === 'gently' ? situation.placing?.against(node) : undefined;
+    const why = obstacle(situation, node, avoid) ?? full;
+    if (why === undefined && (situation.placing === undefined || manner === 'gently'))
+      return { node };
+    if (why === undefined) fit.push(node);
+    else reasons.push(`${node} ${why}`);
   }
+  const chosen = fit.length === 0 ? undefined : situation.placing?.choose(fit);
+  if (chosen?.target !== undefined) return { node: chosen.target };
+  if (chosen !== undefined) reasons.push(chosen.reason);
   const why = reasons.length === 0 ? 'the group has no other node' : reasons.join(', ');
   return { node: undefined, why };
+}
+
+/** What is against a planned move to `node`, for which nobody else shall have to go. */
+export function moveObstacle(situation: Situation, node: NodeId): string | undefined {
+  return obstacle(situation, node, new Set()) ?? situation.placing?.against(node);
 }
 
 /** Why the group can't go to `node`, undefined when it can. */

@@ -69,9 +69,19 @@ export class Candidate {
     if (record === undefined || record.want !== 'online') return NEVER;
     if (staleCopies(record, this.#context.me).length > 0) return NEVER;
     if (this.#barred(record)) return NEVER;
-    const due = claimAt(this.#context.situation(record), this.#ownerLostAt);
+    const due = this.#turnAt(record);
     const vetoedUntil = this.#context.overruled ? due : this.#vetoedUntil;
     return Math.max(due, this.#claimPausedUntil, vetoedUntil) as Instant;
+  }
+
+  /** In order of the group's nodes; with other groups to think of, the plan says who is first. */
+  #turnAt(record: OwnershipRecord): Instant {
+    const { me, options } = this.#context;
+    const { placing } = options;
+    if (placing === undefined || record.owner === me) {
+      return claimAt(this.#context.situation(record), this.#ownerLostAt);
+    }
+    return placing.turn(record).mine ? this.#ownerLostAt : NEVER;
   }
 
   // Waiting.
@@ -120,7 +130,9 @@ export class Candidate {
       if (now - this.#ownerLostAt >= UNCLAIMED_MS) sayBarred(context, record);
       return;
     }
-    if (now < this.#claimDueAt() || !this.#mayTakeOver(record, now)) return;
+    if (context.readFirst) return this.#readAgain(now);
+    if (now < this.#claimDueAt()) return this.#sayNowhere(record, now);
+    if (!this.#mayTakeOver(record, now)) return;
     this.#beginClaim(record, now);
   }
 
@@ -244,6 +256,17 @@ export class Candidate {
     context.mirrors.follow(record, now >= context.pausedUntil);
   }
 
+  /** No node takes it at the moment, because of other groups. */
+  #sayNowhere(record: OwnershipRecord, now: Instant): void {
+    const { options, peers, voice } = this.#context;
+    const why = options.placing?.turn(record).why;
+    if (why === undefined || record.owner === this.#context.me) return;
+    if (now - this.#ownerLostAt < UNCLAIMED_MS) return;
+    this.#context.reason = `${peers.lostReason(record.owner, record.epoch)}; ${why}`;
+    const text = `not taking over: ${this.#context.reason}`;
+    voice.sayOnce(`nowhere ${why}`, 'error', 'nowhere-to-run', text);
+  }
+
   #sayStale(record: OwnershipRecord, stale: readonly ResourceId[]): void {
     const context = this.#context;
     const ready = candidates(context.situation(record)).join(', ') || record.owner;
@@ -266,7 +289,7 @@ export class Candidate {
     this.#claimedFrom = owner;
     context.reason = again
       ? `${owner} owned it before it was restarted`
-      : `${lost}; ${context.me} has everything that was acknowledged`;
+      : `${lost}; ${this.#whyHere()}`;
     const what = again ? 'claiming the group anew' : `taking over from ${owner}`;
     if (this.#sealRefusedAt !== record.epoch) {
       context.voice.say('info', 'claiming', `${what}: ${context.reason}`);
@@ -276,6 +299,12 @@ export class Candidate {
     if (nothingToSeal || (again && !this.#isCountedOn(record))) return this.#claim(record, now);
     this.#sealingSince = now;
     context.mirrors.seal(record.epoch);
+  }
+
+  #whyHere(): string {
+    const { me, options } = this.#context;
+    const planned = options.placing?.placement();
+    return planned?.target === me ? planned.reason : `${me} has everything that was acknowledged`;
   }
 
   /** Sealed and voted like any claim, but by those who are left (forced.ts). */

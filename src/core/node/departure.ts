@@ -61,6 +61,11 @@ export class Departure {
     this.#context.engineDid(engine.stop('orderly', now), now);
   }
 
+  /** Whom the group is handed over to; undefined while it is not. */
+  get handsTo(): NodeId | undefined {
+    return this.#context.phase === 'handing' ? this.#handTo : undefined;
+  }
+
   /** As a hand-over, but without waiting for mirrors whose process does not answer. */
   leaveBehind(record: OwnershipRecord, to: NodeId, reason: string, now: Instant): void {
     this.handOver(record, to, reason, now);
@@ -87,6 +92,24 @@ export class Departure {
     }
     this.#leavesBehind = false;
     this.#transfer(record, now);
+  }
+
+  /** As the plan of placement says: to another node, or to this one, to wait here for room. */
+  place(to: NodeId, reason: string, now: Instant): void {
+    const { engine, me, voice } = this.#context;
+    const away = to !== me;
+    this.#begins(away ? 'move' : 'stop', away ? to : undefined);
+    this.#context.phase = 'handing';
+    this.#handTo = to;
+    this.#byHand = false;
+    this.#context.reason = reason;
+    this.#context.gaveWay = !away;
+    if (away) voice.say('info', 'placed', `moving from ${me} to ${to}: ${reason}`);
+    else {
+      this.#context.arrival = { cause: 'start', from: me };
+      voice.say('warning', 'gives-way', `stopping on ${me}: ${reason}`);
+    }
+    this.#context.engineDid(engine.stop('orderly', now), now);
   }
 
   startAnew(record: OwnershipRecord, now: Instant): void {
@@ -217,14 +240,19 @@ export class Departure {
     const to = must(this.#handTo, 'a hand-over has a target');
     this.#context.phase = 'handing';
     const first = this.#votersFor(record, to);
-    if (first !== undefined) return this.#context.propose('voters', first, now);
+    if (first !== undefined) {
+      // The lease rests on the voters of before, and the next owner's on others.
+      this.#context.leaseHeld = false;
+      this.#context.voice.emit({ type: 'release', group: this.#context.id });
+      return this.#context.propose('voters', first, now);
+    }
     const { epoch } = record;
     this.#context.propose('transfer', { type: 'transfer', to, epoch, byHand: this.#byHand }, now);
   }
 
   /**
    * The vote that has to come before the hand-over, when the next owner could not do without this
-   * node. Nothing runs any more, so no lease stands in the way of it.
+   * node. Nothing runs any more, so the lease is given up for it.
    */
   #votersFor(record: OwnershipRecord, to: NodeId): RecordChange | undefined {
     const { me, voters } = this.#context;

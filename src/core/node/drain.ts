@@ -58,7 +58,7 @@ export class Drain {
       return false;
     }
     const { peers } = this.#context;
-    const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+    const target = handOverTarget(this.#context.situation(record), peers.avoided(now), 'gently');
     if (target.node === undefined) this.#stays(barred, target.why, now);
     else this.#go(record, target.node, barred, now);
     return target.node !== undefined;

@@ -21,6 +21,7 @@ import { isUp, type Situation } from './candidacy.ts';
 import { Hooks, type HooksOptions } from './hooks.ts';
 import { MirrorOrders } from './mirror-orders.ts';
 import { PeerView } from './peer-view.ts';
+import type { GroupPlacing } from './placing.ts';
 import { type Proposal, Proposals, type ProposalsEffect } from './proposals.ts';
 import { Voice } from './voice.ts';
 import { VoterKeeper } from './voter-keeper.ts';
@@ -53,6 +54,8 @@ export interface GroupCoreOptions {
   readonly inStandby: () => readonly NodeId[];
   /** Whether another group is being moved away from this node at the moment. */
   readonly othersMove: () => boolean;
+  /** Undefined where no group of the cluster has words of placement. */
+  readonly placing?: GroupPlacing | undefined;
 }
 
 /** What a vote of this node is for. */
@@ -75,6 +78,8 @@ export interface Moves {
   startAnew(record: OwnershipRecord, now: Instant): void;
   /** To `stopping`: in order, and stay the owner. */
   stop(now: Instant): void;
+  /** The same as the plan of placement says; to this node itself: stop, and start when there is room. */
+  place(to: NodeId, reason: string, now: Instant): void;
   /** To `yielding`: authority is lost, everything is stopped by force. */
   yield(reason: string, now: Instant): void;
 }
@@ -112,6 +117,8 @@ export class GroupContext {
   record: OwnershipRecord | undefined;
   /** A vote of this process was chosen: the record is no mere guess from this node's own vote. */
   hasRead = false;
+  /** Another node claims what this one owned: what became of that is read before anything is claimed. */
+  readFirst = false;
   /** A vote found that the group has never had a record. */
   knownEmpty = false;
   /** Why the group is where and as it is. */
@@ -131,6 +138,10 @@ export class GroupContext {
   arrival: Arrival | undefined;
   /** Why the group can't leave this node, on which it shall not run. */
   cannotLeave: string | undefined;
+  /** Why what this node owns does not start, or not yet: other groups stand in the way. */
+  heldBack: string | undefined;
+  /** It was stopped here to make room, and waits for room again. */
+  gaveWay = false;
   /** A person wants the group to start: until it is online no hook may veto that. */
   overruled = false;
 
@@ -153,8 +164,10 @@ export class GroupContext {
       this.engineDid(this.engine.advised(question, advice, now), now);
     this.hooks = new Hooks({ me, group, voice, advise });
     const rank = members.indexOf(me);
-    const votes = { me, seat, group: group.id, members, rank, outside, known: options.accepted };
-    this.#votes = new Proposals(votes, options.promised);
+    const mayDepose = (): boolean => this.epochOwned === undefined;
+    const votes = { me, seat, group: group.id, members, rank, mayDepose };
+    const store = { outside, known: options.accepted };
+    this.#votes = new Proposals({ ...votes, ...store }, options.promised);
     this.leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
     const { leaseTermMs } = this;
     this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs, outside });
@@ -170,7 +183,8 @@ export class GroupContext {
   }
 
   situation(record: OwnershipRecord): Situation {
-    return { me: this.me, group: this.options.group, record, peers: this.peers.reports };
+    const { group, placing } = this.options;
+    return { me: this.me, group, record, peers: this.peers.reports, placing };
   }
 
   /**

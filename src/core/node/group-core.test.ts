@@ -361,7 +361,7 @@ describe('a record that moved on', () => {
     bench.advance(500);
     expect(bench.kinds).toContain('yielding');
     expect([bench.core.phase, bench.core.record?.owner]).toEqual(['waiting', N2]);
-    expect(bench.replies).toEqual(['1 ok']);
+    expect(bench.replies).toEqual(['1 no-quorum']);
   });
 
   test('is noticed where the group was stopped by hand, too', () => {

@@ -41,6 +41,7 @@ import { Forced } from './forced.ts';
 import { Learning } from './learning.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
 import { Owner } from './owner.ts';
+import type { GroupFacts, OwnStanding } from './placing-facts.ts';
 import { Probing } from './probing.ts';
 import { Requests } from './requests.ts';
 
@@ -77,6 +78,7 @@ export class GroupCore {
       leaveBehind: (record, to, reason, now) =>
         this.#departure.leaveBehind(record, to, reason, now),
       standDown: (now) => this.#candidate.standDown(now),
+      place: (to, reason, now) => this.#departure.place(to, reason, now),
       startAnew: (record, now) => this.#departure.startAnew(record, now),
       stop: (now) => this.#departure.stop(now),
       yield: (reason, now) => this.#departure.yield(reason, now),
@@ -117,6 +119,51 @@ export class GroupCore {
     return this.#context.phase === 'owning' ? this.#context.cannotLeave : undefined;
   }
 
+  /** What a plan of placement has to know of it. */
+  facts(): GroupFacts {
+    const context = this.#context;
+    const { options, peers, phase, record } = context;
+    const { failback } = options.group;
+    const follows = phase === 'waiting' || phase === 'sealing' || phase === 'claiming';
+    return {
+      record,
+      own: this.#standing(),
+      present: this.#isPresent(),
+      ownerLost: follows && context.ownerIsLost(),
+      failedOn: peers.avoidedNow,
+      isTime: failback.policy !== 'never' && context.isTimeFor(failback),
+    };
+  }
+
+  #isPresent(): boolean {
+    const { engine, phase } = this.#context;
+    if (phase === 'probing') return this.#probing.mayRun;
+    if (phase === 'waiting' || phase === 'sealing' || phase === 'claiming') return false;
+    const begun = (phase === 'owning' || phase === 'suspended') && engine.target === 'online';
+    return begun || !engine.isStopped();
+  }
+
+  #standing(): OwnStanding | undefined {
+    const { engine, epochOwned, leaseHeld, me, phase, record } = this.#context;
+    const probed = phase === 'probing' || phase === 'offline';
+    if (epochOwned === undefined && (!probed || record?.owner !== me)) return undefined;
+    const to = this.#departure.handsTo;
+    if (to !== undefined && to !== me) return { state: 'moving', to };
+    if (!this.#isPresent()) return { state: 'down' };
+    const online = phase === 'owning' && leaseHeld && engine.isOnline();
+    return { state: online ? 'online' : 'up' };
+  }
+
+  /** Since when the node has been up without a break, as far as this process knows. */
+  upSince(node: NodeId): Instant | undefined {
+    return this.#context.peers.upSince(node);
+  }
+
+  /** Why what this node owns does not start, or not yet: other groups stand in the way. */
+  get heldBack(): string | undefined {
+    return this.#context.phase === 'owning' ? this.#context.heldBack : undefined;
+  }
+
   get engine(): GroupEngine {
     return this.#context.engine;
   }
@@ -139,6 +186,7 @@ export class GroupCore {
       this.#context.voice.requestEndsAt,
       this.#candidate.nextWakeAt(now),
       this.#context.hooks.nextWakeAt(),
+      this.#context.options.placing === undefined ? NEVER : this.#context.peers.avoidEndsAt(now),
     ]);
   }
 
@@ -212,6 +260,7 @@ export class GroupCore {
         return this.#requests.asked(event.id, event.request, now);
       case 'persisted':
       case 'revoked':
+      case 'standing':
         return;
       default:
         return unreachable(event);

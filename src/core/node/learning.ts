@@ -51,12 +51,19 @@ export class Learning {
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
       context.hasRead = true;
+      context.readFirst = false;
       // A claim that turns out to be chosen is taken up, or made anew, sealed as it is.
       const atRest = context.phase === 'probing' || context.phase === 'waiting';
       if (atRest && outcome.record.owner !== context.me) context.mirrors.claimsBeforeAreVoid();
     }
     this.#take(outcome, now);
     const { record } = context;
+    if (outcome.type === 'noQuorum' && outcome.rival !== undefined && owned !== undefined) {
+      if (proposal.purpose === 'want') requests.wantSettled(proposal.change, outcome, now);
+      if (proposal.purpose === 'bar') requests.barSettled(proposal.change, outcome, now);
+      context.readFirst = true;
+      return this.#moves.yield(outcome.why, now);
+    }
     const overtaken = owned !== undefined && record !== undefined && record.epoch > owned;
     if (overtaken && proposal.purpose !== 'transfer') {
       if (proposal.purpose === 'want') requests.wantRecorded(outcome, now);

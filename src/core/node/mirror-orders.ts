@@ -109,6 +109,10 @@ export class MirrorOrders {
     this.#order(mirror, { type: 'expel', peer });
   }
 
+  isExpelling(mirror: ResourceId, peer: NodeId): boolean {
+    return this.#expelling.has(keyOf(mirror, peer));
+  }
+
   /**
    * The mirror says that it waits for a copy again. False while an order to expel it is on its way:
    * nobody can tell whether the mirror said so before or after that, and it may wait no longer.

@@ -1,18 +1,28 @@
 /**
  * All decisions of one node, in one object without any I/O: the acceptor, and one `GroupCore` per
- * group. Give it events with the time they happened, carry out the effects it returns in order
- * (the duties are listed in `node-io.ts`), and wake it at `nextWakeAt`.
+ * group, or one `EverywhereCore` where the group runs on each of its nodes at once. Give it events
+ * with the time they happened, carry out the effects it returns in order (the duties are listed in
+ * `node-io.ts`), and wake it at `nextWakeAt`.
  *
- * Where to read on: `group-core.ts` for where a group runs, `../group/engine.ts` for starting and
- * stopping, `../registry/` for votes, `../heart/` for leases.
+ * Where to read on: `group-core.ts` for where a group runs, `everywhere.ts` for one that runs on all
+ * its nodes, `../group/engine.ts` for starting and stopping, `../registry/` for votes, `../heart/` for
+ * leases.
  */
-import { type Instant, earliest } from '../../base/time.ts';
-import type { Config, GroupConfig } from '../../protocol/config.ts';
+import { type Instant, NEVER, earliest } from '../../base/time.ts';
+import { type Config, type GroupConfig, isEverywhere } from '../../protocol/config.ts';
 import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { RegistryMessage } from '../../protocol/record.ts';
+import type { GroupEngine } from '../group/engine.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../registry/acceptor.ts';
+import { EverywhereCore } from './everywhere.ts';
 import { GroupCore } from './group-core.ts';
+import type { GroupCoreOptions } from './group-context.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
+import { Placing, placingFor } from './placing.ts';
+import { usesPlacement } from './placing-facts.ts';
+
+/** Within one step; what is left comes with the next one. */
+const PLANS_MAX = 8;
 
 export interface NodeCoreOptions {
   readonly me: NodeId;
@@ -26,13 +36,17 @@ export interface NodeCoreOptions {
 export class NodeCore {
   readonly #acceptor: Acceptor;
   readonly #groups = new Map<GroupId, GroupCore>();
+  readonly #everywhere = new Map<GroupId, EverywhereCore>();
+  readonly #placing: Placing | undefined;
 
   constructor(options: NodeCoreOptions) {
     const { me, config, seat } = options;
     this.#acceptor = new Acceptor(seat, options.restored);
     const members = membersOf(config);
+    this.#placing = usesPlacement(config) ? this.#newPlacing(me, config) : undefined;
+    const placing = this.#placing;
     for (const group of [...config.groups].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-      const core = new GroupCore({
+      const of: GroupCoreOptions = {
         me,
         group,
         timing: config.timing,
@@ -43,13 +57,24 @@ export class NodeCore {
         accepted: () => this.#acceptor.entry(group.id)?.accepted?.record,
         inStandby: () => this.#inStandby(group),
         othersMove: () => this.#othersMove(group.id),
-      });
-      this.#groups.set(group.id, core);
+        placing: placing === undefined ? undefined : placingFor(placing, group.id),
+      };
+      if (isEverywhere(group)) this.#everywhere.set(group.id, new EverywhereCore(of));
+      else this.#groups.set(group.id, new GroupCore(of));
     }
   }
 
+  #newPlacing(me: NodeId, config: Config): Placing {
+    return new Placing({
+      ...{ me, config },
+      factsOf: (group) => this.#groups.get(group)?.facts(),
+      instanceOnline: (group) => this.#everywhere.get(group)?.isOnline === true,
+      upSince: (node) => [...this.#groups.values()][0]?.upSince(node),
+    });
+  }
+
   #inStandby({ nodes }: GroupConfig): readonly NodeId[] {
-    const known = [...this.#groups.values()].flatMap(({ record }) => record?.standby ?? []);
+    const known = this.#cores().flatMap(({ record }) => record?.standby ?? []);
     return nodes.filter((node) => known.includes(node)).sort();
   }
 
@@ -61,6 +86,7 @@ export class NodeCore {
     return this.#acceptor;
   }
 
+  /** Those that run on one node at a time. */
   groups(): readonly [GroupId, GroupCore][] {
     return [...this.#groups];
   }
@@ -69,16 +95,59 @@ export class NodeCore {
     return this.#groups.get(id);
   }
 
+  /** Those that run on each of their nodes at once. */
+  everywhere(): readonly [GroupId, EverywhereCore][] {
+    return [...this.#everywhere];
+  }
+
+  instance(id: GroupId): EverywhereCore | undefined {
+    return this.#everywhere.get(id);
+  }
+
+  /** What runs the group's resources on this node, whatever its type. */
+  engine(id: GroupId): GroupEngine | undefined {
+    return this.#core(id)?.engine;
+  }
+
+  #core(id: GroupId): GroupCore | EverywhereCore | undefined {
+    return this.#groups.get(id) ?? this.#everywhere.get(id);
+  }
+
+  #cores(): readonly (GroupCore | EverywhereCore)[] {
+    return [...this.#groups.values(), ...this.#everywhere.values()];
+  }
+
   /** The first effects: probes of what runs, and readings of the records. */
   start(now: Instant): readonly Effect[] {
-    return [...this.#groups.values()].flatMap((group) => group.start(now));
+    return this.#cores().flatMap((core) => core.start(now));
   }
 
   nextWakeAt(now: Instant): Instant {
-    return earliest([...this.#groups.values()].map((group) => group.nextWakeAt(now)));
+    const cores = this.#cores().map((core) => core.nextWakeAt(now));
+    return earliest([...cores, this.#placing?.nextWakeAt() ?? NEVER]);
   }
 
   step(event: CoreEvent): readonly Effect[] {
+    const effects = this.#take(event);
+    const placing = this.#placing;
+    return placing === undefined ? effects : [...effects, ...this.#place(placing, event)];
+  }
+
+  /** Groups look at a new plan at once; what they do may call for another one. */
+  #place(placing: Placing, event: CoreEvent): readonly Effect[] {
+    const { now } = event;
+    if (event.type === 'peers') placing.peersReported(event.peers);
+    if (event.type === 'heartConnected') placing.heart(true);
+    if (event.type === 'heartLost') placing.heart(false);
+    if (event.type === 'standing') placing.heard(event.from, event.standing);
+    const effects: Effect[] = [];
+    for (let plans = 0; plans < PLANS_MAX && placing.refresh(now); plans += 1) {
+      effects.push(...this.#all({ type: 'timePassed', now }));
+    }
+    return [...effects, ...placing.tellOthers(now)];
+  }
+
+  #take(event: CoreEvent): readonly Effect[] {
     switch (event.type) {
       case 'registryMessage':
         return this.#registryMessage(event);
@@ -94,6 +163,8 @@ export class NodeCore {
       case 'peers':
       case 'persisted':
         return this.#all(event);
+      case 'standing':
+        return [];
       case 'decided':
         return this.#one(event.decided.group, event);
       default:
@@ -122,11 +193,11 @@ export class NodeCore {
   }
 
   #all(event: CoreEvent): readonly Effect[] {
-    return [...this.#groups.values()].flatMap((group) => group.step(event));
+    return this.#cores().flatMap((core) => core.step(event));
   }
 
   #one(group: GroupId, event: CoreEvent): readonly Effect[] {
-    return this.#groups.get(group)?.step(event) ?? [];
+    return this.#core(group)?.step(event) ?? [];
   }
 }
 

@@ -39,6 +39,24 @@ export interface Decided {
   readonly failedOn: readonly NodeId[];
 }
 
+/**
+ * How the groups that a node owns stand on it, told to the other nodes where groups have relations:
+ * hints, good only for the epoch that they name. `up`: its start has begun; `down`: it has not, or
+ * all has stopped; `moving`: it is being handed over.
+ */
+export interface Standing {
+  readonly type: 'standing';
+  readonly groups: readonly {
+    readonly group: GroupId;
+    readonly epoch: Epoch;
+    readonly state: 'online' | 'up' | 'down' | 'moving';
+    readonly to?: NodeId | undefined;
+  }[];
+}
+
+/** What control says to the controls of other members. */
+export type MemberMessage = RegistryMessage | Decided | Standing;
+
 export type MirrorNews =
   | {
       readonly type: 'peerSilent';
@@ -117,6 +135,7 @@ export type CoreEvent = { readonly now: Instant } & (
       readonly id: number;
       readonly outcome: SwapOutcome;
     }
+  | { readonly type: 'standing'; readonly from: NodeId; readonly standing: Standing }
   | { readonly type: 'persisted'; readonly id: number }
   | {
       readonly type: 'revoked';
@@ -179,7 +198,7 @@ export type Effect =
   | {
       readonly type: 'send';
       readonly to: NodeId;
-      readonly message: RegistryMessage | Decided;
+      readonly message: MemberMessage;
       readonly after: number | undefined;
     }
   | {
@@ -237,6 +256,7 @@ export type Effect =
         | 'hook-vetoed'
         | 'no-node'
         | 'not-forced'
+        | 'runs-everywhere'
         | 'version-unsupported'
         | 'timed-out'
         | undefined;

@@ -22,6 +22,7 @@ import { CopyKeeper } from './copy-keeper.ts';
 import { Drain } from './drain.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
+import { Placed } from './placed.ts';
 import { linkTrouble, ServiceNetwork } from './service-network.ts';
 
 /** So often a mirror whose process does not answer is tried to be stopped before it is left behind. */
@@ -42,6 +43,7 @@ export class Owner {
   readonly #moves: Moves;
   readonly #copies: CopyKeeper;
   readonly #drain: Drain;
+  readonly #placed: Placed;
   readonly #network = new ServiceNetwork();
   #leaseSoughtAt: Instant = NEVER;
   /** When the heart last said that it holds the lease, after it had not. */
@@ -57,6 +59,8 @@ export class Owner {
   /** A hook is asked about a failback; its answer wakes this node. */
   #failbackAsking = false;
   #failbackNotBefore = 0 as Instant;
+  /** It ran when this process began, and the record was perhaps not read yet. */
+  #takenUp = false;
   /** What the heart last said of the support for a claim. */
   #support: { readonly epoch: Epoch; readonly by: Electorate } | undefined;
 
@@ -64,6 +68,7 @@ export class Owner {
     this.#context = context;
     this.#moves = moves;
     this.#drain = new Drain(context, moves);
+    this.#placed = new Placed(context, moves);
     this.#copies = new CopyKeeper(context.options.timing.secondaryLostMs);
   }
 
@@ -83,6 +88,7 @@ export class Owner {
       phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
       phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
       phase === 'owning' ? this.#drain.nextWakeAt(now) : NEVER,
+      phase === 'owning' ? this.#placed.nextWakeAt(now) : NEVER,
       phase === 'owning' && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
@@ -91,8 +97,8 @@ export class Owner {
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
     // What is taken up as it runs has been told while it was probed, and is told once.
-    const takenUp = context.phase === 'probing';
-    if (!takenUp) this.#copies.reset();
+    this.#takenUp = context.phase === 'probing';
+    if (!this.#takenUp) this.#copies.reset();
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
@@ -111,9 +117,11 @@ export class Owner {
     const { engine, hooks } = context;
     hooks.forget('before-start');
     this.#startAskedAgainAt = NEVER;
-    this.#startPending = hooks.has('before-start') && engine.isStopped();
+    this.#placed.reset();
+    const asks = hooks.has('before-start') || context.options.placing !== undefined;
+    this.#startPending = asks && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
-    if (takenUp) this.#takenUp(record, now);
+    if (this.#takenUp) context.mirrors.takenUp(record);
     if (record.want === 'offline') context.reason = 'an administrator stopped it';
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
   }
@@ -149,6 +157,7 @@ export class Owner {
     this.#gaveUpAt = NEVER;
     if (this.#leaveDeadLink(record, now)) return;
     if (this.#drain.advance(record, now)) return;
+    if (this.#placed.advance(record, now)) return;
     if (now >= this.#failbackDueAt(now)) this.#failBack(record, now);
     else this.#failbackAsking = false;
   }
@@ -180,6 +189,7 @@ export class Owner {
   /** The resources start when the hook has answered, or its time is over. */
   #advanceStart(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
+    if (!this.#placed.mayStart(record, now)) return;
     const { arrival, engine, hooks, me, overruled, reason, voice } = context;
     if (this.#startAskedAgainAt !== NEVER && now < this.#startAskedAgainAt && !overruled) return;
     const { epoch } = record;
@@ -386,7 +396,8 @@ export class Owner {
 
   /** Votes copies out and in, as long as writes or the end of writes wait for them. */
   advanceCopies(record: OwnershipRecord, now: Instant): void {
-    const { me, mirrors, peers, voice, voters } = this.#context;
+    const { hasRead, me, mirrors, peers, voice, voters } = this.#context;
+    if (this.#takenUp && hasRead) this.#expelUnlisted(record, now);
     const liveness = {
       silentMs: peers.silentMs.bind(peers),
       mayAdmit: (peer: NodeId) => voters.mayAdmit(peer, record, now),
@@ -416,12 +427,12 @@ export class Owner {
   }
 
   /**
-   * A mirror that served before this process began waits for the copies of the record. One that is not
-   * in it may have been voted out without the mirror's knowing: told so, it says when it is in again.
+   * A mirror that served before this process began may wait for a copy that was voted out meanwhile:
+   * told so, it says when that is in again. Only what was read can tell who is out.
    */
-  #takenUp(record: OwnershipRecord, now: Instant): void {
+  #expelUnlisted(record: OwnershipRecord, now: Instant): void {
     const { mirrors, options } = this.#context;
-    mirrors.takenUp(record);
+    this.#takenUp = false;
     for (const mirror of mirrors.mirrors) {
       for (const peer of options.group.nodes) {
         const listed = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;
@@ -455,6 +466,11 @@ export class Owner {
     }
     const { type, mirror, peer } = change;
     this.#copies.settled(change);
+    // It was out before, and the mirror that waited for it all the same has heard nothing yet.
+    if (type === 'expel' && !context.mirrors.isExpelling(mirror, peer)) {
+      context.mirrors.expel(mirror, peer);
+      this.#expelled(mirror, peer, now);
+    }
     context.voice.mended(copyLost(mirror, peer));
     const nodes = outcome.record.inSync[mirror]?.join(', ') ?? '';
     const what = type === 'admit' ? 'is in sync' : 'is no longer counted on';
@@ -581,6 +597,10 @@ export class Owner {
     if (failback.policy === 'never' || record === undefined || record.byHand === true) return NEVER;
     if (first === undefined || first === me || !leaseHeld || !engine.isOnline()) return NEVER;
     if (voice.request !== undefined || record.formerVoters !== undefined) return NEVER;
+    // With other groups to think of, the plan says when.
+    const planned = options.placing?.placement();
+    const goes = planned?.action === 'move' && planned.target === first;
+    if (options.placing !== undefined && !goes) return NEVER;
     const upSince = peers.upSince(first);
     if (upSince === undefined || !this.#context.isTimeFor(failback)) return NEVER;
     const situation = this.#context.situation(record);

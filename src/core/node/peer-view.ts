@@ -6,6 +6,8 @@ import type { Epoch, GroupId, NodeId } from '../../protocol/ids.ts';
 /** A node on which the group failed is not chosen again for this long. */
 export const AVOID_MS = 60_000;
 
+const NONE: readonly NodeId[] = [];
+
 export class PeerView {
   readonly #group: GroupId;
   readonly #members: readonly NodeId[];
@@ -118,6 +120,11 @@ export class PeerView {
   /** When the next of them may be chosen again. */
   avoidEndsAt(now: Instant): Instant {
     return earliest([...this.#failedOn.values()].filter((until) => until > now));
+  }
+
+  /** The same as of the last step, sorted. */
+  get avoidedNow(): readonly NodeId[] {
+    return this.#failedOn.size === 0 ? NONE : [...this.avoided(this.#now)].sort();
   }
 
   /** Nodes on which the group failed lately. */

@@ -25,6 +25,11 @@ export class Probing {
     this.#moves = moves;
   }
 
+  /** Something of the group runs here, or may: it is not known yet. */
+  get mayRun(): boolean {
+    return this.#found === undefined || this.#found.some(({ state }) => state !== 'stopped');
+  }
+
   begin(now: Instant): void {
     this.#since = now;
     this.#context.voice.emit({ type: 'probe', group: this.#context.id });

@@ -59,7 +59,9 @@ export class Proposals<Purpose> {
   readonly #options: ProposalsOptions;
   readonly #highest: () => Ballot | undefined;
   #queue: Proposal<Purpose>[] = [];
-  #active: { readonly proposal: Proposal<Purpose>; readonly proposer: Proposer | SwapProposer } | undefined;
+  #active:
+    | { readonly proposal: Proposal<Purpose>; readonly proposer: Proposer | SwapProposer }
+    | undefined;
   #begun = 0;
   /** The counter of the last ballot that the active vote was noted to have tried. */
   #tried: number | undefined;

@@ -12,7 +12,7 @@ import type { NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
-import { handOverTarget, obstacle, staleCopies } from './candidacy.ts';
+import { handOverTarget, moveObstacle, obstacle, staleCopies } from './candidacy.ts';
 import type { GroupContext, Moves } from './group-context.ts';
 import type { LeavingVerdict } from './hooks.ts';
 import type { OperatorRequest } from './node-io.ts';
@@ -56,6 +56,14 @@ export class Requests {
     if (request.type === 'away') return this.#away(id, request.reason, now);
     const want = request.type === 'start' ? 'online' : 'offline';
     if (request.type === 'start' && phase === 'owning') {
+      const { heldBack } = this.#context;
+      if (heldBack !== undefined) {
+        return voice.reply(
+          id,
+          'no-node',
+          `"${this.#context.id}" waits on ${this.#context.me}: ${heldBack}`,
+        );
+      }
       const whole = engine.isOnline() && engine.leftFailed().length === 0;
       if (whole) return voice.reply(id, undefined, 'the group is online already');
       this.#context.engineDid(engine.start(must(record, 'owned').epoch, now), now);
@@ -129,7 +137,7 @@ export class Requests {
     }
     const next = must(to, 'a move has a target');
     // It may have changed while the hook was asked.
-    const why = obstacle(this.#context.situation(record), next, new Set());
+    const why = moveObstacle(this.#context.situation(record), next);
     if (why !== undefined)
       return voice.failed('not-owner', `Cannot move "${id}" to ${next}: it ${why}`);
     if (request.type === 'away') this.#context.peers.failedOn(this.#context.me, now);
@@ -193,7 +201,7 @@ export class Requests {
       return voice.reply(requestId, 'not-owner', this.#notRun(record));
     }
     if (to === me) return voice.reply(requestId, undefined, `"${id}" runs on ${me} already`);
-    const why = obstacle(this.#context.situation(record), to, new Set());
+    const why = moveObstacle(this.#context.situation(record), to);
     if (why !== undefined) {
       const code = staleCopies(record, to).length > 0 ? 'copy-stale' : 'not-owner';
       return voice.reply(requestId, code, `Cannot move "${id}" to ${to}: it ${why}`);
@@ -215,7 +223,7 @@ export class Requests {
     if (record === undefined || phase !== 'owning') {
       return voice.reply(requestId, 'not-owner', this.#notRun(record));
     }
-    const target = handOverTarget(this.#context.situation(record), peers.avoided(now));
+    const target = handOverTarget(this.#context.situation(record), peers.avoided(now), 'gently');
     if (target.node === undefined) {
       return voice.reply(requestId, 'no-node', `Cannot move "${id}" away: ${target.why}`);
     }

@@ -29,6 +29,8 @@ export interface View {
   readonly willRun: (group: number) => boolean;
 }
 
+const NO_NODES: readonly number[] = [];
+
 export class Look {
   readonly view: View;
   readonly unit: Unit;
@@ -47,6 +49,14 @@ export class Look {
 
   shapeOf(group: number): GroupShape {
     return must(this.view.shape.groups[group], 'an index of a group');
+  }
+
+  /** None, or the node to try first while the group does not run. */
+  firstTry(group: number): readonly number[] {
+    const { input } = this.now(group);
+    if (input.type !== 'failover' || input.firstTry === undefined) return NO_NODES;
+    const at = this.view.shape.nodeIndex.get(input.firstTry);
+    return at === undefined ? NO_NODES : [at];
   }
 
   now(group: number): GroupNow {

@@ -113,6 +113,7 @@ const groupArb = (id: GroupId, all: readonly GroupId[], mix: Mix): fc.Arbitrary<
       1,
     ),
     runs: mostly<'yes' | 'no' | 'unknown'>('yes', fc.constantFrom('no', 'unknown')),
+    firstTry: mostly<NodeId | undefined>(undefined, fc.constantFrom(...NODES), 3),
     inSync: mostly<readonly NodeId[] | 'no-mirrors'>('no-mirrors', fc.subarray(NODES), 1),
     together: few(
       all.filter((each) => each !== id),

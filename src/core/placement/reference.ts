@@ -147,13 +147,18 @@ class Slow {
       const at = must(this.runsAt(group), 'it runs');
       return this.#isPushedOut(unit, group, at) ? [] : [at];
     });
+    const tries = groups.flatMap((group) => {
+      if (group.type !== 'failover' || this.standing(group) !== 'idle') return [];
+      const { firstTry } = group;
+      return firstTry !== undefined && this.#nodes.has(firstTry) ? [firstTry] : [];
+    });
     const lead = must(unit.groups[0], 'a unit has groups');
     const known = lead.preferred.filter((node) => this.#nodes.has(node));
     const allowed = known.filter((node) => lead.allowed === 'any' || lead.allowed.includes(node));
     const rest = [...this.#nodes.keys()].filter(
       (node) => lead.allowed === 'any' || lead.allowed.includes(node as NodeId),
     );
-    return [...new Set([...homes, ...allowed, ...rest.toSorted()])];
+    return [...new Set([...homes, ...tries, ...allowed, ...rest.toSorted()])];
   }
 
   #search(

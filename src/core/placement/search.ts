@@ -30,13 +30,14 @@ export interface Found {
 
 const NOBODY: ReadonlySet<number> = new Set();
 
-/** Each node to try, once: where it runs first, then by preference, then the rest by name. */
+/** Each node to try, once: where it runs, what is to be tried first, by preference, by name. */
 export function* candidates(look: Look, members: readonly Member[]): Iterable<number> {
   const { preferred, rest } = look.unit;
   const homes = members.flatMap(({ stay, at }) =>
     stay === 'free' || stay === 'refit' ? [at] : [],
   );
-  const first = new Set([...homes, ...preferred]);
+  const tries = members.flatMap(({ group, stay }) => (stay === 'idle' ? look.firstTry(group) : []));
+  const first = new Set([...homes, ...tries, ...preferred]);
   yield* first;
   for (const node of rest) if (!first.has(node)) yield node;
 }

@@ -27,7 +27,7 @@ const STATES = ['up', 'suspect', 'lost', 'unknown'] as const;
 const NODE_WORDS = ['healthy'];
 const GROUP_WORDS = [
   ...['on', 'runs', 'nodes', 'prefers', 'allowed', 'sync', 'ban', 'failed', 'together', 'apart'],
-  ...['softly-apart', 'after', 'priority', 'back', 'healthy-for'],
+  ...['softly-apart', 'try', 'after', 'priority', 'back', 'healthy-for'],
 ];
 
 /** Of a line of reason. */
@@ -133,6 +133,7 @@ function readGroup(id: string, words: Words): PlacementGroup {
     type: 'failover',
     owner,
     runs: words.has('unsure') ? 'unknown' : idle ? 'no' : 'yes',
+    firstTry: words.value('try') as NodeId | undefined,
     inSync: words.value('sync') === undefined ? 'no-mirrors' : (words.list('sync') as NodeId[]),
     together: words.list('together') as GroupId[],
     failback: readFailback(words),

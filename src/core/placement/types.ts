@@ -76,6 +76,8 @@ export interface FailoverGroup extends GroupBase {
   readonly owner: NodeId | undefined;
   /** `yes` from the moment its start begins; `unknown` when a stop ended without clear outcome. */
   readonly runs: 'yes' | 'no' | 'unknown';
+  /** While it does not run: the node to try first, before its preferred ones. */
+  readonly firstTry?: NodeId | undefined;
   /** The nodes whose copies of *all* its mirrors are in sync, by the record. */
   readonly inSync: readonly NodeId[] | 'no-mirrors';
   readonly together: readonly GroupId[];

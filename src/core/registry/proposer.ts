@@ -33,8 +33,16 @@ export type ProposalOutcome =
       readonly record: OwnershipRecord | undefined;
       readonly why: string;
     }
-  /** Too few votes in time. `uncertain`: it may have been, or may yet be, chosen. */
-  | { readonly type: 'noQuorum'; readonly uncertain: boolean; readonly why: string };
+  /**
+   * Too few votes in time. `uncertain`: it may have been, or may yet be, chosen. `rival`: a record of
+   * another owner, perhaps not chosen yet, that this node may not help to be chosen.
+   */
+  | {
+      readonly type: 'noQuorum';
+      readonly uncertain: boolean;
+      readonly why: string;
+      readonly rival?: OwnershipRecord | undefined;
+    };
 
 export interface ProposerOptions {
   readonly me: NodeId;
@@ -48,6 +56,11 @@ export interface ProposerOptions {
   readonly members: readonly NodeId[];
   /** Position of this node among the members: spreads retries of rivals. */
   readonly rank: number;
+  /**
+   * Whether this node may ask for votes for a record that names another owner: not while it owns the
+   * group itself. Voters would think that it gave its lease up, and it still serves.
+   */
+  readonly mayDepose?: (() => boolean) | undefined;
 }
 
 export type ProposerEffect =
@@ -167,6 +180,14 @@ export class Proposer {
     const evaluation = evaluate(this.change, latest?.record, this.#seats());
     if (evaluation.type === 'rejected') return this.#finish(evaluation);
     if (evaluation.type === 'empty') return this.#finish(evaluation);
+    const { me, mayDepose } = this.#options;
+    const deposes = evaluation.record.owner !== me && this.change.type !== 'transfer';
+    if (deposes && mayDepose?.() === false) {
+      const { record: rival } = evaluation;
+      const why = `${rival.owner} claims the group at epoch ${rival.epoch}`;
+      const uncertain = this.#reachedAccept;
+      return this.#finish({ type: 'noQuorum', uncertain, why, rival });
+    }
     this.#phase = 'accept';
     this.#reachedAccept = true;
     this.#record = evaluation.record;

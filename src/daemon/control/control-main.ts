@@ -280,6 +280,8 @@ function passOn(message: Extract<FromHeart, { type: 'message' }>, runtime: Contr
   if (decoded === undefined) return;
   if (decoded.type === 'decided') {
     runtime.dispatch({ type: 'decided', from: message.from, decided: decoded });
+  } else if (decoded.type === 'standing') {
+    runtime.dispatch({ type: 'standing', from: message.from, standing: decoded });
   } else {
     runtime.dispatch({ type: 'registryMessage', from: message.from, message: decoded });
   }

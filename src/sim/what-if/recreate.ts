@@ -5,10 +5,11 @@
  */
 import type { Instant } from '../../base/time.ts';
 import type { ClusterStatus, GroupStatus } from '../../protocol/api.ts';
-import type { Config, GroupConfig } from '../../protocol/config.ts';
+import { type Config, type GroupConfig, isEverywhere } from '../../protocol/config.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { World } from '../world.ts';
+import { askForInstances, instancesDiffer, runsOn } from './instances.ts';
 
 /** Longest that one change on the way may take, in virtual time. */
 const CHANGE_MS_MAX = 60_000;
@@ -45,7 +46,7 @@ export function advanceUntil(world: World, so: () => boolean, msMax = CHANGE_MS_
 export function recreate(world: World, status: ClusterStatus): readonly string[] {
   const { config } = world;
   for (const id of world.members()) world.powerOn(id);
-  advanceUntil(world, () => config.groups.every((g) => servedAt(world, g) !== undefined));
+  advanceUntil(world, () => config.groups.every((group) => isUp(world, group)));
   // The copies are on their way into the in-sync set.
   world.advance(REST_MS);
   for (const group of config.groups) {
@@ -61,7 +62,16 @@ export function recreate(world: World, status: ClusterStatus): readonly string[]
   return config.groups.flatMap((group) => differences(world, group, status));
 }
 
-function placeGroup(world: World, group: GroupConfig, { owner, want }: GroupStatus): void {
+function isUp(world: World, group: GroupConfig): boolean {
+  if (isEverywhere(group)) return runsOn(world, group).length === group.nodes.length;
+  return servedAt(world, group) !== undefined;
+}
+
+function placeGroup(world: World, group: GroupConfig, told: GroupStatus): void {
+  const { owner, want } = told;
+  if (isEverywhere(group)) {
+    return askForInstances(world, group, told, (so) => void advanceUntil(world, so));
+  }
   const here = servedAt(world, group);
   if (owner !== undefined && here !== undefined && here !== owner) {
     const reason = 'it is there in the state to start from';
@@ -130,6 +140,7 @@ function countFailures(world: World, group: GroupConfig, status: ClusterStatus):
 function differences(world: World, group: GroupConfig, status: ClusterStatus): readonly string[] {
   const told = status.groups.find(({ id }) => id === group.id);
   if (told === undefined) return [`Group ${group.id}: the state to start from does not have it`];
+  if (isEverywhere(group)) return instancesDiffer(world, group, told);
   const record = recordOf(world, group.id);
   const pairs: readonly (readonly [string, string, string])[] = [
     ['the owner', told.owner ?? 'nobody', record?.owner ?? 'nobody'],

@@ -6,9 +6,10 @@
 import { unreachable } from '../../base/assert.ts';
 import { TakoError } from '../../base/tako-error.ts';
 import type { ClusterStatus } from '../../protocol/api.ts';
-import type { Config, GroupConfig } from '../../protocol/config.ts';
+import { type Config, type GroupConfig, isEverywhere } from '../../protocol/config.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import { type Said, World } from '../world.ts';
+import { runsOn, whyNotEverywhere } from './instances.ts';
 import { changeLink, recordOf, recreate, servedAt } from './recreate.ts';
 import { parseSteps, type Step, type TimedStep } from './steps.ts';
 
@@ -29,6 +30,9 @@ export interface GroupOutcome {
   readonly awayMs: number;
   /** Why it is not online at the end. */
   readonly why: string | undefined;
+  /** Of a group that runs everywhere: where its instances run, in place of `before` and `after`. */
+  readonly instances?:
+    { readonly before: readonly NodeId[]; readonly after: readonly NodeId[] } | undefined;
 }
 
 export interface StepReport {
@@ -109,13 +113,13 @@ function checkSize(config: Config, status: ClusterStatus): void {
 
 function lookAt(world: World, { step, words, forMs }: TimedStep, said: Said[]): StepReport {
   const { groups } = world.config;
-  const before = new Map(groups.map((group) => [group.id, servedAt(world, group)]));
+  const before = new Map(groups.map((group) => [group.id, servedOn(world, group)]));
   const away = new Map<GroupId, number>(groups.map(({ id }) => [id, 0]));
   const [began, already] = [world.now, said.length];
   const look = (): void => {
     world.advance(LOOK_MS);
     for (const group of groups) {
-      if (servedAt(world, group) !== undefined) continue;
+      if (servedOn(world, group).length > 0) continue;
       away.set(group.id, (away.get(group.id) ?? 0) + LOOK_MS);
     }
   };
@@ -129,14 +133,32 @@ function lookAt(world: World, { step, words, forMs }: TimedStep, said: Said[]): 
       afterMs: Math.round(at - began),
       ...event,
     })),
-    outcomes: groups.map((group) => ({
-      group: group.id,
-      before: before.get(group.id),
-      after: servedAt(world, group),
-      awayMs: away.get(group.id) ?? 0,
-      why: whyDown(world, group),
-    })),
+    outcomes: groups.map((group) => {
+      const awayMs = away.get(group.id) ?? 0;
+      return outcomeOf(world, group, { before: before.get(group.id) ?? [], awayMs });
+    }),
   };
+}
+
+/** Nodes on which it is served: at most one of a group that runs on one node at a time. */
+function servedOn(world: World, group: GroupConfig): readonly NodeId[] {
+  if (isEverywhere(group)) return runsOn(world, group);
+  const node = servedAt(world, group);
+  return node === undefined ? [] : [node];
+}
+
+function outcomeOf(
+  world: World,
+  group: GroupConfig,
+  { before, awayMs }: { readonly before: readonly NodeId[]; readonly awayMs: number },
+): GroupOutcome {
+  const after = servedOn(world, group);
+  const common = { group: group.id, awayMs };
+  if (!isEverywhere(group)) {
+    return { ...common, before: before[0], after: after[0], why: whyDown(world, group) };
+  }
+  const why = whyNotEverywhere(world, group);
+  return { ...common, before: undefined, after: undefined, why, instances: { before, after } };
 }
 
 function perform(world: World, step: Step, look: () => void): void {
@@ -194,8 +216,8 @@ function failAgainAndAgain(
   if (group === undefined) return;
   for (let done = 0; done < times; done += 1) {
     const end = world.now + AGAIN_MS_MAX;
-    while (servedAt(world, group) === undefined && world.now < end) look();
-    const node = servedAt(world, group);
+    while (servedOn(world, group).length === 0 && world.now < end) look();
+    const [node] = servedOn(world, group);
     if (node === undefined) return;
     world.node(node)?.kill(id, resource);
   }
