@@ -5,8 +5,8 @@
  *   1. `persist` before every effect that names it in `after`; effects keep their order otherwise.
  *   2. A `send` to this node itself comes back as a `registryMessage`.
  *   3. Each `action`, `mirrorCommand`, `revoke`, `fetch` and `swap` is answered by exactly one
- *      event; a new action for a resource cancels the one under way (whose answer is then ignored). A `hook` is answered
- *      by one event at most: what takes too long is given up here.
+ *      event; a new action for a resource cancels the one under way (whose answer is then ignored).
+ *      A `hook` is answered by one event at most: what takes too long is given up here.
  *   4. Time is given with every event and never goes backwards.
  */
 import type { Instant } from '../../base/time.ts';
