@@ -1,6 +1,9 @@
 /**
  * `npm run bench -- placement [--runs 10] [--json]`: how long the planner takes to place groups.
  *
+ * `npm run bench -- simulate [--runs 10] [--json]`: how long `tako simulate` takes on a saved state of
+ * 10, 100 and 1,000 nodes.
+ *
  * `npm run bench -- witness [--runs 100] [--json]`: the memory of a witness of 1, 20 and 100
  * clusters, beside an empty Node.js, and how long its votes take; `--runs` votes each.
  *
@@ -25,8 +28,10 @@ import {
 import { KeepalivedBench } from './failover/keepalived.ts';
 import { TakoBench } from './failover/tako.ts';
 import { measurePlacement, placementTable } from './placement/placement.ts';
+import { measureSimulate, simulateTable } from './simulate/simulate.ts';
 import { measureWitness, witnessTable } from './witness/witness.ts';
 
+const NAMES = ['failover', 'placement', 'simulate', 'witness'] as const;
 const RUNS_DEFAULT = 10;
 const USAGE_EXIT = 2;
 
@@ -39,7 +44,7 @@ interface Bench {
 }
 
 interface Choices {
-  readonly name: 'failover' | 'placement' | 'witness';
+  readonly name: (typeof NAMES)[number];
   readonly runs: number;
   readonly json: boolean;
   readonly situations: readonly Situation[];
@@ -56,15 +61,17 @@ function readChoices(words: readonly string[]): Choices | string {
     },
   });
   const name = positionals.join();
-  if (name !== 'failover' && name !== 'placement' && name !== 'witness') {
-    return 'say which benchmark: failover, placement or witness';
-  }
+  if (!isName(name)) return `say which benchmark: ${NAMES.join(', ')}`;
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1) return `--runs wants a number from 1`;
   const names = values.only?.split(',') ?? SITUATIONS;
   const situations = SITUATIONS.filter((situation) => names.includes(situation));
   if (situations.length !== names.length) return `--only wants some of ${SITUATIONS.join(', ')}`;
   return { name, runs, json: values.json, situations };
+}
+
+function isName(word: string): word is Choices['name'] {
+  return NAMES.some((name) => name === word);
 }
 
 async function main(words: readonly string[]): Promise<number> {
@@ -77,6 +84,12 @@ async function main(words: readonly string[]): Promise<number> {
     const figures = measurePlacement(choices.runs, tell);
     if (choices.json) print(JSON.stringify({ benchmark: 'placement', figures }, undefined, 2));
     else print(`Milliseconds.\n\n${placementTable(figures)}\n\n${machine(choices)}.`);
+    return 0;
+  }
+  if (choices.name === 'simulate') {
+    const figures = measureSimulate(choices.runs, tell);
+    if (choices.json) print(JSON.stringify({ benchmark: 'simulate', figures }, undefined, 2));
+    else print(`Milliseconds.\n\n${simulateTable(figures)}\n\n${machine(choices)}.`);
     return 0;
   }
   if (choices.name === 'witness') {

@@ -26,6 +26,10 @@ beforeEach(async () => {
       moves.push([group, to]);
       return 'done';
     },
+    stopGroup: async (group, node) => {
+      moves.push([group, node]);
+      return 'done';
+    },
     standby: async (node, on) => {
       moves.push([node, on]);
       return 'done';
@@ -101,6 +105,7 @@ test.each([
   ['POST', '/v1/nodes/n1/standby', undefined, 400],
   ['POST', '/v1/nodes/n1/standby', '{"on": "maybe"}', 400],
   ['POST', '/v1/groups/g/ban', '{"on": true}', 400],
+  ['POST', '/v1/groups/g/start', '{"on": "n1"}', 400],
   ['GET', '/v1/events?limit=0', undefined, 400],
   ['GET', '/v1/events?limit=x', undefined, 400],
   ['POST', '/v1/groups/g/move', `{"to": "${'n'.repeat(100_000)}"}`, 413],
@@ -117,10 +122,14 @@ test('a good request goes through', async () => {
   });
   await ask('POST', '/v1/nodes/n1/standby', '{"on": true}');
   await ask('POST', '/v1/groups/g/ban', '{"node": "n1", "on": false}');
+  await ask('POST', '/v1/groups/g/stop');
+  await ask('POST', '/v1/groups/g/stop', '{"node": "n1"}');
   expect(moves).toEqual([
     ['g', 'n1'],
     ['n1', true],
     ['g', 'n1', false],
+    ['g', undefined],
+    ['g', 'n1'],
   ]);
 });
 

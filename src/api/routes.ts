@@ -23,10 +23,11 @@ const moveBody = {
   required: ['to'],
   additionalProperties: false,
 };
-/** None: the whole group. */
+/** None: the whole group. One without a node is a slip, and must not stop everything. */
 const instanceBody = {
   type: ['object', 'null'],
   properties: { node: NAME },
+  required: ['node'],
   additionalProperties: false,
 };
 const forceQuery = { type: 'object', properties: { off: { type: 'string', maxLength: 8192 } } };
@@ -63,7 +64,7 @@ interface GroupParams {
   readonly group: GroupId;
 }
 
-type InstanceBody = { readonly node?: NodeId } | null | undefined;
+type InstanceBody = { readonly node: NodeId } | null | undefined;
 
 export function addRoutes(app: FastifyInstance, steering: Steering, streams: EventStreams): void {
   app.get('/v1/health', async () => ({ ok: true }));

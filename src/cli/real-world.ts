@@ -45,8 +45,24 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
       return createApiClient(socketPath);
     },
     readText: async (file) => {
-      const { readConfigText } = await import('../adapters/config/load-config.ts');
-      return readConfigText(file);
+      const { readSavedText } = await import('../adapters/saved-text.ts');
+      return readSavedText(file);
+    },
+    keptConfig: async (file) => {
+      const { readKeptConfig } = await import('../adapters/config/setup-files.ts');
+      return readKeptConfig(file);
+    },
+    recordings: async (stateDir) => {
+      const { readRecordings } = await import('../adapters/decision-files.ts');
+      return readRecordings(`${stateDir.replace(/\/+$/u, '')}/decisions`);
+    },
+    recordingFile: async (file) => {
+      const { readRecordingFile } = await import('../adapters/decision-files.ts');
+      return readRecordingFile(file);
+    },
+    saveRecording: async (recording, file) => {
+      const { saveRecording } = await import('../adapters/decision-files.ts');
+      await saveRecording(recording, file);
     },
     checkConfigFile: async (file) => {
       const { checkConfigFile } = await import('../adapters/config/load-config.ts');

@@ -2,6 +2,8 @@
 import type { CancelSignal } from '../base/cancel-signal.ts';
 import type { Answer, Health } from '../client/report-client.ts';
 import type { ApiClient } from '../ports/api-client.ts';
+import type { RecordingText } from '../ports/recording.ts';
+import type { Config } from '../protocol/config.ts';
 import type { ConfigReport } from '../protocol/config-problem.ts';
 import type { FromWitness, ToWitness } from '../protocol/witness.ts';
 
@@ -35,9 +37,15 @@ export interface CliWorld {
   reportHealth(socketPath: string, health: Health): Promise<Answer>;
   askAway(socketPath: string, reason: string): Promise<Answer>;
   client(socketPath: string): Promise<ApiClient>;
-  /** The text of a small file. */
+  /** A file that somebody saved, of up to 256 MiB. */
   readText(file: string): Promise<string>;
+  /** What the control of this machine has recorded of its decisions, the newest first. */
+  recordings(stateDir: string): Promise<readonly RecordingText[]>;
+  recordingFile(file: string): Promise<RecordingText>;
+  saveRecording(recording: RecordingText, file: string): Promise<void>;
   checkConfigFile(file: string): Promise<ConfigReport>;
+  /** A configuration as Tako keeps it in its state directory. */
+  keptConfig(file: string): Promise<Config>;
   createKey(file: string): Promise<void>;
   /** Runs Tako on this machine until it is stopped; its exit code. */
   launch(request: LaunchRequest): Promise<number>;

@@ -64,6 +64,8 @@ export interface GroupStatus {
   readonly banned: readonly NodeId[];
   /** Why it can't leave a node on which it shall not run. */
   readonly cannotLeave: string | undefined;
+  /** Where it belongs and why; only where groups have relations or needs. */
+  readonly placement?: string | undefined;
   readonly resources: readonly ResourceStatus[];
 }
 

@@ -37,7 +37,7 @@ export function checkGroups(draft: Draft, out: Findings): void {
     checkOrder(group, out);
     checkStay(group, out);
     checkFailback(group, out);
-    checkType(group, out);
+    checkType(draft, group, out);
     for (const resource of group.resources) {
       checkVirtualIp(draft, group, resource, out);
       checkReadyPort(draft, resource, out);

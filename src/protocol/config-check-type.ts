@@ -1,5 +1,5 @@
 /** What a group of type `everywhere` can't have, for nothing of it is on one node only. */
-import { type DraftGroup, type DraftResource, RELATIONS } from './config-draft.ts';
+import { type Draft, type DraftGroup, type DraftResource, RELATIONS } from './config-draft.ts';
 import type { Findings } from './config-finding.ts';
 
 const TYPE = '"type: everywhere"';
@@ -14,7 +14,8 @@ const MOVING_WORDS = ['failback', 'failback-after', 'failback-windows'] as const
 /** What is weighed when a node is chosen. */
 const PLACING_WORDS = [...RELATIONS, 'needs', 'priority'] as const;
 
-export function checkType(group: DraftGroup, out: Findings): void {
+export function checkType(draft: Draft, group: DraftGroup, out: Findings): void {
+  checkAfter(draft, group, out);
   const everywhere = group.type === 'everywhere';
   for (const resource of group.resources) {
     if (everywhere) checkShared(resource, out);
@@ -37,6 +38,22 @@ export function checkType(group: DraftGroup, out: Findings): void {
       found: `the hook "${hook}" in a group with ${TYPE}, which never moves`,
       expected: 'one of: before-start, after-start, on-failure, before-stop, after-stop',
       next: 'Remove it, or use before-start and after-stop, which each instance has for itself',
+    });
+  }
+}
+
+/** Other groups may come after one that runs everywhere, where that runs. */
+function checkAfter(draft: Draft, group: DraftGroup, out: Findings): void {
+  for (const [i, name] of group.relations.after.entries()) {
+    const other = draft.groups.find(({ id }) => id === name);
+    if (other?.type !== 'everywhere' || other === group) continue;
+    const missing = (group.nodes ?? []).filter((node) => other.nodes?.includes(node) === false);
+    if (missing.length === 0) continue;
+    out.error({
+      path: [...group.path, 'after', i],
+      found: `"${name}", which does not run on ${missing.join(', ')}`,
+      expected: `a group that runs on each node of "${group.id}": there it starts after it`,
+      next: `Add ${missing.join(', ')} to the nodes of "${name}", or remove it here`,
     });
   }
 }

@@ -61,6 +61,30 @@ describe('what it cannot have', () => {
     ]);
   });
 
+  test('relations, but that others come after it where it runs', () => {
+    expect(told({ after: ['web'], needs: { memory: 1 } })).toContain(`after: "after" ${FOUND}`);
+    const withDb = (word: string, nodes: readonly string[]): readonly string[] => {
+      const given = {
+        cluster: 'c',
+        'key-file': '/etc/tako/key',
+        links: { lan: { kind: 'udp' } },
+        nodes: { n1: { lan: '10.0.0.1' }, n2: { lan: '10.0.0.2' }, n3: { lan: '10.0.0.3' } },
+        groups: {
+          web: { type: 'everywhere', nodes: ['n1'], resources: { nginx: NGINX } },
+          db: { nodes, [word]: ['web'], resources: { nginx: NGINX } },
+        },
+      };
+      return judgeConfig(given).findings.map(({ path, found }) => `${path.join('.')}: ${found}`);
+    };
+    expect(withDb('after', ['n1'])).toEqual([]);
+    expect(withDb('after', ['n1', 'n2'])).toEqual([
+      'groups.db.after.0: "web", which does not run on n2',
+    ]);
+    expect(withDb('apart', ['n1'])).toEqual([
+      'groups.db.apart.0: the group "web", which runs on each of its nodes',
+    ]);
+  });
+
   test('and what only it can have', () => {
     const nginx = { ...NGINX, 'on-failure': 'retry' };
     expect(told({ type: 'failover' }, { nginx })).toEqual([

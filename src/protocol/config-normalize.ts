@@ -128,6 +128,7 @@ function normalizeGroup(id: string, group: GroupFile, mirrors: { next: number })
     ...common,
     ...(everywhere && { type: 'everywhere' as const }),
     ...(placement !== undefined && { placement }),
+    ...(everywhere && { type: 'everywhere' as const }),
   };
 }
 

@@ -79,6 +79,7 @@ export interface NodeConfig {
 
 /** Units that people chose, such as `{memory: 64}`. */
 export type Amounts = Readonly<Record<string, number>>;
+
 /** `failover`: on one of its nodes at a time. `everywhere`: on each of them at once. */
 export type GroupType = 'failover' | 'everywhere';
 

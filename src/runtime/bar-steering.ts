@@ -5,7 +5,7 @@
 import { TakoError } from '../base/tako-error.ts';
 import type { OperatorRequest } from '../core/node/node-io.ts';
 import type { ClusterStatus, GroupStatus } from '../protocol/api.ts';
-import type { GroupConfig } from '../protocol/config.ts';
+import { type GroupConfig, isEverywhere } from '../protocol/config.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 
 export interface BarParts {
@@ -70,7 +70,8 @@ export async function setBan({ ask }: BarParts, { group, node, on }: Ban): Promi
     });
   }
   await ask(group.id, { type: 'bar', kind: 'ban', node, on });
+  const goes = isEverywhere(group) ? 'is stopped' : 'leaves as soon as it can';
   return on
-    ? `"${group.id}" is banned from ${node}; if it runs there, it leaves as soon as it can`
+    ? `"${group.id}" is banned from ${node}; if it runs there, it ${goes}`
     : `"${group.id}" may run on ${node} again`;
 }

@@ -148,7 +148,8 @@ export class NodeSteering implements Steering {
     const running = status.instances?.filter(({ state }) => state === 'online') ?? [];
     const nodes = status.owner === undefined ? running.map(({ node }) => node) : [status.owner];
     const where = nodes.length === 0 ? 'on no node' : `on ${nodes.join(', ')}`;
-    const sentence = `"${group}" is ${status.state} ${where}: ${status.reason}`;
+    const placed = status.placement === undefined ? '' : `; placement: ${status.placement}`;
+    const sentence = `"${group}" is ${status.state} ${where}: ${status.reason}${placed}`;
     return { group, sentence, events };
   }
 

@@ -84,6 +84,7 @@ export function ownGroupStatus(
     standby: record?.standby ?? [],
     banned: record?.banned ?? [],
     cannotLeave: core.cannotLeave,
+    ...(core.planned !== undefined && { placement: core.planned }),
     resources,
   };
 }
@@ -92,6 +93,7 @@ function stateOf(core: GroupCore): GroupStatus['state'] {
   switch (core.phase) {
     case 'owning':
       if (core.engine.hasGivenUp() || core.engine.heldDown() !== undefined) return 'failed';
+      if (core.heldBack !== undefined) return 'blocked';
       return core.engine.isOnline() ? 'online' : 'starting';
     case 'suspended':
       return 'suspended';

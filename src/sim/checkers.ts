@@ -14,6 +14,7 @@ import type { Config } from '../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/record.ts';
 import type { StoredVote } from '../protocol/stored-record.ts';
+import { badNeighbours } from './placed-checks.ts';
 import { RecordHistory } from './record-history.ts';
 import { holds } from './sim-disk.ts';
 import type { SimNode } from './sim-node.ts';
@@ -63,6 +64,8 @@ export class Checkers {
   /** `node group`: what its heart was told last to count for the lease. */
   readonly #claims = new Map<string, Claim>();
   readonly #vouched: Vouched;
+  /** What stood wrong when the configuration was changed. */
+  readonly #tolerated = new Set<string>();
   #dirty = false;
   /** How often something was looked at. */
   checks = 0;
@@ -298,6 +301,7 @@ export class Checkers {
     if (!this.#dirty) return;
     this.#dirty = false;
     this.checks += 1;
+    this.#neighbours();
     if (!this.#options.clocks) return;
     for (const { id, resources } of this.#world.config.groups) {
       if (this.#vouched.falsely(id)) continue;
@@ -306,6 +310,25 @@ export class Checkers {
         if (resource.agent === 'virtual-ip') this.#oneAddress(id, resource.id);
       }
     }
+  }
+
+  /** Of what ran when the configuration was changed some may stand wrong, until it has moved. */
+  #neighbours(): void {
+    const found = this.#badNeighbours();
+    for (const known of this.#tolerated) if (!found.includes(known)) this.#tolerated.delete(known);
+    const [bad] = found.filter((text) => !this.#tolerated.has(text));
+    assert(bad === undefined, `N30: ${bad ?? ''}`);
+  }
+
+  #badNeighbours(): readonly string[] {
+    return badNeighbours(this.#world.config, (node, group) => {
+      return this.#world.node(node)?.runs(`${group}/program`) === true;
+    });
+  }
+
+  /** Somebody changes the file. */
+  configChanged(): void {
+    for (const text of this.#badNeighbours()) this.#tolerated.add(text);
   }
 
   #oneHolder(group: GroupId): void {

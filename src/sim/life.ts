@@ -12,9 +12,16 @@ import { drawBars, liftAllBars } from './bar-faults.ts';
 import { drawEtcdFaults } from './etcd-faults.ts';
 import { disobeyed, drawEverywhereFaults, withoutEverywhere } from './everywhere-faults.ts';
 import { drawForcing, emptyKept } from './forcing.ts';
-import { drawHarm, type LastingHarm, leftOver, survivable, unsettled } from './policy.ts';
+import {
+  drawHarm,
+  type LastingHarm,
+  leftOver,
+  rightlyDown,
+  survivable,
+  unsettled,
+} from './policy.ts';
 import { drawSwarm, type Swarm, swarmConfig, worldOptions } from './swarm.ts';
-import { World } from './world.ts';
+import { World, type WorldOptions } from './world.ts';
 
 /** All that a life follows from; the same plan gives the same life. */
 export interface LifePlan {
@@ -66,8 +73,8 @@ export function planLife(seed: number): LifePlan {
 }
 
 /** `keepLines`: how many of the latest events to report with a failure. */
-export function live(plan: LifePlan, keepLines = 0): LifeReport {
-  const world = new World(worldOptions(plan.swarm, plan.seed, { keepLines }));
+export function live(plan: LifePlan, keepLines = 0, newCore?: WorldOptions['newCore']): LifeReport {
+  const world = new World(worldOptions(plan.swarm, plan.seed, { keepLines, newCore }));
   let failure: LifeFailure | undefined;
   try {
     pass(world, plan);
@@ -160,7 +167,8 @@ function served(world: World, { off }: LastingHarm, expected: readonly GroupId[]
     expected.find((id) => {
       // Only what was to be expected at the beginning, and is still wanted.
       const wanted = world.checkers.history(id).latest?.want !== 'offline';
-      return wanted && world.serving(id).length !== 1;
+      const down = world.serving(id).length !== 1;
+      return wanted && down && !rightlyDown(world, id);
     });
   const wrong = (): string | undefined => {
     const left = missing();

@@ -1,6 +1,7 @@
 /** What a simulated member finds around it: time, the others, and those who look on. */
 import type { Prng } from '../base/prng.ts';
 import type { Instant } from '../base/time.ts';
+import type { NodeCore, NodeCoreOptions } from '../core/node/node-core.ts';
 import type { MemberMessage } from '../core/node/node-io.ts';
 import type { Config } from '../protocol/config.ts';
 import type { BootId, Epoch, LinkId, NodeId } from '../protocol/ids.ts';
@@ -25,6 +26,8 @@ export interface NodeWorld {
   askStore(from: NodeId, question: Question, answer: (event: StoreAnswer) => void): void;
   stream(from: NodeId, to: NodeId, run: () => void): void;
   syncMs(node: NodeId): number;
+  /** The core of a control process that has just started. */
+  newCore(made: NodeCoreOptions): NodeCore;
   /** Something is about to be durable there, or has just become so; the node may be ended by it. */
   reached(node: NodeId, what: DurableKind, moment: Moment): void;
   said(node: NodeId, group: string, kind: string, text: string): void;

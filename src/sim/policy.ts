@@ -10,6 +10,8 @@ import type { OwnershipRecord } from '../protocol/record.ts';
 import { isEverywhere } from '../protocol/config.ts';
 import { mirrorsOf } from './checkers.ts';
 import { disobeyed, withoutEverywhere } from './everywhere-faults.ts';
+import { couldRunOn, splitUnit } from './placed-checks.ts';
+import { placedWorld } from './world.ts';
 import { decide } from './votes.ts';
 import type { World } from './world.ts';
 
@@ -117,18 +119,29 @@ function canServe(
 export function unsettled(world: World): string | undefined {
   const wrong = unsettledInstances(world);
   if (wrong !== undefined) return wrong;
-  for (const { id, nodes, failback } of withoutEverywhere(world.config).groups) {
+  for (const { id, nodes, failback, placement } of withoutEverywhere(world.config).groups) {
     const serving = world.serving(id);
     const record = world.checkers.history(id).latest;
     if (record?.want === 'offline') return `${id} is wanted offline`;
     const barred = nodes.find((node) => record !== undefined && barOf(record, node) !== undefined);
     if (barred !== undefined) return `${barred} is barred from ${id}`;
+    const held = serving.length === 0 && rightlyDown(world, id);
+    if (held) {
+      const unsure = unsettledVotes(world, id);
+      if (unsure !== undefined) return unsure;
+      continue;
+    }
     if (serving.length !== 1) return `${id} is served by ${serving.length} nodes`;
+    const better = splitUnit(placedWorld(world), id);
+    if (better !== undefined)
+      return `${id} is not where it belongs together, though ${better} could`;
     for (const mirror of mirrorsOf(world.config, id)) {
       const copies = record?.inSync[mirror] ?? [];
       if (copies.length !== nodes.length) return `in sync for ${id} are only ${copies.join(', ')}`;
     }
-    const away = failback.policy !== 'never' && record?.byHand !== true;
+    // Its first node may have no room for it.
+    const free = placement === undefined;
+    const away = free && failback.policy !== 'never' && record?.byHand !== true;
     if (away && serving[0] !== nodes[0]) return `${id} has not failed back to ${nodes[0]}`;
     const unsure = unsettledVotes(world, id);
     if (unsure !== undefined) return unsure;
@@ -137,6 +150,13 @@ export function unsettled(world: World): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Other groups leave no room for it, or it waits for one of them. */
+export function rightlyDown(world: World, id: GroupId): boolean {
+  const config = world.config.groups.find((group) => group.id === id);
+  if (config?.placement === undefined) return false;
+  return couldRunOn(placedWorld(world), id) === undefined;
 }
 
 function unsettledInstances(world: World): string | undefined {
@@ -169,6 +189,8 @@ export function leftOver(world: World): string | undefined {
     if (writing > 0) return `${id} has ${writing} votes that are not stored`;
   }
   for (const { id, nodes } of world.config.groups) {
+    // Copies that nobody serves are brought up to date by nobody.
+    if (world.serving(id).length === 0 && rightlyDown(world, id)) continue;
     for (const mirror of mirrorsOf(world.config, id)) {
       const key = `${id}/${mirror}`;
       const copies = nodes.map((node) => world.disk(node).copy(key));

@@ -7,7 +7,7 @@ import { must, unreachable } from '../base/assert.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
-import { NodeCore } from '../core/node/node-core.ts';
+import type { NodeCore } from '../core/node/node-core.ts';
 import type {
   CoreEvent,
   MemberMessage,
@@ -375,7 +375,7 @@ export class SimNode {
     const { seat } = this.#disk;
     const restored = [...this.#disk.entries.values()];
     if (config.witness?.id === this.id) this.#acceptor = new Acceptor(seat, restored);
-    else this.#core = new NodeCore({ me: this.id, config, seat, restored });
+    else this.#core = this.#world.newCore({ me: this.id, config, seat, restored });
   }
 
   #newAgents(): SimAgents {

@@ -4,10 +4,11 @@
  * only some kinds of faults, so that rare meetings of two of them become likely somewhere.
  */
 import { Prng } from '../base/prng.ts';
-import type { Config, FailbackConfig, Timing } from '../protocol/config.ts';
+import type { Amounts, Config, FailbackConfig, Timing } from '../protocol/config.ts';
 import { drawRegistry } from './etcd-faults.ts';
 import { drawEverywhere } from './everywhere-faults.ts';
 import type { FaultKind } from './faults.ts';
+import { drawPlaced } from './placed-swarm.ts';
 import { DEFAULT_TIMING, type SimGroup, simConfig } from './sim-config.ts';
 import type { WorldOptions } from './world.ts';
 
@@ -37,6 +38,8 @@ export interface Swarm {
   readonly hookTimeoutMs?: number | undefined;
   /** Where the records are; undefined: with the members. */
   readonly registry?: 'etcd' | undefined;
+  /** What nodes have; groups of such a life have relations and needs. */
+  readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
 }
 
 /** How often a kind is among those of a life, and how heavy it is then at most. */
@@ -97,6 +100,7 @@ export function drawSwarm(seed: number): Swarm {
       failback: drawFailback(seed, index),
     };
   });
+  const placed = drawPlaced(seed, nodes, (index) => drawFailback(seed, index));
   const timing = drawTiming(prng);
   const slow = prng.chance(0.35);
   const max = slow ? 5 + prng.float() * 0.35 * timing.leaseMs : 0.3 + prng.float() * 3;
@@ -106,7 +110,8 @@ export function drawSwarm(seed: number): Swarm {
   return {
     nodes,
     witness: shape.witness && registry === undefined ? 'w1' : undefined,
-    groups: [...groups, ...drawEverywhere(seed, nodes)],
+    groups: [...(placed?.groups ?? groups), ...drawEverywhere(seed, nodes)],
+    ...(placed !== undefined && { capacity: placed.capacity }),
     timing,
     actionTimeoutMs: prng.pick([1500, 4000]),
     loss: prng.chance(0.6) ? 0 : prng.float() * 0.15,
@@ -176,14 +181,16 @@ export function weighted<T extends { readonly weight: number }>(
 }
 
 export function swarmConfig(swarm: Swarm): Config {
-  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs, registry } = swarm;
-  return simConfig({ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs, registry });
+  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs } = swarm;
+  const { capacity, registry } = swarm;
+  const members = { nodes, witness, groups, capacity, registry };
+  return simConfig({ ...members, timing, actionTimeoutMs, hookTimeoutMs });
 }
 
 export function worldOptions(
   swarm: Swarm,
   seed: number,
-  how: { readonly keepLines: number },
+  how: Pick<WorldOptions, 'keepLines' | 'newCore'>,
 ): WorldOptions {
   const { loss, duplicate, delayMs, streamMs, syncMs, writeEveryMs, drift, clocks } = swarm;
   return {

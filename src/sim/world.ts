@@ -6,6 +6,7 @@
 import { must } from '../base/assert.ts';
 import { Prng } from '../base/prng.ts';
 import { type Instant, instant, plus } from '../base/time.ts';
+import { NodeCore, type NodeCoreOptions } from '../core/node/node-core.ts';
 import type { Config } from '../protocol/config.ts';
 import type { BootId, GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import { type AgentFault, AgentFaults, type FaultyAction } from './agent-faults.ts';
@@ -18,6 +19,7 @@ import { holds, SimDisk } from './sim-disk.ts';
 import { type Question, SimEtcd, type StoreAnswer } from './sim-etcd.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import type { NodeWorld } from './node-world.ts';
+import type { PlacedWorld } from './placed-checks.ts';
 import { SimNode } from './sim-node.ts';
 import { Trace } from './trace.ts';
 
@@ -35,6 +37,8 @@ export interface WorldOptions extends NetworkOptions {
   readonly harsh?: boolean | undefined;
   /** Remember the latest lines of what every node was told. */
   readonly keepLines?: number | undefined;
+  /** Makes the cores of nodes; for those who look on. */
+  readonly newCore?: ((made: NodeCoreOptions) => NodeCore) | undefined;
   /** Told of every event and of every answer to an administrator (kind `answer`). */
   readonly onSaid?: ((said: Said) => void) | undefined;
 }
@@ -291,6 +295,7 @@ export class World {
       now: () => this.#now,
       at: (when, run) => this.#heap.at(when, run),
       newBoot: () => this.#newBoot(),
+      newCore: (made) => this.options.newCore?.(made) ?? new NodeCore(made),
       packet: (from, to, link, body) => this.#packet(from, to, link, body),
       message: (from, to, body) => {
         if (!this.network.reaches(from, to)) return;
@@ -405,6 +410,16 @@ export class World {
       this.checkers.nothingLost(id, this.serving(id));
     }
   }
+}
+
+/** What is looked at where groups have relations. */
+export function placedWorld(world: World): PlacedWorld {
+  return {
+    config: world.config,
+    serving: (group) => world.serving(group),
+    isUp: (node) => world.node(node)?.answers === true,
+    record: (group) => world.checkers.history(group).latest,
+  };
 }
 
 function membersOf(config: Config): readonly NodeId[] {

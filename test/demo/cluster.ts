@@ -47,6 +47,7 @@ export interface ClusterOptions extends LabOptions {
   readonly restarts?: ConfigChoices['restarts'];
   readonly hooks?: ConfigChoices['hooks'];
   readonly registry?: ConfigChoices['registry'];
+  readonly moreGroups?: ConfigChoices['moreGroups'];
   /** For `App.connect`. */
   readonly answerMs?: number | undefined;
   /** By host, the `bin/tako` of another release to run there; called when the lab's folder is there. */

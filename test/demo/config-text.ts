@@ -17,6 +17,8 @@ export interface ConfigChoices {
   readonly restarts?: string | undefined;
   /** Lines below `hooks:` of the group. */
   readonly hooks?: ((lab: Lab) => readonly string[]) | undefined;
+  /** Lines below `groups:`, of further groups. */
+  readonly moreGroups?: readonly string[] | undefined;
 }
 
 export function configText(lab: Lab, app: App, choices: ConfigChoices): string {
@@ -49,6 +51,7 @@ export function configText(lab: Lab, app: App, choices: ConfigChoices): string {
     '      service:',
     ...indent(app.service(lab), 8),
     ...(choices.restarts === undefined ? [] : [`        restarts: ${choices.restarts}`]),
+    ...indent(choices.moreGroups ?? [], 2),
     '',
   ].join('\n');
 }

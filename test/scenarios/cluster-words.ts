@@ -9,6 +9,7 @@
  *     group db failback=5s@02:00-04:00       and only at these times
  *     group web after=db apart=log      its relations: after, together, apart, softly-apart
  *     group web priority=5 needs=memory:8,cpu:1
+ *     regroup web apart=db            later on: the file is changed so; controls that start anew read it
  *     capacity n1 memory=16           before `cluster`: what a node has
  *     resource ...                           see `resource-words.ts`
  *     hook before-start                      every group has that hook
@@ -62,6 +63,9 @@ export class ClusterWords {
       case 'group':
         this.#groups.push(groupWord(words));
         return true;
+      case 'regroup':
+        this.#regroup(words);
+        return true;
       case 'capacity':
         this.#capacity[words[0] ?? ''] = amountsOf(words.slice(1), '=');
         return true;
@@ -77,6 +81,15 @@ export class ClusterWords {
       default:
         return false;
     }
+  }
+
+  /** The one object that all nodes were given stands for the file. */
+  #regroup(words: readonly string[]): void {
+    const { config } = this.world;
+    const group = config.groups.find(({ id }) => id === words[0]);
+    this.world.note(`-- regroup ${words.join(' ')}`);
+    Object.assign(must(group, 'a group of the cluster'), { placement: placementOf(words) });
+    this.world.checkers.configChanged();
   }
 
   #newWorld(words: readonly string[]): World {

@@ -16,6 +16,20 @@ export interface Mutant {
 
 export const MUTANTS: readonly Mutant[] = [
   {
+    name: 'started-beside-what-it-must-be-apart-from',
+    breaks: ['N30'],
+    file: 'core/node/placed.ts',
+    find: 'if (here !== undefined) return this.#holdBack(`${me} ${here}`, now);',
+    replace: 'if (here === `${now}`) return this.#holdBack(`${me} ${here}`, now);',
+  },
+  {
+    name: 'never-handed-on-to-where-it-belongs',
+    breaks: ['liveness'],
+    file: 'core/node/placed.ts',
+    find: 'if (this.#isDue(wish, now)) this.#go(wish, now);',
+    replace: 'if (now < 0) this.#go(wish, now);',
+  },
+  {
     name: 'promise-forgotten-at-restart',
     breaks: ['H1', 'H2'],
     file: 'core/heart/promises.ts',

@@ -27,7 +27,7 @@ const UNAUTHENTICATED = 401;
 /** By these a member says that it did not even try: malformed, not allowed. */
 const NOT_TRIED = [400, UNAUTHENTICATED, 403, 404];
 /** How etcd says that a member let in by a password before is not known any more. */
-const TOKEN_OVER = /auth token|user name is empty/u;
+const TOKEN_OVER = /auth token|user name is empty|CommonName of client/u;
 
 export class EtcdGateway {
   readonly #options: GatewayOptions;

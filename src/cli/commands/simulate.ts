@@ -5,6 +5,8 @@
 import type { Command } from 'commander';
 import { TakoError, messageOf } from '../../base/tako-error.ts';
 import type { ClusterStatus } from '../../protocol/api.ts';
+import type { Config } from '../../protocol/config.ts';
+import { configFilesIn } from '../../sim/what-if/steps.ts';
 import { whatIf } from '../../sim/what-if/what-if.ts';
 import {
   type ClientOptions,
@@ -13,6 +15,7 @@ import {
   withRunDir,
 } from '../command-context.ts';
 import { renderPrediction } from '../render/prediction.ts';
+import type { CliWorld } from '../world.ts';
 
 interface SimulateOptions extends ClientOptions {
   readonly config: string;
@@ -39,19 +42,26 @@ async function simulate(
   context: CommandContext,
 ): Promise<void> {
   const { world } = context;
-  const { config } = await world.checkConfigFile(options.config);
-  if (config === undefined) {
-    throw new TakoError('config-invalid', `Cannot simulate: "${options.config}" has faults`, {
-      next: `tako config check ${options.config}`,
-    });
-  }
+  const config = await configIn(options.config, world);
+  const configs = new Map<string, Config>();
+  for (const file of configFilesIn(words)) configs.set(file, await configIn(file, world));
   const status =
     options.state === undefined
       ? await (await clientOf(context, options)).status()
       : decodeStatus(options.state, await world.readText(options.state));
-  const prediction = whatIf(config, status, words);
+  const prediction = whatIf(config, status, words, configs);
   if (options.json === true) world.out(`${JSON.stringify(prediction, undefined, 2)}\n`);
   else world.out(renderPrediction(prediction));
+}
+
+/** YAML as people write it, or JSON as Tako keeps it. */
+async function configIn(file: string, world: CliWorld): Promise<Config> {
+  if (file.endsWith('.json')) return world.keptConfig(file);
+  const { config } = await world.checkConfigFile(file);
+  if (config !== undefined) return config;
+  throw new TakoError('config-invalid', `Cannot simulate: "${file}" has faults`, {
+    next: `tako config check ${file}`,
+  });
 }
 
 /** As much of a status as the simulation rests on. */

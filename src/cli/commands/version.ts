@@ -13,7 +13,7 @@ export function addVersionCommand(program: Command, { world }: CommandContext): 
 }
 
 /** The package's own file, two folders above this one's, as sources and as built code alike. */
-function readVersion(): string {
+export function readVersion(): string {
   const file = new URL('../../../package.json', import.meta.url);
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string };
   return version;

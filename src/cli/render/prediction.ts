@@ -1,10 +1,16 @@
 /** What `tako simulate` found, for people. */
-import type { GroupOutcome, Prediction, StepReport } from '../../sim/what-if/what-if.ts';
+import type { GroupOutcome, Happening, Prediction, StepReport } from '../../sim/what-if/what-if.ts';
 import { plain } from './event.ts';
+
+/** Of each kind, for a step. */
+const LINES_MAX = 60;
 
 export function renderPrediction(prediction: Prediction): string {
   const { seenBy, seenAt, steps, differences, unknown } = prediction;
   const lines = [`From the state that ${seenBy} saw at ${seenAt}. Nothing is changed.`];
+  if (prediction.how === 'planned') {
+    lines.push('Planned by the code that places groups; times are not simulated.');
+  }
   if (differences.length > 0) {
     lines.push('', 'Not quite that state could be simulated:');
     for (const text of differences) lines.push(`  ${text}`);
@@ -15,16 +21,31 @@ export function renderPrediction(prediction: Prediction): string {
   return `${lines.map(plain).join('\n')}\n`;
 }
 
-function linesOf({ step, lookedAtMs, happenings, outcomes }: StepReport): readonly string[] {
-  const events = happenings.map(({ afterMs, node, group, text }) => {
-    const who = group === '' ? node : `${node} ${group}`;
-    return `  ${`+${afterMs} ms`.padStart(11)}  ${who}: ${text}`;
-  });
+function linesOf(step: StepReport): readonly string[] {
+  const { lookedAtMs, happenings, outcomes, unchanged } = step;
   return [
-    `If: ${step}`,
-    ...(events.length === 0 ? ['  Nobody does anything.'] : events),
+    `If: ${step.step}`,
+    ...(happenings.length === 0 ? ['  Nobody does anything.'] : some(happenings.map(eventText))),
     `  After ${lookedAtMs} ms:`,
-    ...outcomes.map((outcome) => `    ${outcomeText(outcome)}`),
+    ...some(outcomes.map((outcome) => `    ${outcomeText(outcome)}`)),
+    ...(unchanged === 0
+      ? []
+      : [`    ${unchanged} ${unchanged === 1 ? 'group is' : 'groups are'} as before`]),
+  ];
+}
+
+function eventText({ afterMs, node, group, text }: Happening): string {
+  if (afterMs === undefined) return `  ${group === '' ? '' : `${group}: `}${text}`;
+  const who = group === '' ? node : `${node} ${group}`;
+  return `  ${`+${afterMs} ms`.padStart(11)}  ${who}: ${text}`;
+}
+
+/** What nobody reads to the end is cut; JSON has it all. */
+function some(lines: readonly string[]): readonly string[] {
+  if (lines.length <= LINES_MAX) return lines;
+  return [
+    ...lines.slice(0, LINES_MAX),
+    `    ... and ${lines.length - LINES_MAX} more (see --json)`,
   ];
 }
 
@@ -36,7 +57,7 @@ function outcomeText(outcome: GroupOutcome): string {
     return `${group} is down (${was}): ${why ?? 'nobody says why'}`;
   }
   const from = before === after ? 'stays' : `is online (before: ${before ?? 'nowhere'})`;
-  return `${group} ${from} on ${after}, away for ${awayMs} ms`;
+  return `${group} ${from} on ${after}${awayMs === undefined ? '' : `, away for ${awayMs} ms`}`;
 }
 
 function instancesText(

@@ -76,7 +76,9 @@ export function renderGroup(group: GroupStatus, status: ClusterStatus, colours: 
     colours,
   });
   const members = status.nodes.map(({ id }) => id);
-  const lines = [plain(group.reason), ...votesLine(group, members), ...barsLine(group)];
+  const placed = group.placement === undefined ? [] : [`placement: ${plain(group.placement)}`];
+  const votes = votesLine(group, members);
+  const lines = [plain(group.reason), ...placed, ...votes, ...barsLine(group)];
   return `${head}${lines.map((line) => paint('faint', `  ${line}`)).join('\n')}\n\n${table}`;
 }
 

@@ -5,6 +5,7 @@
  * Invariant: every request is answered once, at once or when what it asked for is done or failed
  * here; one at a time is under way, and only `leave` takes the place of another.
  */
+import { unreachable } from '../../base/assert.ts';
 import type { Instant } from '../../base/time.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { type BarChange, barOf, hasBar } from '../registry/bars.ts';
@@ -51,7 +52,7 @@ export class EverywhereRequests {
   }
 
   asked(id: number, request: OperatorRequest, now: Instant): void {
-    const { instance, options, record, voice } = this.#parts;
+    const { options, voice } = this.#parts;
     const group = options.group.id;
     switch (request.type) {
       case 'bar':
@@ -66,8 +67,19 @@ export class EverywhereRequests {
       }
       case 'start':
       case 'stop':
-        break;
+        return this.#wish(id, request, now);
+      default:
+        return unreachable(request);
     }
+  }
+
+  #wish(
+    id: number,
+    request: Extract<OperatorRequest, { type: 'start' | 'stop' }>,
+    now: Instant,
+  ): void {
+    const { instance, options, record, voice } = this.#parts;
+    const group = options.group.id;
     if (voice.request !== undefined) {
       return voice.reply(id, 'busy', 'another request for this group is under way');
     }

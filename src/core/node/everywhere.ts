@@ -25,6 +25,7 @@ import { EverywhereRecord } from './everywhere-record.ts';
 import { EverywhereRequests } from './everywhere-requests.ts';
 import { Instance, type InstanceState } from './instance.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
+import type { InstanceFacts } from './placing-instances.ts';
 import { Voice } from './voice.ts';
 
 /** So long a majority is waited for before this node goes by what it knew last. */
@@ -75,7 +76,7 @@ export class EverywhereCore {
 
   /** Whatever comes after it may start on this node. */
   get isOnline(): boolean {
-    return this.#isMember && !this.#probing && this.#instance.engine.isOnline();
+    return this.state === 'online';
   }
 
   /** Of this node's instance. */
@@ -91,6 +92,12 @@ export class EverywhereCore {
     if (!this.#probing) return this.#instance.reason;
     if (present !== undefined) return this.#instance.reason;
     return `what is wanted is not known yet: ${this.#doubt()}`;
+  }
+
+  /** What a plan of placement has to know of it. */
+  facts(): InstanceFacts {
+    const present = this.#isMember && !this.engine.isStopped();
+    return { record: this.record, online: this.isOnline, present };
   }
 
   nextWakeAt(): Instant {

@@ -119,6 +119,8 @@ export class GroupContext {
   hasRead = false;
   /** Another node claims what this one owned: what became of that is read before anything is claimed. */
   readFirst = false;
+  /** The newest line of records that anybody was seen to vote on; older ones count no longer. */
+  newestLine = 0;
   /** A vote found that the group has never had a record. */
   knownEmpty = false;
   /** Why the group is where and as it is. */

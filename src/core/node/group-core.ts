@@ -127,6 +127,7 @@ export class GroupCore {
     const follows = phase === 'waiting' || phase === 'sealing' || phase === 'claiming';
     return {
       record,
+      knownEmpty: context.knownEmpty,
       own: this.#standing(),
       present: this.#isPresent(),
       ownerLost: follows && context.ownerIsLost(),
@@ -157,6 +158,12 @@ export class GroupCore {
   /** Since when the node has been up without a break, as far as this process knows. */
   upSince(node: NodeId): Instant | undefined {
     return this.#context.peers.upSince(node);
+  }
+
+  /** What the plan of placement says of it; undefined where groups are not planned. */
+  get planned(): string | undefined {
+    const { options, record } = this.#context;
+    return record === undefined ? undefined : options.placing?.placement()?.reason;
   }
 
   /** Why what this node owns does not start, or not yet: other groups stand in the way. */
@@ -227,7 +234,11 @@ export class GroupCore {
       case 'recordDiffers':
         return this.#owner.recordDiffers(now);
       case 'registryMessage':
-        return context.voteMessage(event.from, event.message, now);
+        if (event.message.type !== 'accept') {
+          return context.voteMessage(event.from, event.message, now);
+        }
+        if (event.from !== context.me) this.#learning.lineSeen(event.message.record, now);
+        return undefined;
       case 'fetched':
         return context.fetched(event.id, event.reading, now);
       case 'swapped':

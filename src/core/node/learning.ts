@@ -7,6 +7,7 @@
 import { unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { lineOf } from '../registry/forced-line.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import { sameBars } from '../registry/bars.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -51,7 +52,7 @@ export class Learning {
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
       context.hasRead = true;
-      context.readFirst = false;
+      if (lineOf(outcome.record) >= context.newestLine) context.readFirst = false;
       // A claim that turns out to be chosen is taken up, or made anew, sealed as it is.
       const atRest = context.phase === 'probing' || context.phase === 'waiting';
       if (atRest && outcome.record.owner !== context.me) context.mirrors.claimsBeforeAreVoid();
@@ -126,6 +127,22 @@ export class Learning {
     const { candidate } = this.#parts;
     if (context.phase === 'waiting') return candidate.movedOn(record, decided.reason, now);
     candidate.unseal(owns(record), now);
+  }
+
+  /**
+   * A vote for a record that was forced, perhaps while this node was thought to be off. Whatever this
+   * node owns or claims is of an older line, even where its own votes alone uphold that.
+   */
+  lineSeen(record: OwnershipRecord, now: Instant): void {
+    const context = this.#context;
+    const known = context.record ?? context.options.accepted();
+    if (lineOf(record) <= lineOf(known)) return;
+    context.readFirst = true;
+    context.newestLine = Math.max(context.newestLine, lineOf(record));
+    const why = `${record.owner} was made its owner by force`;
+    if (context.epochOwned !== undefined) return this.#moves.yield(why, now);
+    if (context.phase === 'sealing') return this.#parts.candidate.unseal(why, now);
+    if (context.phase === 'claiming') context.withdraw('claim', now);
   }
 
   /** A group that was stopped here and started elsewhere is followed like any other. */

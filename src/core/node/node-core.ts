@@ -13,6 +13,7 @@ import { type Config, type GroupConfig, isEverywhere } from '../../protocol/conf
 import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { RegistryMessage } from '../../protocol/record.ts';
 import type { GroupEngine } from '../group/engine.ts';
+import { lineOf } from '../registry/forced-line.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../registry/acceptor.ts';
 import { EverywhereCore } from './everywhere.ts';
 import { GroupCore } from './group-core.ts';
@@ -68,7 +69,7 @@ export class NodeCore {
     return new Placing({
       ...{ me, config },
       factsOf: (group) => this.#groups.get(group)?.facts(),
-      instanceOnline: (group) => this.#everywhere.get(group)?.isOnline === true,
+      instanceOf: (group) => this.#everywhere.get(group)?.facts(),
       upSince: (node) => [...this.#groups.values()][0]?.upSince(node),
     });
   }
@@ -175,7 +176,10 @@ export class NodeCore {
   #registryMessage(event: Extract<CoreEvent, { type: 'registryMessage' }>): readonly Effect[] {
     const { message } = event;
     if (!isQuestion(message)) return this.#one(message.group, event);
-    return this.#acceptorDid(this.#acceptor.step(event.from, message));
+    const answers = this.#acceptorDid(this.#acceptor.step(event.from, message));
+    // The acceptor may have to wait; that there is a newer line stops what runs on an older one.
+    const newLine = message.type === 'accept' && lineOf(message.record) > 0;
+    return newLine ? [...answers, ...this.#one(message.group, event)] : answers;
   }
 
   #acceptorDid(effects: readonly AcceptorEffect[]): readonly Effect[] {

@@ -23,6 +23,8 @@ const SAY_MS = 2000;
 const MOVES_AT_ONCE = 3;
 const PAUSE_MS = 30_000;
 const PAUSE_MAX_MS = 3_600_000;
+/** For what does not run, and could run elsewhere, it pauses less. */
+const PAUSE_IDLE_MAX_MS = 60_000;
 /** A hook that said no is asked again. */
 const VETO_RETRY_MS = 60_000;
 
@@ -41,6 +43,8 @@ export class Placed {
   readonly #moves: Moves;
   #wished: { readonly to: NodeId; readonly since: Instant } | undefined;
   #notBefore = 0 as Instant;
+  #idleNotBefore = 0 as Instant;
+  #vetoedUntil = 0 as Instant;
   #moved = 0;
   #movedAt = 0 as Instant;
   /** A hook is asked whether it may go; its answer wakes this node. */
@@ -60,7 +64,11 @@ export class Placed {
     const saysAt = now < this.#saysHeldAt ? this.#saysHeldAt : NEVER;
     if (this.#wished === undefined || this.#asking) return saysAt;
     const settled = plus(this.#wished.since, SETTLE_MS);
-    return earliest([saysAt, Math.max(settled, this.#notBefore) as Instant]);
+    return earliest([saysAt, Math.max(settled, this.#pausedUntil, this.#vetoedUntil) as Instant]);
+  }
+
+  get #pausedUntil(): Instant {
+    return this.#context.heldBack === undefined ? this.#notBefore : this.#idleNotBefore;
   }
 
   reset(): void {
@@ -78,10 +86,11 @@ export class Placed {
     const { me, peers } = context;
     const placement = placing.placement();
     const { target } = placement ?? {};
-    const here = placing.obstacleHere();
+    const here = placing.obstacleHere('alone');
     // What this node owned is started on it again, whatever it is barred from.
     const only = barOf(record, me) !== undefined || peers.avoided(now).has(me);
-    const mine = target === me || (only && target === undefined && here === undefined);
+    const fits = only && target === undefined && placing.obstacleHere('whole') === undefined;
+    const mine = target === me || fits;
     if (!mine && target !== undefined && placement !== undefined) {
       this.#holdBack(placement.reason, now);
       const wish = { to: target, reason: placement.reason, atOnce: false };
@@ -107,7 +116,11 @@ export class Placed {
     context.reason = `not started yet: ${why}`;
     // What lasts only until all is known is not worth a word.
     if (now < this.#saysHeldAt) return false;
-    context.voice.sayOnce(`held back: ${why}`, 'warning', 'held-back', context.reason);
+    const { id, me, voice } = context;
+    voice.sayOnce(`held back: ${why}`, 'warning', 'held-back', context.reason);
+    if (voice.request?.type === 'start') {
+      voice.failed('no-node', `"${id}" is wanted online, and waits on ${me}: ${why}`);
+    }
     return false;
   }
 
@@ -176,9 +189,10 @@ export class Placed {
 
   #isDue({ atOnce, follows, to }: Wish, now: Instant): boolean {
     if (this.#wished?.to !== to) this.#wished = { to, since: now };
+    if (now < this.#vetoedUntil) return false;
     // A move may be undone by somebody who sees it otherwise; a stop is undone by nobody.
     const moves = to !== this.#context.me && follows !== true;
-    if (moves && now < this.#notBefore) return false;
+    if (moves && now < this.#pausedUntil) return false;
     return atOnce || now >= plus(this.#wished.since, SETTLE_MS);
   }
 
@@ -193,8 +207,7 @@ export class Placed {
     if (verdict === undefined) return false;
     if (verdict.type === 'go') return true;
     hooks.forgetLeaving();
-    this.#notBefore = plus(now, VETO_RETRY_MS);
-    this.#wished = { to, since: plus(now, VETO_RETRY_MS) };
+    this.#vetoedUntil = plus(now, VETO_RETRY_MS);
     const text = `${reason}, but the hook ${verdict.point} says no: ${verdict.reason}`;
     voice.sayOnce(`placed ${text}`, 'warning', 'held-by-hook', text);
     return false;
@@ -207,7 +220,9 @@ export class Placed {
     this.#moved = now >= plus(this.#movedAt, 2 * PAUSE_MAX_MS) ? 1 : this.#moved + 1;
     this.#movedAt = now;
     const more = this.#moved - MOVES_AT_ONCE;
-    this.#notBefore = more < 0 ? now : plus(now, Math.min(PAUSE_MS * 2 ** more, PAUSE_MAX_MS));
+    const pauseMs = more < 0 ? 0 : Math.min(PAUSE_MS * 2 ** more, PAUSE_MAX_MS);
+    this.#notBefore = plus(now, pauseMs);
+    this.#idleNotBefore = plus(now, Math.min(pauseMs, PAUSE_IDLE_MAX_MS));
     this.#moves.place(to, reason, now);
   }
 }

@@ -6,22 +6,20 @@
  * first node that is tried for it, so that nothing moves just because it had to start anew.
  */
 import type { Instant } from '../../base/time.ts';
-import {
-  type Amounts,
-  type Config,
-  type GroupConfig,
-  isEverywhere,
-} from '../../protocol/config.ts';
+import type { Amounts, Config, GroupConfig } from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { barOf } from '../registry/bars.ts';
 import type {
   FailbackPolicy,
   FailoverGroup,
+  PlacementGroup,
   PlacementInput,
   PlacementNode,
 } from '../placement/types.ts';
 import type { Standing } from './node-io.ts';
+import { everywhereInput, hostsOf, type InstanceFacts } from './placing-instances.ts';
 
 /** How a group that this node owns stands here. */
 export type OwnStanding = Pick<Standing['groups'][number], 'state' | 'to'>;
@@ -29,6 +27,8 @@ export type OwnStanding = Pick<Standing['groups'][number], 'state' | 'to'>;
 /** What this node's core of a group knows. */
 export interface GroupFacts {
   readonly record: OwnershipRecord | undefined;
+  /** There has never been one. */
+  readonly knownEmpty: boolean;
   /** Undefined where this node does not own it. */
   readonly own: OwnStanding | undefined;
   /** Something of it runs here, or may. */
@@ -50,6 +50,8 @@ export interface Surroundings {
   readonly heartConnected: boolean;
   readonly upSince: (node: NodeId) => Instant | undefined;
   readonly facts: ReadonlyMap<GroupId, GroupFacts>;
+  /** Of groups that run everywhere. */
+  readonly instances: ReadonlyMap<GroupId, InstanceFacts>;
   /** What other owners said of their groups last. */
   readonly told: ReadonlyMap<GroupId, Standing['groups'][number]>;
   /** Nodes that had their turn to take over, and did not. */
@@ -64,23 +66,44 @@ export function usesPlacement(config: Config): boolean {
 }
 
 export function placementInput(around: Surroundings): PlacementInput {
+  const resting = restingNodes(around);
   return {
     now: around.now,
     maintenance: false,
-    nodes: around.config.nodes.map(({ id, capacity }) => nodeOf(around, id, capacity ?? NONE)),
-    groups: around.config.groups
-      .filter((group) => !isEverywhere(group))
-      .map((group) => groupOf(around, group)),
+    nodes: around.config.nodes.map(({ id, capacity }) => ({
+      ...nodeOf(around, id, capacity ?? NONE),
+      standby: resting.has(id),
+    })),
+    groups: around.config.groups.map((group) => groupOf(around, group)),
   };
 }
 
-function nodeOf(around: Surroundings, id: NodeId, capacity: Amounts): PlacementNode {
+function nodeOf(
+  around: Surroundings,
+  id: NodeId,
+  capacity: Amounts,
+): Omit<PlacementNode, 'standby'> {
   const state = stateOf(around, id);
   return {
     ...{ id, capacity, state, maintenance: false, quarantined: false },
-    standby: [...around.facts.values()].some(({ record }) => record?.standby?.includes(id)),
     healthySince: state === 'up' ? around.upSince(id) : undefined,
   };
+}
+
+/** Those in standby for all groups; a node that is so for some has bars of these. */
+function restingNodes({ config, facts }: Surroundings): ReadonlySet<NodeId> {
+  const resting = new Set<NodeId>();
+  const awake = new Set<NodeId>();
+  for (const { id, nodes } of config.groups) {
+    const record = facts.get(id)?.record;
+    if (record === undefined) continue;
+    for (const node of nodes) {
+      if (record.standby?.includes(node) === true) resting.add(node);
+      else awake.add(node);
+    }
+  }
+  for (const node of awake) resting.delete(node);
+  return resting;
 }
 
 function stateOf({ heartConnected, me, peers }: Surroundings, id: NodeId): PlacementNode['state'] {
@@ -91,7 +114,14 @@ function stateOf({ heartConnected, me, peers }: Surroundings, id: NodeId): Place
   return report.state === 'up' && report.deafSince !== undefined ? 'suspect' : report.state;
 }
 
-function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
+function groupOf(around: Surroundings, group: GroupConfig): PlacementGroup {
+  const instance = around.instances.get(group.id);
+  if (instance === undefined) return failoverInput(around, group);
+  const isUp = (node: NodeId): boolean => stateOf(around, node) === 'up';
+  return everywhereInput(group, instance, { me: around.me, isUp });
+}
+
+function failoverInput(around: Surroundings, group: GroupConfig): FailoverGroup {
   const { id, nodes, placement } = group;
   const facts = around.facts.get(id);
   const record = facts?.record;
@@ -100,31 +130,33 @@ function groupOf(around: Surroundings, group: GroupConfig): FailoverGroup {
   // A first record is made by the first node alone.
   const [first] = nodes;
   const founder = first === undefined ? [] : [first];
+  const hosts = hostsOf(group, around.config.groups, around.instances);
   return {
-    ...{ id, type: 'failover', want: record?.want ?? 'online', maintenance: false, ...where },
+    ...{ id, type: 'failover', want: record?.want ?? 'online', ...where },
+    // Where it runs nobody knows here, nor whether it can be had: it is left alone, and has no room.
+    maintenance: record === undefined && facts?.knownEmpty !== true,
     priority: placement?.priority ?? 0,
     demand: placement?.needs ?? NONE,
     firstTry: idleOwner,
     preferred: nodes,
-    allowed: record === undefined ? founder : nodes,
+    allowed: (record === undefined ? founder : nodes).filter((node) => {
+      // Where it runs it is left; elsewhere it could not start.
+      return (node === where.owner && where.runs !== 'no') || hosts(node);
+    }),
     bans: nodes
-      .filter((node) => node !== where.owner && record?.banned?.includes(node) === true)
+      .filter((node) => node !== where.owner && record !== undefined && barOf(record, node))
       .map((node) => ({ node, until: undefined })),
     failedOn: avoided(around, id, facts, where.owner),
     apart: [
       ...(placement?.apart ?? []).map((other) => ({ group: other, soft: false })),
       ...(placement?.apartIfPossible ?? []).map((other) => ({ group: other, soft: true })),
     ],
-    // An instance on the same node is waited for there (`Placing.awaited`), wherever that is.
-    after: (placement?.after ?? []).filter((other) => !runsEverywhere(around.config, other)),
+    // An instance on the same node is waited for there (`Placing.awaited`).
+    after: placement?.after ?? [],
     together: placement?.together ?? [],
     inSync: inSyncOf(record),
     failback: failbackOf(group, facts),
   };
-}
-
-function runsEverywhere({ groups }: Config, id: GroupId): boolean {
-  return groups.some((group) => group.id === id && isEverywhere(group));
 }
 
 /** Where it runs, or shall run soon, as far as this node knows. */

@@ -11,7 +11,7 @@
  *   - moves are few (`placed.ts`).
  */
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
-import { type Config, isEverywhere } from '../../protocol/config.ts';
+import type { Config } from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
@@ -22,9 +22,12 @@ import type { Placement, PlacementInput, Plan } from '../placement/types.ts';
 import { staleCopies } from './candidacy.ts';
 import type { Effect, Standing } from './node-io.ts';
 import { type GroupFacts, placementInput } from './placing-facts.ts';
+import { awaitedInstance, type InstanceFacts, sameInstance } from './placing-instances.ts';
 
 /** Who the plan names has this long to be first; then it is the turn of the next one. */
 const TURN_MS = 200;
+/** Who cannot take over in that time, for want of votes perhaps, keeps no room for it any longer. */
+const OWN_TURN_MS = 5000;
 /** When nobody took its turn, all have another one. */
 const TURNS_AGAIN_MS = 5000;
 /** How often a node repeats how its groups stand: datagrams may be lost. */
@@ -42,8 +45,8 @@ export interface PlacingOptions {
   readonly config: Config;
   /** What the core of each group knows at the moment. */
   readonly factsOf: (group: GroupId) => GroupFacts | undefined;
-  /** Whether the instance of a group of type `everywhere` is online on this node. */
-  readonly instanceOnline: (group: GroupId) => boolean;
+  /** The same of groups that run everywhere. */
+  readonly instanceOf: (group: GroupId) => InstanceFacts | undefined;
   readonly upSince: (node: NodeId) => Instant | undefined;
 }
 
@@ -51,6 +54,7 @@ export class Placing {
   readonly #options: PlacingOptions;
   readonly #planner = new Planner();
   #facts = new Map<GroupId, GroupFacts>();
+  readonly #instances = new Map<GroupId, InstanceFacts>();
   #peers: ReadonlyMap<NodeId, PeerReport> = new Map();
   #heartConnected = false;
   #startedAt: Instant | undefined;
@@ -61,7 +65,6 @@ export class Placing {
   #plan: Plan | undefined;
   #placements: ReadonlyMap<GroupId, Placement> = new Map();
   #dirty = true;
-  #instances = '';
   #said = '';
   #sayAt: Instant = NEVER;
   readonly #choices = new Map<string, Placement | undefined>();
@@ -113,13 +116,17 @@ export class Placing {
   refresh(now: Instant): boolean {
     this.#startedAt ??= now;
     for (const { id } of this.#options.config.groups) {
+      const instance = this.#options.instanceOf(id);
+      if (instance !== undefined && !sameInstance(this.#instances.get(id), instance)) {
+        this.#instances.set(id, instance);
+        this.#dirty = true;
+      }
       const facts = this.#options.factsOf(id);
       const before = this.#facts.get(id);
       if (facts === undefined || (before !== undefined && isSame(before, facts))) continue;
       this.#facts.set(id, facts);
       this.#dirty = true;
     }
-    this.#lookAtInstances();
     this.#takeTurns(now);
     if (!this.#dirty && now < (this.#plan?.nextChangeAt ?? NEVER)) return false;
     this.#dirty = false;
@@ -128,21 +135,13 @@ export class Placing {
     return true;
   }
 
-  /** What comes after one of them on this node waits for it. */
-  #lookAtInstances(): void {
-    const { config, instanceOnline } = this.#options;
-    const online = config.groups.filter((group) => isEverywhere(group) && instanceOnline(group.id));
-    const text = online.map(({ id }) => id).join(' ');
-    this.#dirty ||= text !== this.#instances;
-    this.#instances = text;
-  }
-
   #makePlan(now: Instant): void {
     const { config, me } = this.#options;
     this.#input = placementInput({
       ...{ me, config, now, peers: this.#peers, heartConnected: this.#heartConnected },
       upSince: (node) => (node === me ? this.#startedAt : this.#options.upSince(node)),
-      ...{ facts: this.#facts, told: this.#told, passedOver: this.#passedOver },
+      ...{ facts: this.#facts, instances: this.#instances, told: this.#told },
+      passedOver: this.#passedOver,
     });
     this.#plan = this.#planner.plan(this.#input);
     this.#placements = new Map(this.#plan.placements.map((each) => [each.group, each]));
@@ -188,12 +187,12 @@ export class Placing {
       const passedOver = this.#passedOver.get(group) ?? new Set();
       if (turn === undefined || turn.node !== node) {
         const again = passedOver.size === 0 ? NEVER : plus(now, TURNS_AGAIN_MS);
-        const next = node === this.#options.me ? plus(now, TURNS_AGAIN_MS) : plus(now, TURN_MS);
+        const next = plus(now, node === this.#options.me ? OWN_TURN_MS : TURN_MS);
         this.#turns.set(group, { node, endsAt: node === undefined ? again : next });
       } else if (now >= turn.endsAt) {
         this.#dirty = true;
         this.#turns.delete(group);
-        if (node === undefined || node === this.#options.me) this.#passedOver.delete(group);
+        if (node === undefined) this.#passedOver.delete(group);
         else this.#passedOver.set(group, passedOver.add(node));
       }
     }
@@ -209,7 +208,9 @@ export class Placing {
     if (placement === undefined || !known) return { mine: false, why: undefined };
     const { action, target } = placement;
     const mine = action === 'start' && target === this.#options.me;
-    return { mine, why: target === undefined ? placement.reason : undefined };
+    // Whom the plan passes over for having let its turn go by is no matter of room.
+    const told = target === undefined && !this.#passedOver.has(group);
+    return { mine, why: told ? placement.reason : undefined };
   }
 
   // What the plan says.
@@ -261,16 +262,23 @@ export class Placing {
     return barOf(record, node);
   }
 
-  /** What is against starting it on this node now; what runs here is known exactly. */
-  obstacleHere(group: GroupId): string | undefined {
-    const { config, me } = this.#options;
-    const here = [...this.#facts].flatMap(([id, { present }]) => (present ? [id] : []));
-    return conflict(config, me, [group], here);
+  /**
+   * What is against starting it on this node now, alone or with all that it runs together with. What
+   * runs here is known exactly: the cores are asked, for others may have started in this very step.
+   */
+  obstacleHere(group: GroupId, manner: 'alone' | 'whole'): string | undefined {
+    const { config, factsOf, me } = this.#options;
+    const here = config.groups.flatMap(({ id }) => (factsOf(id)?.present === true ? [id] : []));
+    const unit = manner === 'whole' ? this.matesOf(group) : [];
+    return conflict(config, me, [group, ...unit], here);
   }
 
   /** Of those that it comes after, the first one that is not online, with how it stands. */
   awaited(group: GroupId): string | undefined {
     for (const other of this.#configOf(group)?.after ?? []) {
+      const instance = this.#awaitedInstance(other);
+      if (instance !== undefined) return `it comes after "${other}", which ${instance}`;
+      if (this.#instances.has(other)) continue;
       const state = this.#stateOf(other);
       if (state.online) continue;
       return `it comes after "${other}", which ${state.words}`;
@@ -278,11 +286,16 @@ export class Placing {
     return undefined;
   }
 
+  #awaitedInstance(group: GroupId): string | undefined {
+    const { config, me } = this.#options;
+    const facts = this.#instances.get(group);
+    const found = config.groups.find(({ id }) => id === group);
+    if (facts === undefined || found === undefined) return undefined;
+    return awaitedInstance(found, facts, me);
+  }
+
   #stateOf(group: GroupId): { readonly online: boolean; readonly words: string } {
-    const { config, instanceOnline, me } = this.#options;
-    if (config.groups.some((each) => each.id === group && isEverywhere(each))) {
-      return { online: instanceOnline(group), words: `is not online on ${me} yet` };
-    }
+    const { me } = this.#options;
     const { record } = this.#facts.get(group) ?? {};
     if (record === undefined) return { online: false, words: 'has never run, as far as is known' };
     if (record.want === 'offline') return { online: false, words: 'is wanted offline' };
@@ -389,6 +402,7 @@ function isSame(a: GroupFacts, b: GroupFacts): boolean {
     a.present === b.present &&
     a.ownerLost === b.ownerLost &&
     a.isTime === b.isTime &&
+    a.knownEmpty === b.knownEmpty &&
     a.own?.state === b.own?.state &&
     a.own?.to === b.own?.to &&
     a.failedOn.length === b.failedOn.length &&
@@ -405,7 +419,7 @@ export interface GroupPlacing {
   readonly placement: () => Placement | undefined;
   readonly choose: (fit: readonly NodeId[]) => Placement | undefined;
   readonly against: (node: NodeId) => string | undefined;
-  readonly obstacleHere: () => string | undefined;
+  readonly obstacleHere: (manner: 'alone' | 'whole') => string | undefined;
   readonly awaited: () => string | undefined;
   readonly waitsForRoom: () => GroupId | undefined;
   readonly rivalHere: () => GroupId | undefined;
@@ -422,7 +436,7 @@ export function placingFor(placing: Placing, group: GroupId): GroupPlacing {
     placement: () => placing.placement(group),
     choose: (fit) => placing.choose(group, fit),
     against: (node) => placing.against(group, node),
-    obstacleHere: () => placing.obstacleHere(group),
+    obstacleHere: (manner) => placing.obstacleHere(group, manner),
     awaited: () => placing.awaited(group),
     waitsForRoom: () => placing.waitsForRoomOf(group),
     rivalHere: () => placing.rivalHere(group),

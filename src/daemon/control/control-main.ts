@@ -19,7 +19,7 @@ import { type ControlRpc, createControlRpc } from '../../adapters/control-rpc/co
 import { createApi } from '../../api/create-api.ts';
 import { must } from '../../base/assert.ts';
 import { messageOf } from '../../base/tako-error.ts';
-import { NodeCore } from '../../core/node/node-core.ts';
+import type { NodeCore, NodeCoreOptions } from '../../core/node/node-core.ts';
 import type { MirrorOrder } from '../../core/node/node-io.ts';
 import type { AcceptorEntry } from '../../core/registry/acceptor.ts';
 import { decodeAcceptorEntry } from '../../core/registry/acceptor-entry.ts';
@@ -31,6 +31,7 @@ import type { MirrorControl } from '../../ports/mirror-control.ts';
 import type { RecordStore } from '../../ports/record-store.ts';
 import type { StateStore } from '../../ports/state-store.ts';
 import type { NodeSetup } from '../../protocol/config.ts';
+import type { EventDraft, TakoEvent } from '../../protocol/event.ts';
 import type { FromHeart } from '../../protocol/heart-ipc.ts';
 import {
   type GroupId,
@@ -40,11 +41,13 @@ import {
   mirrorId,
 } from '../../protocol/ids.ts';
 import type { FromMirror } from '../../protocol/mirror-ipc.ts';
-import { type ControlPorts, ControlRuntime } from '../../runtime/control-runtime.ts';
+import { ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
+import type { DecisionRecorder } from '../../runtime/recording.ts';
 import { RegistryWatch } from '../../runtime/registry-watch.ts';
 import { buildAgents } from './agents.ts';
 import { buildHooks } from './hooks.ts';
+import { recordDecisions } from './recording.ts';
 import { openRecords } from './registry.ts';
 import { reloadConfig } from './reload.ts';
 import { listenToPrograms } from './reports.ts';
@@ -74,9 +77,18 @@ export async function main(): Promise<void> {
   const events = openEventLog({ path: join(stateDir, 'events.ndjson'), node, clock, log });
   const mirrors = connectMirrors(setup, log);
   const hooks = buildHooks(setup, log);
+  const made: NodeCoreOptions = {
+    me: node,
+    config,
+    seat: store.id as SeatId,
+    restored: [...store.entries().values()],
+  };
+  const recording = recordDecisions(made, { stateDir, events, log });
   const records = openRecords(config);
   const { runtime, steering, heart, rpc, watch } = wire({
     ...{ setup, log, store, records, events, mirrors, hooks },
+    core: recording.core,
+    recorder: recording.recorder,
     onlooker: openVoteHistory({ path: process.env[VOTE_HISTORY], node, clock, log }),
   });
   listenToMirrors(setup, mirrors, runtime);
@@ -99,6 +111,7 @@ export async function main(): Promise<void> {
     runtime.end();
     watch?.end();
     records?.close();
+    await recording.journal.close();
     await api.close();
     await rpc.close();
     for (const mirror of mirrors.values()) mirror.close();
@@ -116,6 +129,8 @@ interface Parts {
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
   readonly hooks: HookCaller;
+  readonly core: NodeCore;
+  readonly recorder: DecisionRecorder;
   readonly onlooker: ReturnType<typeof openVoteHistory>;
 }
 
@@ -129,10 +144,8 @@ interface Wired {
 
 /** The parts that know one another. */
 function wire(parts: Parts): Wired {
-  const { setup, log, store, records, events, hooks, mirrors } = parts;
+  const { setup, log, store, records, events, hooks, mirrors, core, recorder } = parts;
   const { node, config, runDir } = setup;
-  const seat = store.id as SeatId;
-  const core = new NodeCore({ me: node, config, seat, restored: store.entries().values() });
   const heart = new HeartClient({
     runDir,
     log,
@@ -143,14 +156,17 @@ function wire(parts: Parts): Wired {
       heard(message, runtime);
     },
   });
-  const publish: ControlPorts['publish'] = (draft) => {
+  const publish = (draft: EventDraft): TakoEvent => {
     const event = events.append(draft);
     log.info(draft.text, { kind: draft.kind, group: draft.group, event: event.id });
     steering.tellPeers();
+    return event;
   };
-  const versions = new VersionEvents(publish);
+  const versions = new VersionEvents((draft) => void publish(draft));
   const watch =
-    records === undefined ? undefined : new RegistryWatch(records, systemTimer, publish);
+    records === undefined
+      ? undefined
+      : new RegistryWatch(records, systemTimer, (draft) => void publish(draft));
   const runtime: ControlRuntime = new ControlRuntime(node, core, {
     clock: systemClock,
     calendar: systemCalendar,
@@ -162,7 +178,7 @@ function wire(parts: Parts): Wired {
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
     hooks,
     records,
-    publish,
+    publish: (draft) => recorder.published(draft, publish(draft)),
     onlooker: parts.onlooker,
     fail: (error) => {
       log.error('votes cannot be stored, so this process ends', { error: messageOf(error) });

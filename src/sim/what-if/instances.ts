@@ -16,15 +16,15 @@ export function runsOn(world: World, { id, resources }: GroupConfig): readonly N
 export function askForInstances(
   world: World,
   group: GroupConfig,
-  told: GroupStatus,
+  told: Partial<GroupStatus>,
   until: (so: () => boolean) => void,
 ): void {
   const { id, nodes } = group;
   const [first] = nodes;
   if (first === undefined) return;
   const bars = [
-    ...told.standby.map((node) => ({ kind: 'standby' as const, node })),
-    ...told.banned.map((node) => ({ kind: 'ban' as const, node })),
+    ...(told.standby ?? []).map((node) => ({ kind: 'standby' as const, node })),
+    ...(told.banned ?? []).map((node) => ({ kind: 'ban' as const, node })),
   ];
   for (const { kind, node } of bars) world.ask(first, id, { type: 'bar', kind, node, on: true });
   if (told.want === 'offline') world.ask(first, id, { type: 'stop' });

@@ -23,7 +23,8 @@ export type Step =
       readonly node: NodeId;
       readonly group: GroupId;
       readonly resource: ResourceId;
-    };
+    }
+  | { readonly type: 'config'; readonly file: string; readonly config: Config };
 
 /** A step, the words it was told in, and how long it is looked at before the next. */
 export interface TimedStep {
@@ -40,23 +41,58 @@ const TIMES_MAX = 100;
 const USAGE =
   'Steps are: lose NODE, return NODE, cut LINK [NODE NODE], mend LINK [NODE NODE], ' +
   'move GROUP NODE, start GROUP, stop GROUP, fail GROUP/RESOURCE [TIMES], ' +
-  'break NODE GROUP/RESOURCE, wait DURATION; with "then" in between';
+  'break NODE GROUP/RESOURCE, config FILE, wait DURATION; with "then" in between';
 
-/** Throws `bad-request`, `no-such-node` or `no-such-group`. */
-export function parseSteps(words: readonly string[], config: Config): readonly TimedStep[] {
+/** The files that the words name as configurations. */
+export function configFilesIn(words: readonly string[]): readonly string[] {
+  return partsOf(words).flatMap(([verb, file]) => (verb === 'config' && file ? [file] : []));
+}
+
+function partsOf(words: readonly string[]): readonly (readonly string[])[] {
+  return words
+    .join(' ')
+    .split(/\s+then\s+/u)
+    .map((part) => part.trim().split(/\s+/u));
+}
+
+/**
+ * Throws `bad-request`, `no-such-node` or `no-such-group`. `configs`: what the named files hold;
+ * behind such a step names are those of that configuration.
+ */
+export function parseSteps(
+  words: readonly string[],
+  config: Config,
+  configs: ReadonlyMap<string, Config>,
+): readonly TimedStep[] {
   const steps: TimedStep[] = [];
-  for (const part of words.join(' ').split(/\s+then\s+/u)) {
-    const [verb = '', ...names] = part.trim().split(/\s+/u);
+  let present = config;
+  for (const part of partsOf(words)) {
+    const [verb = '', ...names] = part;
     if (verb === 'wait') {
       const last = steps.pop();
       if (last === undefined) throw wrong('"wait" stands after the step that it is for');
       steps.push({ ...last, forMs: waitOf(names) });
-    } else {
-      steps.push({ step: stepOf(verb, names, config), words: part.trim(), forMs: STEP_MS });
+      continue;
     }
+    const step =
+      verb === 'config' ? configStep(names, present, configs) : stepOf(verb, names, present);
+    if (step.type === 'config') present = step.config;
+    steps.push({ step, words: part.join(' '), forMs: STEP_MS });
   }
   if (steps.length > STEPS_MAX) throw wrong(`${steps.length} steps, at most ${STEPS_MAX} are`);
   return steps;
+}
+
+function configStep(
+  names: readonly string[],
+  present: Config,
+  configs: ReadonlyMap<string, Config>,
+): Step {
+  const [file = ''] = names;
+  const config = configs.get(file);
+  if (names.length !== 1 || config === undefined) throw wrong(`"config ${file}" is no step`);
+  if (config.cluster === present.cluster) return { type: 'config', file, config };
+  throw wrong(`"${file}" is of cluster "${config.cluster}", not of "${present.cluster}"`);
 }
 
 function stepOf(verb: string, names: readonly string[], config: Config): Step {

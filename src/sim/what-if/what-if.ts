@@ -10,12 +10,13 @@ import { type Config, type GroupConfig, isEverywhere } from '../../protocol/conf
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import { type Said, World } from '../world.ts';
 import { runsOn, whyNotEverywhere } from './instances.ts';
+import { planIf } from './planned.ts';
 import { changeLink, recordOf, recreate, servedAt } from './recreate.ts';
 import { parseSteps, type Step, type TimedStep } from './steps.ts';
 
 export interface Happening {
-  /** Milliseconds after the step. */
-  readonly afterMs: number;
+  /** Milliseconds after the step; undefined where it was only planned. */
+  readonly afterMs: number | undefined;
   readonly node: NodeId;
   readonly group: string;
   readonly kind: string;
@@ -26,8 +27,8 @@ export interface GroupOutcome {
   readonly group: GroupId;
   readonly before: NodeId | undefined;
   readonly after: NodeId | undefined;
-  /** How long nobody served it, until the end of the step. */
-  readonly awayMs: number;
+  /** How long nobody served it, until the end of the step; undefined where it was only planned. */
+  readonly awayMs: number | undefined;
   /** Why it is not online at the end. */
   readonly why: string | undefined;
   /** Of a group that runs everywhere: where its instances run, in place of `before` and `after`. */
@@ -39,10 +40,15 @@ export interface StepReport {
   readonly step: string;
   readonly lookedAtMs: number;
   readonly happenings: readonly Happening[];
+  /** Of all groups; where it was only planned, of those that change or are down. */
   readonly outcomes: readonly GroupOutcome[];
+  /** Groups that are not among the outcomes. */
+  readonly unchanged: number;
 }
 
 export interface Prediction {
+  /** `simulated`: by the cores of all members, in virtual time. `planned`: by the planner alone. */
+  readonly how: 'simulated' | 'planned';
   /** Who saw the state, and when. */
   readonly seenBy: NodeId;
   readonly seenAt: string;
@@ -67,14 +73,21 @@ const UNKNOWN: readonly string[] = [
   'Whether an administrator moved a group to where it is, so that failback leaves it there',
 ];
 
-/** Throws a TakoError for words or a state that cannot be simulated. */
+/**
+ * Throws a TakoError for words or a state that cannot be simulated. `configs`: the configurations that
+ * the words name, by file.
+ */
 export function whatIf(
   config: Config,
   status: ClusterStatus,
   words: readonly string[],
+  configs: ReadonlyMap<string, Config> = new Map(),
 ): Prediction {
-  const steps = parseSteps(words, config);
-  checkSize(config, status);
+  const steps = parseSteps(words, config, configs);
+  checkCluster(config, status);
+  if (isLarge(config) || steps.some(({ step }) => step.type === 'config')) {
+    return planIf(config, status, steps);
+  }
   const said: Said[] = [];
   const world = new World({
     config,
@@ -87,6 +100,7 @@ export function whatIf(
   });
   const differences = recreate(world, status);
   return {
+    how: 'simulated',
     seenBy: status.node,
     seenAt: status.time,
     steps: steps.map((step) => lookAt(world, step, said)),
@@ -95,20 +109,18 @@ export function whatIf(
   };
 }
 
-function checkSize(config: Config, status: ClusterStatus): void {
-  const members = config.nodes.length + (config.witness === undefined ? 0 : 1);
-  const next = 'Give the configuration that this cluster runs with --config';
-  if (status.cluster !== config.cluster) {
-    const text = `the state is of cluster "${status.cluster}", the file of "${config.cluster}"`;
-    throw new TakoError('bad-request', `Cannot simulate: ${text}`, { next });
-  }
-  if (members > MEMBERS_MAX || config.groups.length > GROUPS_MAX) {
-    const found = `${members} members and ${config.groups.length} groups`;
-    const most = `at most ${MEMBERS_MAX} and ${GROUPS_MAX} can be`;
-    throw new TakoError('bad-request', `Cannot simulate: found ${found}, ${most}`, {
-      next: 'Leave out of a copy of the configuration what the question does not concern',
-    });
-  }
+function checkCluster(config: Config, status: ClusterStatus): void {
+  if (status.cluster === config.cluster) return;
+  const text = `the state is of cluster "${status.cluster}", the file of "${config.cluster}"`;
+  throw new TakoError('bad-request', `Cannot simulate: ${text}`, {
+    next: 'Give the configuration that this cluster runs with --config',
+  });
+}
+
+/** Larger than the cores of all members can be run in a few seconds. */
+function isLarge({ groups, nodes, witness }: Config): boolean {
+  const members = nodes.length + (witness === undefined ? 0 : 1);
+  return members > MEMBERS_MAX || groups.length > GROUPS_MAX;
 }
 
 function lookAt(world: World, { step, words, forMs }: TimedStep, said: Said[]): StepReport {
@@ -137,6 +149,7 @@ function lookAt(world: World, { step, words, forMs }: TimedStep, said: Said[]): 
       const awayMs = away.get(group.id) ?? 0;
       return outcomeOf(world, group, { before: before.get(group.id) ?? [], awayMs });
     }),
+    unchanged: 0,
   };
 }
 
@@ -185,6 +198,9 @@ function perform(world: World, step: Step, look: () => void): void {
       return world.breakResource(step.node, step.group, step.resource);
     case 'fail':
       return failAgainAndAgain(world, step, look);
+    case 'config':
+      // `whatIf` has it planned.
+      return;
     default:
       return unreachable(step);
   }
