@@ -27,7 +27,7 @@ const UNAUTHENTICATED = 401;
 /** By these a member says that it did not even try: malformed, not allowed. */
 const NOT_TRIED = [400, UNAUTHENTICATED, 403, 404];
 /** How etcd says that a member let in by a password before is not known any more. */
-const TOKEN_OVER = /auth token|user name is empty|CommonName of client/u;
+const TOKEN_OVER = /auth token|user name is empty/u;
 
 export class EtcdGateway {
   readonly #options: GatewayOptions;
@@ -78,12 +78,11 @@ export class EtcdGateway {
   async #call(endpoint: string, path: string, body: object): Promise<GatewayAnswer> {
     const answer = await this.#post(endpoint, path, body);
     const { user } = this.#options;
-    const outside = answer.type === 'answered' && TOKEN_OVER.test(answer.error);
-    if (user === undefined || !outside || !NOT_TRIED.includes(answer.status)) {
-      return judge(endpoint, answer);
-    }
-    const refused = await this.#logIn(endpoint, user);
-    return refused ?? judge(endpoint, await this.#post(endpoint, path, body));
+    const refused = answer.type === 'answered' && NOT_TRIED.includes(answer.status);
+    const unknown = refused && (this.#token === undefined || TOKEN_OVER.test(answer.error));
+    if (user === undefined || !unknown) return judge(endpoint, answer);
+    const failed = await this.#logIn(endpoint, user);
+    return failed ?? judge(endpoint, await this.#post(endpoint, path, body));
   }
 
   /** Undefined when it worked. */
@@ -91,6 +90,8 @@ export class EtcdGateway {
     const { passwordFile } = this.#options;
     const password = passwordFile === undefined ? '' : await readPassword(passwordFile);
     if (typeof password !== 'string') return { type: 'refused', why: password.why };
+    // With one that is not known any more not even this is answered.
+    this.#token = undefined;
     const answer = await this.#post(endpoint, '/v3/auth/authenticate', { name: user, password });
     const judged = judge(endpoint, answer);
     if (judged.type !== 'answered') return { type: 'refused', why: judged.why };
