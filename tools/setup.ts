@@ -88,6 +88,12 @@ export const PROGRAMS: readonly Program[] = [
     for: ['check', 'test'],
   },
   {
+    name: 'etcd',
+    package: 'etcd-server',
+    why: 'holds records in the tests of the registry',
+    for: ['test'],
+  },
+  {
     name: 'sqlite3',
     package: 'sqlite3',
     why: 'runs on a mirror in the tests',

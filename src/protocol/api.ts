@@ -34,7 +34,7 @@ export interface FenceStatus {
 
 /** Whose word settles who owns a group when members are lost. */
 export interface DecidedBy {
-  readonly by: 'witness' | 'nodes' | 'both-nodes' | 'fence' | 'one-node';
+  readonly by: 'witness' | 'nodes' | 'both-nodes' | 'fence' | 'one-node' | 'etcd';
   /** What this arrangement can't do, for people; undefined where there is nothing to warn of. */
   readonly risk: string | undefined;
 }

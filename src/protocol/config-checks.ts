@@ -4,6 +4,7 @@
  */
 import { normalizeTiming } from './config-normalize.ts';
 import { checkWithoutWitness, warnOfTwoVoters } from './config-check-fences.ts';
+import { checkRegistry } from './config-check-registry.ts';
 import { checkGroups } from './config-check-groups.ts';
 import { checkRelations } from './config-check-relations.ts';
 import type { Draft, DraftMember } from './config-draft.ts';
@@ -23,6 +24,7 @@ export function checkDraft(draft: Draft): ConfigFinding[] {
   checkDirectLinks(draft, out);
   checkVotes(draft, out);
   checkWithoutWitness(draft, out);
+  checkRegistry(draft, out);
   checkGroups(draft, out);
   checkRelations(draft, out);
   return all;
@@ -216,6 +218,9 @@ function checkVotes(draft: Draft, out: Findings): void {
       expected: 'two or more: there is nowhere to fail over to',
       next: 'Add a second node, and a witness',
     });
+  } else if (draft.hasRegistry) {
+    // Of however many nodes a store outside breaks the tie.
+    return;
   } else if (voters === 2) {
     warnOfTwoVoters(draft, out);
   } else if (voters % 2 === 0) {

@@ -12,6 +12,7 @@ import {
   CAPACITY_KEY,
   groupSchema,
   linkSchema,
+  registrySchema,
   type ResourceFile,
   resourceSchema,
   timingSchema,
@@ -62,6 +63,9 @@ export interface Draft {
   readonly links: readonly { id: string; path: ConfigPath; direct: boolean }[];
   readonly nodes: readonly DraftMember[];
   readonly witnesses: readonly DraftMember[];
+  /** The file has the word, whatever it says below it. */
+  readonly hasRegistry: boolean;
+  readonly registry: z.infer<typeof registrySchema> | undefined;
   readonly groups: readonly DraftGroup[];
   /** What is written, whatever it is; undefined for nothing. */
   readonly withoutWitness: unknown;
@@ -82,6 +86,7 @@ export function readDraft(file: unknown): Draft {
   const keyFile = value('key-file');
   const basePort = value('base-port');
   const timing = timingSchema.strip().safeParse(value('timing') ?? {});
+  const registry = registrySchema.safeParse(value('registry'));
   return {
     keyFile: typeof keyFile === 'string' ? keyFile : undefined,
     basePort: typeof basePort === 'number' ? basePort : undefined,
@@ -92,6 +97,8 @@ export function readDraft(file: unknown): Draft {
     }),
     nodes: entries(value('nodes')).map((entry) => readMember('nodes', entry)),
     witnesses: entries(value('witness')).map((entry) => readMember('witness', entry)),
+    hasRegistry: value('registry') !== undefined,
+    registry: registry.success ? registry.data : undefined,
     groups: entries(value('groups')).map(readGroup),
     withoutWitness: value('without-witness'),
     fenceDelay: value('fence-delay'),

@@ -5,6 +5,7 @@
 import { must } from '../base/assert.ts';
 import {
   type Config,
+  type EtcdConfig,
   type FailbackConfig,
   type GroupConfig,
   type HookConfig,
@@ -35,6 +36,9 @@ import { parseWeekWindow } from './week-window.ts';
 export const BASE_PORT_DEFAULT = 8256;
 /** Mirror k listens on `base-port + MIRROR_PORT_OFFSET + k`. */
 export const MIRROR_PORT_OFFSET = 10;
+const ETCD_PREFIX_DEFAULT = '/tako';
+/** A third of the time that a vote has. */
+const ETCD_TIMEOUT_MS = 1000;
 const FAILBACK_AFTER_DEFAULT = '5m';
 const FENCE_DELAY_DEFAULT = '5s';
 export const FENCE_TIMEOUT_DEFAULT = '30s';
@@ -72,6 +76,7 @@ export function normalizeConfig(file: ConfigFile): Config {
     quarantine: quarantineOf(file.quarantine),
     maintenanceWarnMs: warningOf(file['maintenance-warning'] ?? MAINTENANCE_WARNING_DEFAULT),
     withoutWitness: normalizeWithoutWitness(file),
+    ...(file.registry !== undefined && { registry: { etcd: etcdOf(file.registry.etcd) } }),
     groups: Object.entries(file.groups).map(([id, group]) => normalizeGroup(id, group, mirrors)),
   };
 }
@@ -100,6 +105,19 @@ function normalizeWithoutWitness(file: ConfigFile): WithoutWitness | undefined {
     timeoutMs: ms(fence.timeout ?? FENCE_TIMEOUT_DEFAULT),
   }));
   return { by: 'fence', delayMs, fences };
+}
+
+function etcdOf(file: NonNullable<ConfigFile['registry']>['etcd']): EtcdConfig {
+  return {
+    endpoints: file.endpoints,
+    prefix: file.prefix ?? ETCD_PREFIX_DEFAULT,
+    timeoutMs: ETCD_TIMEOUT_MS,
+    caFile: file['ca-file'],
+    certFile: file['cert-file'],
+    keyFile: file['key-file'],
+    user: file.user,
+    passwordFile: file['password-file'],
+  };
 }
 
 /** With the defaults for what is not given. */

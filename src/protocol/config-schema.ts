@@ -29,7 +29,11 @@ import { isFenceOption } from './fence.ts';
 import { parseWeekWindow, WEEK_WINDOW_WANTED } from './week-window.ts';
 
 /** Bounds that keep a file readable and every later loop small. */
-export const NODES_MAX = 9;
+/** Each votes, and all are asked at each vote, unless a store outside decides ({@link NODES_MAX}). */
+export const VOTING_NODES_MAX = 9;
+export const NODES_MAX = 32;
+/** Members of etcd that are asked. */
+export const ENDPOINTS_MAX = 9;
 export const LINKS_MAX = 8;
 export const GROUPS_MAX = 64;
 export const RESOURCES_MAX = 64;
@@ -487,8 +491,46 @@ export const fenceSchema = z
       ),
   })
   .describe('What turns a node off, on the word of the other one.');
+const ENDPOINT_WANTED = 'an address such as https://10.77.0.21:2379, without a path';
+const PREFIX_WANTED = 'a path such as /tako, without a slash at the end';
+
+const etcd = z
+  .strictObject({
+    endpoints: z
+      .array(z.string().refine(isEndpoint, ENDPOINT_WANTED))
+      .min(1, 'at least one endpoint')
+      .max(ENDPOINTS_MAX, `at most ${ENDPOINTS_MAX} endpoints`)
+      .describe('The client addresses of the members of etcd, one each.'),
+    prefix: z
+      .string()
+      .regex(/^(?:\/[A-Za-z0-9._-]+)+$/u, PREFIX_WANTED)
+      .max(200, PREFIX_WANTED)
+      .optional()
+      .describe('Of all keys of Tako in etcd; the name of the cluster follows it. Default /tako.'),
+    'ca-file': path
+      .optional()
+      .describe('PEM file with the only authorities that count for https; else the public ones.'),
+    'cert-file': path.optional().describe("PEM file with this node's certificate for etcd."),
+    'key-file': path.optional().describe('PEM file with the key of that certificate.'),
+    user: text('the name of a user of etcd').optional().describe('User of etcd.'),
+    'password-file': path
+      .optional()
+      .describe('File with the password of that user, readable by its owner only.'),
+  })
+  .describe('An etcd, version 3.4 or later, that holds the ownership records.');
+
+const registry = z
+  .strictObject({ etcd })
+  .describe('Where the ownership records are. Without it: with the nodes and the witness.');
+
+function isEndpoint(value: string): boolean {
+  const [, host = '', bare = '', port = ''] =
+    /^https?:\/\/(?:\[([0-9A-Fa-f:]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/u.exec(value) ?? [];
+  return host + bare !== '' && Number(port) >= 1 && Number(port) <= 65_535;
+}
 
 export const timingSchema = timing;
+export const registrySchema = registry;
 export const linkSchema = link;
 export const hooksSchema = hooks;
 export const addressesSchema = addresses;
@@ -577,6 +619,7 @@ export const configSchema = z
       .describe(
         'How long the node that goes second waits, so that two that are cut off do not turn each other off. The owner of more groups goes first. Default 5s.',
       ),
+    registry: registry.optional(),
     groups: z
       .record(name, groupSchema)
       .refine((all) => Object.keys(all).length <= GROUPS_MAX, `at most ${GROUPS_MAX} groups`)

@@ -25,6 +25,8 @@ export interface Config {
   readonly quarantine?: QuarantineConfig | undefined;
   /** Of two nodes without a witness: what happens when one is lost; absent: by hand. */
   readonly withoutWitness?: WithoutWitness | undefined;
+  /** Where the ownership records are; none: with the members themselves. */
+  readonly registry?: RegistryConfig | undefined;
   readonly groups: readonly GroupConfig[];
 }
 
@@ -57,6 +59,27 @@ export interface FenceConfig {
   readonly optionsFile: string | undefined;
   /** For turning off and finding out together. */
   readonly timeoutMs: number;
+}
+
+export interface RegistryConfig {
+  readonly etcd: EtcdConfig;
+}
+
+/** How the members reach etcd, by its JSON gateway. */
+export interface EtcdConfig {
+  /** Such as `https://10.77.0.21:2379`, one per member of etcd. */
+  readonly endpoints: readonly string[];
+  /** Of all keys; without a slash at the end. */
+  readonly prefix: string;
+  /** For the answer of one member. */
+  readonly timeoutMs: number;
+  /** PEM files: the only authorities that count; this node's certificate and its key. */
+  readonly caFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly user: string | undefined;
+  /** File with that user's password, mode 0600. */
+  readonly passwordFile: string | undefined;
 }
 
 export interface Timing {

@@ -43,6 +43,8 @@ export interface OwnershipRecord {
    * not overwritten until somebody has moved them aside; sorted.
    */
   readonly keptAside?: Readonly<Record<ResourceId, readonly NodeId[]>> | undefined;
+  /** Decided in a store outside: members that know of none leave it alone, force apart. */
+  readonly registry?: 'etcd' | undefined;
 }
 
 /** While it lasts Tako watches and reports, and changes nothing by itself. */

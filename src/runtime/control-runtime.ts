@@ -2,7 +2,7 @@
  * Drives a `NodeCore` in the world: feeds it events one after the other, carries out its effects
  * in order, wakes it in time. Decides nothing. See `src/core/node/node-io.ts` for the duties.
  */
-import { unreachable } from '../base/assert.ts';
+import { must, unreachable } from '../base/assert.ts';
 import { parseCivilTime } from '../base/civil-time.ts';
 import { TakoError } from '../base/tako-error.ts';
 import type { EngineAction, HealthReport } from '../core/group/engine.ts';
@@ -23,6 +23,7 @@ import type { HookCaller } from '../ports/hook-caller.ts';
 import type { Fence } from '../ports/fence.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import type { RecordStore } from '../ports/record-store.ts';
 import type { StateStore } from '../ports/state-store.ts';
 import type { Timer } from '../ports/timer.ts';
 import type { EventDraft } from '../protocol/event.ts';
@@ -48,6 +49,8 @@ export interface ControlPorts {
   ) => Promise<{ readonly ok: boolean; readonly copyGone: boolean; readonly message: string }>;
   readonly hooks: HookCaller;
   readonly fence: Fence;
+  /** Where the configuration puts the records outside the cluster. */
+  readonly records?: RecordStore | undefined;
   readonly publish: (draft: EventDraft) => void;
   /** Hears of every vote that this node starts, before its messages are sent; none: nobody asks. */
   readonly onlooker?: ((group: GroupId, note: VoteNote) => void) | undefined;
@@ -205,6 +208,9 @@ export class ControlRuntime {
         return this.#persist(effect.id, effect.entry);
       case 'send':
         return this.#durable.after(effect.after, () => this.#send(effect.to, effect.message));
+      case 'fetch':
+      case 'swap':
+        return this.#askStore(effect);
       case 'records':
         return this.#durable.after(effect.after, () => this.#sendRecords());
       case 'claim':
@@ -253,6 +259,20 @@ export class ControlRuntime {
     } else if (isOfRegistry(message)) {
       this.dispatch({ type: 'registryMessage', from: this.#me, message });
     }
+  }
+
+  #askStore(effect: Extract<Effect, { type: 'fetch' | 'swap' }>): void {
+    const { group, id } = effect;
+    const store = must(this.#ports.records, 'a store is asked only where there is one');
+    if (effect.type === 'fetch') {
+      void store.read(group).then((reading) => {
+        this.dispatch({ type: 'fetched', group, id, reading });
+      });
+      return;
+    }
+    void store.swap(group, effect.expected, effect.vote).then((outcome) => {
+      this.dispatch({ type: 'swapped', group, id, outcome });
+    });
   }
 
   #sendRecords(): void {

@@ -77,3 +77,9 @@ test('the status of the cluster carries it', () => {
   expect(status.decidedBy).toEqual(decidedBy(config));
   expect(status.decidedBy?.by).toBe('both-nodes');
 });
+
+test('an etcd is named with its risk only while it cannot be read', () => {
+  const config = { ...fileOf(['n1', 'n2'], false), registry: {} as Config['registry'] };
+  expect(decidedBy(config)).toEqual({ by: 'etcd', risk: undefined });
+  expect(decidedBy(config, 'e1: no answer').risk).toMatch(/^e1: no answer: what runs goes on/u);
+});

@@ -14,9 +14,21 @@ const BY_FENCE =
   'whoever is left turns the other one off and goes on: should a fence say "off" of a node that runs, ' +
   'both sides serve and two histories arise; while it gives no answer, nothing fails over';
 
-type Deciders = Pick<Config, 'nodes' | 'witness' | 'withoutWitness'>;
+const ETCD_LOST =
+  'what runs goes on while the nodes see one another, but nothing fails over, moves, starts or ' +
+  'stops, and a copy that falls silent holds its writes up, until a majority of etcd answers';
 
-export function decidedBy({ nodes, witness, withoutWitness }: Deciders): DecidedBy {
+type Deciders = Pick<Config, 'nodes' | 'registry' | 'witness' | 'withoutWitness'>;
+
+/** `etcdFails`: why this node cannot read from etcd at present, if it cannot. */
+export function decidedBy(
+  { nodes, registry, witness, withoutWitness }: Deciders,
+  etcdFails?: string,
+): DecidedBy {
+  if (registry !== undefined) {
+    const risk = etcdFails === undefined ? undefined : `${etcdFails}: ${ETCD_LOST}`;
+    return { by: 'etcd', risk };
+  }
   if (nodes.length === 1) {
     const leans = witness === undefined ? '' : ', and it needs the witness to run a group';
     return { by: 'one-node', risk: `there is no other node to fail over to${leans}` };

@@ -52,6 +52,8 @@ export interface SteeringParts {
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
   readonly reports: () => readonly PeerReport[];
+  /** Why the store of the records cannot be read at present, if it cannot. */
+  readonly registryFails?: (() => string | undefined) | undefined;
   readonly reload: () => Promise<string>;
 }
 
@@ -325,6 +327,7 @@ export class NodeSteering implements Steering {
       instances: new Map(instances.map(([key, { instance }]) => [key, instance])),
       onlineSince: this.#onlineSince,
       now,
+      registryFails: this.#parts.registryFails?.(),
       time: clock.wallTime(),
     };
   }

@@ -29,6 +29,8 @@ export interface StatusSources {
   readonly onlineSince: ReadonlyMap<GroupId, string>;
   /** What owners said of their groups lately. */
   readonly reported: ReadonlyMap<GroupId, GroupStatus>;
+  /** Why the store of the records cannot be read at present, if it cannot. */
+  readonly registryFails?: string | undefined;
   /** What nodes said of their instances lately, by `instanceKey`. */
   readonly instances?: ReadonlyMap<string, InstanceStatus> | undefined;
   readonly now: Instant;
@@ -48,7 +50,7 @@ export function clusterStatus(sources: StatusSources): ClusterStatus {
     level,
     nodes,
     groups,
-    decidedBy: decidedBy(config),
+    decidedBy: decidedBy(config, sources.registryFails),
     fence: sources.core.fence,
   };
 }

@@ -13,6 +13,7 @@ import { barOf } from '../core/registry/bars.ts';
 import type { Config } from '../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { Ballot, Electorate, OwnershipRecord, Voter } from '../protocol/record.ts';
+import type { StoredVote } from '../protocol/stored-record.ts';
 import { badNeighbours } from './placed-checks.ts';
 import { RecordHistory } from './record-history.ts';
 import { holds } from './sim-disk.ts';
@@ -79,9 +80,10 @@ export class Checkers {
       copyHas: (id, key, write) => world.copyHas(id, key, write),
       fenceLied: (id) => world.fences.hasLied(id),
     });
+    const outside = world.config.registry !== undefined;
     for (const { id } of world.config.groups) {
       const falsely = (): boolean => this.#vouched.falsely(id);
-      this.#histories.set(id, new RecordHistory(id, falsely));
+      this.#histories.set(id, new RecordHistory(id, { falsely, outside }));
     }
   }
 
@@ -98,11 +100,36 @@ export class Checkers {
   // Votes.
 
   told(group: GroupId, ballot: Ballot, accepted: Ballot | undefined): void {
+    if (this.#outside) return;
     this.history(group).told(ballot, accepted);
   }
 
   proposed(group: GroupId, ballot: Ballot, record: OwnershipRecord): void {
-    const before = this.history(group).proposed(ballot, record);
+    if (this.#outside) return;
+    this.#given(group, ballot, { before: this.history(group).proposed(ballot, record), record });
+  }
+
+  /** The store outside has replaced the record. */
+  decided(group: GroupId, { by, record }: StoredVote, revision: number): void {
+    const history = this.history(group);
+    const before = history.latest;
+    history.decided({ ...by, counter: revision }, record);
+    this.#given(group, by, { before, record });
+    if (before !== undefined && before.epoch < record.epoch) {
+      if (beginsLine(record)) this.#forced(group, record);
+      if (!this.#vouched.falsely(group)) this.#elected(group, record, by.node);
+    }
+  }
+
+  get #outside(): boolean {
+    return this.#world.config.registry !== undefined;
+  }
+
+  #given(
+    group: GroupId,
+    ballot: Ballot,
+    { before, record }: { before: OwnershipRecord | undefined; record: OwnershipRecord },
+  ): void {
     if (record.owner !== ballot.node) this.#agreed.set(`${ballot.node} ${group}`, record.epoch);
     const begins = before !== undefined && before.epoch < record.epoch;
     if (!begins || before.owner !== ballot.node || record.owner === before.owner) return;
@@ -120,7 +147,7 @@ export class Checkers {
       const kept = before.accepted === undefined || accepted !== undefined;
       assert(kept, `R6: ${voter.node} forgets what it accepted for ${group}`);
     }
-    if (accepted?.record === undefined) return;
+    if (accepted?.record === undefined || this.#outside) return;
     // A line that was forced by hand beside one of a fence need not be the newest.
     const byHand = beginsLine(accepted.record) && accepted.record.forced?.by !== 'fence';
     const fences = this.#world.config.withoutWitness !== undefined;

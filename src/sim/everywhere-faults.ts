@@ -9,7 +9,8 @@
 import { Prng } from '../base/prng.ts';
 import { barOf } from '../core/registry/bars.ts';
 import { type Config, type GroupConfig, isEverywhere } from '../protocol/config.ts';
-import type { NodeId } from '../protocol/ids.ts';
+import type { NodeId, SeatId } from '../protocol/ids.ts';
+import type { OwnershipRecord } from '../protocol/record.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import type { SimGroup } from './sim-config.ts';
 import type { Swarm } from './swarm.ts';
@@ -76,7 +77,7 @@ export function disobeyed(world: World, off: NodeId | undefined): string | undef
   for (const group of world.config.groups.filter(isEverywhere)) {
     const record = world.checkers.history(group.id).latest;
     // A first record is made by all; nobody can read one without those who decide.
-    if (record === undefined ? off !== undefined : !decide(record, seats)) continue;
+    if (record === undefined ? off !== undefined : !canRead(world, record, seats)) continue;
     if (record === undefined) return `${group.id} has no record`;
     for (const node of world.config.nodes.map(({ id }) => id)) {
       const barred = barOf(record, node) !== undefined || !group.nodes.includes(node);
@@ -86,6 +87,15 @@ export function disobeyed(world: World, off: NodeId | undefined): string | undef
     }
   }
   return undefined;
+}
+
+/** A store outside is read without any of the voters. */
+function canRead(
+  world: World,
+  record: OwnershipRecord,
+  seats: ReadonlyMap<NodeId, SeatId>,
+): boolean {
+  return world.etcd !== undefined || decide(record, seats);
 }
 
 function wrongOn(

@@ -11,6 +11,7 @@ import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
 import { bar } from './bar-faults.ts';
+import { harmEtcd } from './etcd-faults.ts';
 import { harmFence } from './fence-faults.ts';
 import { maintain } from './maintenance-faults.ts';
 import { forceGroup } from './forcing.ts';
@@ -58,7 +59,9 @@ export type FaultKind =
   | 'force'
   /** What turns a node off does not do as it should (fence-faults.ts). */
   | 'fence'
-  | 'leave';
+  | 'leave'
+  /** The store outside that holds the records (etcd-faults.ts). */
+  | 'etcd';
 
 /** What a hook does; not `stay`, which only a person ends. */
 const HOOK_SHAPES = [
@@ -274,6 +277,8 @@ export function inflict(world: World, fault: Fault): void {
       return after(world, forMs, () => world.fences.set(node, undefined));
     case 'leave':
       return leave(world, fault);
+    case 'etcd':
+      return harmEtcd(world, fault);
     default:
       return unreachable(kind);
   }

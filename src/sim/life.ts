@@ -9,6 +9,7 @@ import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
+import { drawEtcdFaults } from './etcd-faults.ts';
 import { drawFenceFaults, turnFencedOn } from './fence-faults.ts';
 import { drawMaintenance, endAllMaintenance } from './maintenance-faults.ts';
 import { disobeyed, drawEverywhereFaults, withoutEverywhere } from './everywhere-faults.ts';
@@ -70,7 +71,11 @@ export function planLife(seed: number): LifePlan {
   const forced = drawForcing(swarm, config, new Prng(seed ^ 0x85ebca6b));
   const fences = drawFenceFaults(swarm, config, new Prng(seed ^ 0x7f4a7c15));
   const instances = drawEverywhereFaults(swarm, whole, new Prng(seed ^ 0xc2b2ae35));
-  const all = [...faults, ...ofHooks, ...bars, ...maintained, ...forced, ...fences, ...instances];
+  const ofEtcd = drawEtcdFaults(swarm, config, new Prng(seed ^ 0x61c88647));
+  const all = [
+    ...[...faults, ...ofHooks, ...bars, ...maintained, ...forced, ...fences, ...instances],
+    ...ofEtcd,
+  ];
   return { seed, swarm, faults: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
@@ -126,6 +131,7 @@ function pass(world: World, { seed, swarm, faults }: LifePlan): void {
 function endFaults(world: World): void {
   world.network.calm = true;
   world.mendAll();
+  world.etcd?.mend();
   for (const id of world.members()) {
     const disk = world.disk(id);
     disk.full = false;

@@ -9,6 +9,7 @@ import type { BootId, Epoch, LinkId, NodeId } from '../protocol/ids.ts';
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { Checkers } from './checkers.ts';
 import type { DurableKind, Moment } from './durable-steps.ts';
+import type { Question, StoreAnswer } from './sim-etcd.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import type { Trace } from './trace.ts';
 
@@ -23,6 +24,7 @@ export interface NodeWorld {
   packet(from: NodeId, to: NodeId, link: LinkId, body: HeartbeatBody | AnswerBody): void;
   message(from: NodeId, to: NodeId, body: MemberMessage): void;
   mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
+  askStore(from: NodeId, question: Question, answer: (event: StoreAnswer) => void): void;
   stream(from: NodeId, to: NodeId, run: () => void): void;
   syncMs(node: NodeId): number;
   /** The core of a control process that has just started. */

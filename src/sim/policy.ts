@@ -49,6 +49,7 @@ function findable(world: World, id: GroupId, there: readonly NodeId[]): readonly
     if (accepted?.record === undefined || !history.mayCome(accepted.ballot)) return [];
     return [accepted.record];
   });
+  if (world.etcd !== undefined) return history.latest === undefined ? [] : [history.latest];
   return history.latest === undefined ? stored : [history.latest, ...stored];
 }
 
@@ -66,8 +67,25 @@ export function dispensable(world: World, member: NodeId): boolean {
   return world.config.groups.every(({ id }) =>
     world.checkers
       .history(id)
-      .open.every((record) => decide(record, seats) && !isUnbegun(world, id, { record, member })),
+      .open.every(
+        (record) => canDecide(world, record, seats) && !isUnbegun(world, id, { record, member }),
+      ),
   );
+}
+
+/**
+ * Where the members alone decide, a majority of them does. With a store outside the owner can do
+ * without the others, and they without it once they are in every majority of its voters.
+ */
+function canDecide(
+  world: World,
+  record: OwnershipRecord,
+  seats: ReadonlyMap<NodeId, SeatId>,
+): boolean {
+  if (world.etcd === undefined) return decide(record, seats);
+  if (seats.has(record.owner)) return true;
+  const there = record.voters.filter(({ node, seat }) => seats.get(node) === seat);
+  return there.length * 2 >= record.voters.length;
 }
 
 function isUnbegun(
@@ -90,7 +108,7 @@ function canServe(
   },
 ): boolean {
   const { id, record, seats } = by;
-  if (record.want !== 'online' || !decide(record, seats)) return false;
+  if (record.want !== 'online' || !canDecide(world, record, seats)) return false;
   if (leftAlone(record) !== undefined) return false;
   const nodes = world.config.groups.find((group) => group.id === id)?.nodes ?? [];
   const mirrors = mirrorsOf(world.config, id);

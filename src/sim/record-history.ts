@@ -45,6 +45,8 @@ const ANCESTORS_MAX = 100_000;
 export class RecordHistory {
   readonly #group: string;
   readonly #falsely: () => boolean;
+  /** A store outside decides: it changes voters in one step. */
+  readonly #outside: boolean;
   readonly #votes = new Map<string, Vote>();
   /** Per ballot, the highest vote that its proposer was told of. */
   readonly #told = new Map<string, Vote>();
@@ -52,10 +54,14 @@ export class RecordHistory {
   #latest: Vote | undefined;
   chosenCount = 0;
 
-  /** `falsely`: somebody was said to be off who was not. */
-  constructor(group: string, falsely: () => boolean = () => false) {
+  /** `falsely`: somebody was said to be off who was not. `outside`: a store outside decides. */
+  constructor(
+    group: string,
+    options: { readonly falsely?: () => boolean; readonly outside?: boolean } = {},
+  ) {
     this.#group = group;
-    this.#falsely = falsely;
+    this.#falsely = options.falsely ?? (() => false);
+    this.#outside = options.outside ?? false;
   }
 
   /** The newest chosen record. */
@@ -104,6 +110,14 @@ export class RecordHistory {
     vote.chosen = true;
     this.#chosen(vote);
     return vote === this.#latest ? vote.record : undefined;
+  }
+
+  /** A store outside, which decides alone, has this record now. */
+  decided(ballot: Ballot, record: OwnershipRecord): void {
+    const parent = this.#latest;
+    const vote = { ballot, record, parent, stored: new Map(), chosen: true };
+    this.#votes.set(nameOf(ballot), vote);
+    this.#chosen(vote);
   }
 
   /** Whether that ballot is above that of the newest chosen record, or its own. */
@@ -170,7 +184,7 @@ export class RecordHistory {
     for (let count = 0; step !== undefined && step !== older; count += 1) {
       assert(count < ANCESTORS_MAX, 'the line of records has no loop');
       const parent: Vote | undefined = step.parent;
-      const wrong = wrongStep(parent?.record, step.record);
+      const wrong = wrongStep(parent?.record, step.record, this.#outside);
       const what = `${nameOf(step.ballot)}, ${show(parent?.record)} to ${show(step.record)}`;
       assert(wrong === undefined, `R6: ${this.#group}: ${wrong}: ${what}`);
       const otherLine = lineOf(step.record) !== lineOf(parent?.record);
@@ -192,6 +206,7 @@ function isByHand(record: OwnershipRecord | undefined): boolean {
 export function wrongStep(
   before: OwnershipRecord | undefined,
   after: OwnershipRecord,
+  outside = false,
 ): string | undefined {
   if (beginsLine(after) && lineOf(before) !== lineOf(after)) return wrongBeginning(before, after);
   if (before !== undefined && lineOf(before) !== lineOf(after)) return 'another line';
@@ -200,10 +215,11 @@ export function wrongStep(
     if (after.owner !== before.owner) return 'another owner in the same epoch';
     const changes = copiesDiffer(before, after) + (votersDiffer(before, after) ? 1 : 0);
     if (changes > 1) return 'more than one change at once';
-    return wrongVoters(before, after);
+    return outside ? wrongSet(after) : wrongVoters(before, after);
   }
   if (after.epoch !== before.epoch + 1) return 'an epoch was left out or went back';
-  if (votersDiffer(before, after)) return 'other voters with a new owner';
+  const fewer = outside && after.voters.every((voter) => isNamed(before, voter));
+  if (votersDiffer(before, after) && !fewer) return 'other voters with a new owner';
   if (!sameBars(before, after)) return 'other bars with a new owner';
   const barred = after.owner === before.owner ? undefined : barOf(before, after.owner);
   if (barred !== undefined) return `the new owner ${barred}`;
@@ -239,6 +255,17 @@ function wrongBeginning(
   const copies = Object.values(after.inSync).flat();
   if (copies.some((node) => node !== after.owner)) return 'a line that counts on other copies';
   return undefined;
+}
+
+function isNamed(record: OwnershipRecord, { node, seat }: Voter): boolean {
+  return electoratesNamed(record).some((some) =>
+    some.some((voter) => voter.node === node && voter.seat === seat),
+  );
+}
+
+function wrongSet({ formerVoters, voters }: OwnershipRecord): string | undefined {
+  if (formerVoters !== undefined) return 'the voters are changed in two steps';
+  return voters.length > 0 ? undefined : 'nobody votes';
 }
 
 /** Voters change in two steps, the first of which names those before. */

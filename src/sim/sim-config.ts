@@ -2,6 +2,7 @@
 import type {
   Amounts,
   Config,
+  EtcdConfig,
   FailbackConfig,
   GroupConfig,
   GroupType,
@@ -27,6 +28,16 @@ export const DEFAULT_TIMING: Timing = {
 
 const ACTION_TIMEOUT_MS = 10_000;
 const FENCE_MS = 4000;
+const SIM_ETCD: EtcdConfig = {
+  endpoints: ['http://10.1.0.201:2379'],
+  prefix: '/tako',
+  timeoutMs: 1000,
+  caFile: undefined,
+  certFile: undefined,
+  keyFile: undefined,
+  user: undefined,
+  passwordFile: undefined,
+};
 
 export interface SimGroup {
   readonly id: string;
@@ -48,6 +59,7 @@ export function simConfig(options: {
   readonly hookTimeoutMs?: number | undefined;
   /** Of two nodes without a witness: each is turned off by a fence, the second one after so long. */
   readonly fenceDelayMs?: number | undefined;
+  readonly registry?: 'etcd' | undefined;
   /** By node; no limit where there is none. */
   readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
   /** Never, when left out. */
@@ -58,7 +70,7 @@ export function simConfig(options: {
     addresses: Object.fromEntries(links.map((link, k) => [link, `10.${k}.0.${index + 1}`])),
   });
   const nodes = options.nodes.map((name, index) => member(name, index, ['mirror', 'lan']));
-  const { fenceDelayMs, hookTimeoutMs, witness } = options;
+  const { fenceDelayMs, hookTimeoutMs, registry, witness } = options;
   const hooks = hookTimeoutMs === undefined ? undefined : hooksEverywhere(hookTimeoutMs);
   return {
     cluster: 'sim',
@@ -73,6 +85,7 @@ export function simConfig(options: {
     nodes: nodes.map((node) => withCapacity(node, options.capacity?.[node.id])),
     ...(options.quarantine !== undefined && { quarantine: options.quarantine }),
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
+    ...(registry !== undefined && { registry: { etcd: SIM_ETCD } }),
     groups: options.groups.map((group, index) => ({
       ...simGroup(group, index, options.actionTimeoutMs ?? ACTION_TIMEOUT_MS),
       hooks,

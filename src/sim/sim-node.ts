@@ -684,9 +684,17 @@ export class SimNode {
         return this.#agents.fence(effect.id, effect.node);
       case 'reply':
         return this.#world.replied(this.id, effect.id, effect.ok, effect.text);
+      case 'fetch':
+      case 'swap':
+        return this.#world.askStore(this.id, effect, this.#hears());
       case 'vote':
         return undefined;
     }
+  }
+
+  #hears(): Parameters<NodeWorld['askStore']>[2] {
+    const lives = this.#sameControl();
+    return (event) => (lives() ? this.#coreStep(event) : undefined);
   }
 
   /** A heart that is not there can't be asked for leave: that vote is then refused. */

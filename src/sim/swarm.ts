@@ -11,6 +11,7 @@ import type {
   QuarantineConfig,
   Timing,
 } from '../protocol/config.ts';
+import { drawRegistry } from './etcd-faults.ts';
 import { drawEverywhere } from './everywhere-faults.ts';
 import type { FaultKind } from './faults.ts';
 import { drawPlaced } from './placed-swarm.ts';
@@ -43,6 +44,8 @@ export interface Swarm {
   readonly hookTimeoutMs?: number | undefined;
   /** Two nodes without a witness have fences, and the second one waits so long. */
   readonly fenceDelayMs?: number | undefined;
+  /** Where the records are; undefined: with the members. */
+  readonly registry?: 'etcd' | undefined;
   /** What nodes have; groups of such a life have relations and needs. */
   readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
   /** Nodes that come and go get into quarantine. */
@@ -82,6 +85,8 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
   // Apart from the others: see fence-faults.ts.
   fence: { chance: 0, weight: 0 },
   leave: { chance: 0.2, weight: 1 },
+  // Apart from the others: see etcd-faults.ts.
+  etcd: { chance: 0, weight: 0 },
 };
 
 /** Of how many lives the groups have hooks. */
@@ -101,6 +106,7 @@ const SHAPES: readonly { readonly nodes: number; readonly witness: boolean; weig
 export function drawSwarm(seed: number): Swarm {
   const prng = new Prng(seed ^ 0x517cc1b7);
   const shape = weighted(SHAPES, prng);
+  const registry = drawRegistry(seed);
   const nodes = Array.from({ length: shape.nodes }, (_, index) => `n${index + 1}`);
   const count = prng.chance(0.75) ? 1 : 2 + prng.below(2);
   const groups = ['db', 'files', 'mail'].slice(0, count).map((id, index) => {
@@ -121,7 +127,7 @@ export function drawSwarm(seed: number): Swarm {
   const stormMs = prng.pick([6000, 12_000, 25_000]);
   return {
     nodes,
-    witness: shape.witness ? 'w1' : undefined,
+    witness: shape.witness && registry === undefined ? 'w1' : undefined,
     groups: [...(placed?.groups ?? groups), ...drawEverywhere(seed, nodes)],
     ...(placed !== undefined && { capacity: placed.capacity }),
     timing,
@@ -141,6 +147,7 @@ export function drawSwarm(seed: number): Swarm {
     hookTimeoutMs: drawHooks(seed),
     quarantine: drawQuarantine(seed),
     fenceDelayMs: shape.nodes === 2 && !shape.witness ? drawFences(seed) : undefined,
+    ...(registry !== undefined && { registry }),
   };
 }
 
@@ -208,10 +215,10 @@ export function weighted<T extends { readonly weight: number }>(
 
 export function swarmConfig(swarm: Swarm): Config {
   const { nodes, witness, groups, timing, actionTimeoutMs, fenceDelayMs, hookTimeoutMs } = swarm;
-  const { capacity, quarantine } = swarm;
+  const { capacity, quarantine, registry } = swarm;
   return simConfig({
     ...{ nodes, witness, groups, timing, actionTimeoutMs, fenceDelayMs, hookTimeoutMs },
-    ...{ capacity, quarantine },
+    ...{ capacity, quarantine, registry },
   });
 }
 

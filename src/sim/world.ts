@@ -17,6 +17,7 @@ import { EventHeap } from './heap.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { SimFences } from './sim-fence.ts';
 import { holds, SimDisk } from './sim-disk.ts';
+import { type Question, SimEtcd, type StoreAnswer } from './sim-etcd.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import type { NodeWorld } from './node-world.ts';
 import type { PlacedWorld } from './placed-checks.ts';
@@ -65,6 +66,8 @@ export class World {
   readonly checkers: Checkers;
   readonly coverage = new Coverage();
   readonly fences: SimFences;
+  /** Where the configuration has the records in a store outside. */
+  readonly etcd: SimEtcd | undefined;
   /** Apart from the network's, so that a power-off does not change the packets after it. */
   readonly #lossPrng: Prng;
   readonly #heap = new EventHeap();
@@ -111,6 +114,11 @@ export class World {
     this.checkers = new Checkers(this, {
       clocks: options.clocks !== false,
     });
+    if (config.registry !== undefined) {
+      const decided = this.checkers.decided.bind(this.checkers);
+      const prng = new Prng(options.seed ^ 0x3c6ef372);
+      this.etcd = new SimEtcd({ prng, agenda: this, decided });
+    }
     this.#mirrorKeys = config.groups.flatMap(({ id }) =>
       mirrorsOf(config, id).map((mirror) => ({ group: id, key: `${id}/${mirror}` })),
     );
@@ -173,6 +181,11 @@ export class World {
     node.start();
     this.#carrierChanged(id, true);
     if (this.options.harsh === true) this.#findCarriers(id);
+  }
+
+  #askStore(from: NodeId, question: Question, answer: (event: StoreAnswer) => void): void {
+    const heard = (event: StoreAnswer): void => this.node(from)?.deliver(() => answer(event));
+    must(this.etcd, 'only who is configured so asks a store').ask(from, question, heard);
   }
 
   powerOff(id: NodeId): void {
@@ -299,6 +312,7 @@ export class World {
         if (!this.network.reaches(from, to)) return;
         this.network.carry(() => this.node(to)?.message(from, body));
       },
+      askStore: (from, question, answer) => this.#askStore(from, question, answer),
       mirror: (id, from, key) => this.#mirrorOf(id, from, key),
       stream: (from, to, run) =>
         this.network.stream(from, to, () => {

@@ -47,6 +47,7 @@ export interface ClusterOptions extends LabOptions {
   readonly restarts?: ConfigChoices['restarts'];
   readonly hooks?: ConfigChoices['hooks'];
   readonly top?: ConfigChoices['top'];
+  readonly registry?: ConfigChoices['registry'];
   readonly moreGroups?: ConfigChoices['moreGroups'];
   /** For `App.connect`. */
   readonly answerMs?: number | undefined;

@@ -10,6 +10,8 @@ export interface ConfigChoices {
   readonly nodes: readonly Host[];
   /** Undefined: the nodes decide by themselves. */
   readonly witness: Host | undefined;
+  /** Lines below `registry:`; the members hold the records unless given. */
+  readonly registry?: ((lab: Lab) => readonly string[]) | undefined;
   /** Lines below `timing:`; the defaults unless given. */
   readonly timing?: readonly string[] | undefined;
   readonly restarts?: string | undefined;
@@ -39,6 +41,7 @@ export function configText(lab: Lab, app: App, choices: ConfigChoices): string {
       ? []
       : ['witness:', `  ${witness.name}: { lan: ${witness.address('lan').ipv4} }`]),
     ...(choices.top?.(lab) ?? []),
+    ...(choices.registry === undefined ? [] : ['registry:', ...indent(choices.registry(lab), 2)]),
     'groups:',
     `  ${app.name}:`,
     `    nodes: [${copiesOn(nodes)

@@ -156,6 +156,7 @@ function showChange(change: RecordChange): string {
       return `${change.kind} of ${change.node} ${change.on ? 'set' : 'lifted'}`;
     case 'maintain':
       return `maintenance of ${change.scope} ${change.entry === undefined ? 'ended' : 'set'}`;
+    case 'setVoters':
     case 'joinVoters':
     case 'settleVoters':
       return `${change.type} ${showVoters(change.voters)} at epoch ${change.epoch}`;

@@ -16,6 +16,7 @@
  *     cluster n1 n2 quarantine=2/1m/30s      a node with more than 2 returns within 1m, for 30s
  *     cluster n1 n2 fence=2s                  fences in place of a witness; the second one waits so long
  *     cluster n1 n2 witness=w1 clocks=any    `any`: clocks need not keep the bound that is configured
+ *     cluster n1 n2 registry=etcd            the records are in an etcd
  */
 import { must } from '../../src/base/assert.ts';
 import type {
@@ -96,6 +97,7 @@ export class ClusterWords {
 
   #newWorld(words: readonly string[]): World {
     const witness = valueOf(words, 'witness');
+    const registry = valueOf(words, 'registry') === 'etcd' ? 'etcd' : undefined;
     const nodes = words.filter((word) => !word.includes('='));
     const told = this.#groups.length === 0 ? [groupWord(['db'])] : this.#groups;
     const groups = told.map(({ id, nodes: own, failback, placement, type }) => ({
@@ -106,7 +108,7 @@ export class ClusterWords {
     const fenceDelayMs = delay === undefined ? undefined : must(parseDuration(delay), 'a duration');
     const config = withMirrors(
       simConfig({
-        ...{ nodes, witness, groups, fenceDelayMs, capacity: this.#capacity },
+        ...{ nodes, witness, groups, registry, fenceDelayMs, capacity: this.#capacity },
         quarantine: quarantineOf(valueOf(words, 'quarantine')),
       }),
       told,

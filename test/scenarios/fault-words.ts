@@ -17,6 +17,9 @@
  *     fence n1 lies                  what turns n1 off: fails, hangs, silent (does it and cannot say so),
  *                                    slow, stays-on, lies; well: as it should
  *     clock n1 1.009                 runs that much too fast
+ *     etcd lost | etcd back          it loses its majority; nothing befalls it any more
+ *     etcd slow | etcd emptied       it answers late; it is a new one, without records
+ *     etcd cut n1                    that node does not reach it
  */
 import { must } from '../../src/base/assert.ts';
 import { parseDuration } from '../../src/protocol/config-words.ts';
@@ -33,7 +36,8 @@ export function harm(world: World, command: string, words: readonly string[]): b
     harmMachine(world, command, words) ||
     harmLink(world, command, words) ||
     harmProcess(world, command, words) ||
-    harmDisk(world, command, words)
+    harmDisk(world, command, words) ||
+    harmEtcd(world, command, words)
   );
 }
 
@@ -118,6 +122,29 @@ function harmProcess(world: World, command: string, words: readonly string[]): b
   else if (process === 'heart') node?.restartHeart(ms(forMs));
   else node?.restartMirror(resourceNamed(world, process), ms(forMs));
   return true;
+}
+
+function harmEtcd({ etcd }: World, command: string, [what, node]: readonly string[]): boolean {
+  if (command !== 'etcd' || etcd === undefined) return false;
+  switch (what) {
+    case 'lost':
+      etcd.setMajority(false);
+      return true;
+    case 'back':
+      etcd.mend();
+      return true;
+    case 'slow':
+      etcd.slow = true;
+      return true;
+    case 'cut':
+      etcd.setCut(must(node, 'a node is cut') as NodeId, true);
+      return true;
+    case 'emptied':
+      etcd.empty();
+      return true;
+    default:
+      return false;
+  }
 }
 
 function harmDisk(

@@ -519,6 +519,48 @@ describe('a contradiction between parts is told with its place', () => {
   });
 });
 
+describe('records in etcd', () => {
+  const witness = 'witness:\n  w1: { lan: 10.77.0.3 }\n';
+  const etcd = (words: string): string => change(witness, `registry: { etcd: { ${words} } }\n`);
+  const TLS = 'endpoints: [https://10.77.0.21:2379, https://e2.example:2379]';
+
+  test('two nodes and an etcd are whole', () => {
+    const { config, errors, warnings } = checkConfig('F', etcd(TLS));
+    expect([errors, warnings]).toEqual([[], []]);
+    expect(config?.registry?.etcd).toMatchObject({ prefix: '/tako', user: undefined });
+  });
+
+  test('more nodes than could vote need it', () => {
+    const more = Array.from({ length: 8 }, (_, k) => `  m${k}: { lan: 10.77.1.${k + 1} }\n`);
+    const nodes = (text: string): string => text.replace(/( {2}n2:.*\n)/u, `$1${more.join('')}`);
+    expect(problemsOf(nodes(etcd(TLS)))).toEqual([]);
+    expect(problemsOf(nodes(change(witness, ''))).join()).toContain(
+      '10 nodes that decide among themselves, expected at most 9',
+    );
+  });
+
+  test.each([
+    ['a path', 'endpoints: ["https://e1:2379/x"]', 'expected an address such as'],
+    ['no port', 'endpoints: ["https://e1"]', 'expected an address such as'],
+    ['one twice', 'endpoints: ["https://e1:2379", "https://e1:2379"]', 'a second time'],
+    ['a key alone', `${TLS}, key-file: /k`, '"key-file" without "cert-file"'],
+    ['a user alone', `${TLS}, user: tako`, '"user" without "password-file"'],
+    [
+      'a password that everybody can read',
+      'endpoints: ["http://e1:2379"], user: tako, password-file: /p',
+      'not encrypted, beside',
+    ],
+    ['a prefix with a slash at its end', `${TLS}, prefix: /tako/`, 'expected a path such as'],
+  ])('%s', (_what, words, problem) => {
+    expect(problemsOf(etcd(words)).join()).toContain(problem);
+  });
+
+  test('a witness beside it is one too many', () => {
+    const both = change(witness, `${witness}registry: { etcd: { ${TLS} } }\n`);
+    expect(problemsOf(both).join()).toContain('found a registry in etcd beside a witness');
+  });
+});
+
 describe('a risk is a warning', () => {
   const warningsOf = (text: string): string[] => {
     const { warnings, errors } = checkConfig('F', text);

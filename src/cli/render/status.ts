@@ -41,6 +41,7 @@ const DECIDED_BY = {
   'both-nodes': 'both nodes together',
   fence: 'whoever turns the other one off',
   'one-node': 'one node alone',
+  etcd: 'the nodes with etcd',
 } as const satisfies Record<DecidedBy['by'], string>;
 
 /** Who decides, where that is a risk. */

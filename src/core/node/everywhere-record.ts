@@ -13,6 +13,7 @@ import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { NodeId, SeatId } from '../../protocol/ids.ts';
 import type { OwnershipRecord, RegistryMessage, Voter } from '../../protocol/record.ts';
+import type { StoreReading, SwapOutcome } from '../../protocol/stored-record.ts';
 import { sameBars } from '../registry/bars.ts';
 import { electorate, sameVoters } from '../registry/electorate.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
@@ -64,14 +65,15 @@ export class EverywhereRecord {
     voice: Voice,
     settled: (change: RecordChange, outcome: ProposalOutcome, now: Instant) => void,
   ) {
-    const { me, group, members, seat } = options;
+    const { me, group, members, outside, seat } = options;
     this.#options = options;
     this.#voice = voice;
     this.#settled = settled;
     this.#rank = members.indexOf(me);
     const proposer = { me, seat, group: group.id, members, rank: this.#rank };
-    this.#votes = new Proposals<Purpose>(proposer, options.promised);
-    this.#voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs: 0 });
+    const store = { outside, known: options.accepted };
+    this.#votes = new Proposals<Purpose>({ ...proposer, ...store }, options.promised);
+    this.#voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs: 0, outside });
     this.#seats.set(me, seat);
   }
 
@@ -94,6 +96,14 @@ export class EverywhereRecord {
       this.#seats.set(from, message.seat);
     }
     this.#did(this.#votes.message(from, message, now), now);
+  }
+
+  fetched(id: number, reading: StoreReading, now: Instant): void {
+    this.#did(this.#votes.fetched(id, reading, now), now);
+  }
+
+  swapped(id: number, outcome: SwapOutcome, now: Instant): void {
+    this.#did(this.#votes.swapped(id, outcome, now), now);
   }
 
   /** Another member says what was decided. */
@@ -176,10 +186,12 @@ export class EverywhereRecord {
   }
 
   #did(effects: readonly ProposalsEffect<Purpose>[], now: Instant): void {
+    const group = this.#options.group.id;
     for (const effect of effects) {
       if (effect.type === 'send') this.#voice.emit({ ...effect, after: undefined });
-      else if (effect.type === 'note') {
-        const group = this.#options.group.id;
+      else if (effect.type === 'fetch' || effect.type === 'swap') {
+        this.#voice.emit({ ...effect, group });
+      } else if (effect.type === 'note') {
         this.#voice.emit({ type: 'vote', group, note: effect.note });
       } else this.#ended(effect.proposal, effect.outcome, now);
     }

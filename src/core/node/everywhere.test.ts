@@ -55,7 +55,7 @@ class Bench {
     const common = { failback: { policy: 'never' }, resources: [program] } as const;
     const group: GroupConfig = { id: WEB, type: 'everywhere', nodes, ...common };
     this.core = new EverywhereCore({
-      ...{ me: N1, group, members: ALL, seat: SEAT, timing: {} as Timing },
+      ...{ me: N1, group, members: ALL, outside: false, seat: SEAT, timing: {} as Timing },
       promised: () => mine.entry(WEB)?.promised,
       accepted: () => mine.entry(WEB)?.accepted?.record,
       inMaintenance: () => [],

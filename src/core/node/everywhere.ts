@@ -138,6 +138,10 @@ export class EverywhereCore {
         return this.#record.peers(event.peers, now);
       case 'registryMessage':
         return this.#record.message(event.from, event.message, now);
+      case 'fetched':
+        return this.#record.fetched(event.id, event.reading, now);
+      case 'swapped':
+        return this.#record.swapped(event.id, event.outcome, now);
       case 'decided':
         return this.#record.heard(event.decided.record, now);
       case 'probed':

@@ -16,9 +16,10 @@ import type {
   OwnershipRecord,
   RegistryMessage,
 } from '../../protocol/record.ts';
+import type { StoreReading, SwapOutcome } from '../../protocol/stored-record.ts';
 import { isWithinWindow, type WeekMinute, type WeekWindow } from '../../protocol/week-window.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
-import { electoratesOf, majorityOf } from '../registry/electorate.ts';
+import { blockingOf, electoratesOf, majorityOf } from '../registry/electorate.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { isUp, type Situation } from './candidacy.ts';
@@ -47,6 +48,8 @@ export interface GroupCoreOptions {
   readonly group: GroupConfig;
   readonly timing: Timing;
   readonly members: readonly NodeId[];
+  /** The records are in a store outside the cluster, not with its members. */
+  readonly outside: boolean;
   /** The identity of this node's acceptor. */
   readonly seat: SeatId;
   /** The acceptor's view, for ballots and for a first guess of the record. */
@@ -168,7 +171,7 @@ export class GroupContext {
   constructor(options: GroupCoreOptions, handlers: GroupHandlers) {
     this.options = options;
     this.#handlers = handlers;
-    const { me, group, timing, members, seat } = options;
+    const { me, group, timing, members, outside, seat } = options;
     this.id = group.id;
     this.me = me;
     const others = members.filter((member) => member !== me);
@@ -185,11 +188,12 @@ export class GroupContext {
     this.hooks = new Hooks({ me, group, voice, advise });
     const rank = members.indexOf(me);
     const mayDepose = (): boolean => this.epochOwned === undefined;
-    const voting = { me, seat, group: group.id, members, rank, mayDepose };
-    this.#votes = new Proposals(voting, options.promised);
+    const votes = { me, seat, group: group.id, members, rank, mayDepose };
+    const store = { outside, known: options.accepted };
+    this.#votes = new Proposals({ ...votes, ...store }, options.promised);
     this.leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
     const { leaseTermMs } = this;
-    this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs });
+    this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs, outside });
   }
 
   /** The epoch at which resources may run here; undefined while this node is not the owner. */
@@ -227,7 +231,8 @@ export class GroupContext {
     const situation = { me: this.me, peers: this.peers.reports };
     return electoratesOf(record).every((voters) => {
       const heard = voters.filter(({ node }) => node !== record.owner && isUp(situation, node));
-      return heard.length >= majorityOf(voters);
+      const enough = this.options.outside ? blockingOf : majorityOf;
+      return heard.length >= enough(voters);
     });
   }
 
@@ -281,6 +286,14 @@ export class GroupContext {
     this.#voted(this.#votes.message(from, message, now), now);
   }
 
+  fetched(id: number, reading: StoreReading, now: Instant): void {
+    this.#voted(this.#votes.fetched(id, reading, now), now);
+  }
+
+  swapped(id: number, outcome: SwapOutcome, now: Instant): void {
+    this.#voted(this.#votes.swapped(id, outcome, now), now);
+  }
+
   /** Tells the other members; they check it where it matters. */
   announce(record: OwnershipRecord, now: Instant): void {
     this.voice.announce(record, this.reason, [...this.peers.avoided(now)]);
@@ -303,7 +316,9 @@ export class GroupContext {
   #voted(effects: readonly ProposalsEffect<Purpose>[], now: Instant): void {
     for (const effect of effects) {
       if (effect.type === 'send') this.voice.emit({ ...effect, after: undefined });
-      else if (effect.type === 'note') {
+      else if (effect.type === 'fetch' || effect.type === 'swap') {
+        this.voice.emit({ ...effect, group: this.id });
+      } else if (effect.type === 'note') {
         this.voice.emit({ type: 'vote', group: this.id, note: effect.note });
       } else this.#handlers.settled(effect.proposal, effect.outcome, now);
     }

@@ -85,6 +85,7 @@ class Bench {
       group: config(),
       timing: TIMING,
       members: voters,
+      outside: false,
       seat: SEAT,
       promised: () => own.entry(GROUP)?.promised,
       accepted: () => own.entry(GROUP)?.accepted?.record,

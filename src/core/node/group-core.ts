@@ -27,7 +27,7 @@ import { must, unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest } from '../../base/time.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
-import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import type { EngineNotice, GroupEngine, Observation } from '../group/engine.ts';
 import { Candidate } from './candidate.ts';
 import { Departure } from './departure.ts';
@@ -245,11 +245,11 @@ export class GroupCore {
       case 'recordDiffers':
         return this.#owner.recordDiffers(now);
       case 'registryMessage':
-        if (event.message.type !== 'accept') {
-          return context.voteMessage(event.from, event.message, now);
-        }
-        if (event.from !== context.me) this.#learning.lineSeen(event.message.record, now);
-        return undefined;
+        return this.#registryMessage(event.from, event.message, now);
+      case 'fetched':
+        return context.fetched(event.id, event.reading, now);
+      case 'swapped':
+        return context.swapped(event.id, event.outcome, now);
       case 'decided':
         return this.#learning.heard(event.decided, now);
       case 'probed':
@@ -266,10 +266,7 @@ export class GroupCore {
       case 'mirrorNews':
         return this.#owner.mirrorNews(event.mirror, event.news, now);
       case 'mirrorAnswered':
-        if (event.order.type === 'expel') {
-          return context.mirrors.expelAnswered(event.mirror, event.order.peer);
-        }
-        return this.#candidate.mirrorAnswered(event.mirror, event.order, event, now);
+        return this.#mirrorAnswered(event, now);
       case 'mirrorConnected':
         return context.mirrors.forget(event.mirror);
       case 'asked':
@@ -314,6 +311,18 @@ export class GroupCore {
   fenceVoided(peer: NodeId, now: Instant): readonly Effect[] {
     this.#fenced.voided(peer, now);
     return this.#context.voice.drain();
+  }
+
+  /** An answer for a vote of this node; or a question to its voter, which tells of a newer line. */
+  #registryMessage(from: NodeId, message: RegistryMessage, now: Instant): void {
+    if (message.type !== 'accept') return this.#context.voteMessage(from, message, now);
+    if (from !== this.#context.me) this.#learning.lineSeen(message.record, now);
+  }
+
+  #mirrorAnswered(event: Extract<CoreEvent, { type: 'mirrorAnswered' }>, now: Instant): void {
+    const { mirror, order } = event;
+    if (order.type !== 'expel') return this.#candidate.mirrorAnswered(mirror, order, event, now);
+    this.#context.mirrors.expelAnswered(mirror, order.peer);
   }
 
   /** What follows from the present state, whatever the event was. */

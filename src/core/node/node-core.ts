@@ -65,6 +65,7 @@ export class NodeCore {
         group,
         timing: config.timing,
         members,
+        outside: config.registry !== undefined,
         seat,
         promised: () => this.#acceptor.entry(group.id)?.promised,
         accepted: () => this.#acceptor.entry(group.id)?.accepted?.record,

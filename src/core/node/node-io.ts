@@ -4,10 +4,11 @@
  * Duties of whoever carries the effects out:
  *   1. `persist` before every effect that names it in `after`; effects keep their order otherwise.
  *   2. A `send` to this node itself comes back as a `registryMessage`.
- *   3. Each `action`, `mirrorCommand` and `revoke` is answered by exactly one event; a new action
- *      for a resource cancels the one under way (whose answer is then ignored). A `hook` is answered
- *      by one event at most: what takes too long is given up here. So is a `fence`, of which one run
- *      at a time is carried out; `off` is answered only when it was found out after turning it off.
+ *   3. Each `action`, `mirrorCommand`, `revoke`, `fetch` and `swap` is answered by exactly one
+ *      event; a new action for a resource cancels the one under way (whose answer is then ignored).
+ *      A `hook` is answered by one event at most: what takes too long is given up here. So is a
+ *      `fence`, of which one run at a time is carried out; `off` is answered only when it was found
+ *      out after turning it off.
  *   4. Time is given with every event and never goes backwards.
  */
 import type { Instant } from '../../base/time.ts';
@@ -17,6 +18,7 @@ import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { HookAnswer, HookCall } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { StoreReading, StoredVote, SwapOutcome } from '../../protocol/stored-record.ts';
 import type { WeekMinute } from '../../protocol/week-window.ts';
 import type {
   ActionName,
@@ -140,6 +142,19 @@ export type CoreEvent = { readonly now: Instant } & (
   /** An administrator says that the node is well, however often it came and went. */
   | { readonly type: 'nodeCleared'; readonly node: NodeId }
   | { readonly type: 'decided'; readonly from: NodeId; readonly decided: Decided }
+  /** What the store of records outside the cluster holds. */
+  | {
+      readonly type: 'fetched';
+      readonly group: GroupId;
+      readonly id: number;
+      readonly reading: StoreReading;
+    }
+  | {
+      readonly type: 'swapped';
+      readonly group: GroupId;
+      readonly id: number;
+      readonly outcome: SwapOutcome;
+    }
   | { readonly type: 'standing'; readonly from: NodeId; readonly standing: Standing }
   | { readonly type: 'persisted'; readonly id: number }
   | {
@@ -213,6 +228,16 @@ export type Effect =
       readonly id: number;
       readonly group: GroupId;
       readonly owner: NodeId;
+    }
+  /** Read the group's record in the store outside; only where the configuration names one. */
+  | { readonly type: 'fetch'; readonly group: GroupId; readonly id: number }
+  /** Replace it there, if it still has the revision `expected`. */
+  | {
+      readonly type: 'swap';
+      readonly group: GroupId;
+      readonly id: number;
+      readonly expected: number;
+      readonly vote: StoredVote;
     }
   /** Tell the heart what the acceptor accepted, for all groups. */
   | { readonly type: 'records'; readonly after: number | undefined }

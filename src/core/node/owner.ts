@@ -87,7 +87,9 @@ export class Owner {
     return earliest([
       this.#copies.nextWakeAt(now),
       phase === 'suspended' ? graceEndsAt : NEVER,
-      owning && leaseHeld ? voters.nextWakeAt(record, now) : NEVER,
+      (owning && leaseHeld) || (!leaseHeld && options.outside)
+        ? voters.nextWakeAt(record, now)
+        : NEVER,
       owning && this.#startPending ? this.#startAskedAgainAt : NEVER,
       owning && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
       owning && !leaseHeld ? this.#leaseDueAt() : NEVER,
@@ -287,6 +289,10 @@ export class Owner {
       context.restoredEpoch = restored ? record.epoch : undefined;
       return this.#moves.yield('the lease did not come back in time', now);
     }
+    if (context.options.outside) {
+      this.advanceCopies(record, now);
+      this.#advanceVoters(record, now);
+    }
     if (now < context.pausedUntil) return;
     context.retryAt = plus(now, RETRY_MS);
     context.learn(now);
@@ -342,9 +348,13 @@ export class Owner {
   #advanceVoters(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     const { voters } = context;
-    if (context.leaseHeld) voters.aim(record, now);
+    const { leaseHeld, options, peers, phase } = context;
+    const standing = leaseHeld ? 'leased' : phase === 'suspended' ? 'suspended' : 'beginning';
+    // Without its heart this node knows neither who answers nor whether the marks have ended.
+    const alone = !leaseHeld && options.outside && peers.heartConnected;
+    if (leaseHeld || alone) voters.aim(record, now, standing);
     if (voters.toCount(record, now) !== undefined) this.#tellClaim();
-    if (!context.leaseHeld) return;
+    if (!leaseHeld && !alone) return;
     const change = voters.due(record, now);
     if (change !== undefined) context.propose('voters', change, now);
   }
@@ -356,7 +366,7 @@ export class Owner {
       if (context.epochOwned !== undefined) context.learn(now);
       return;
     }
-    if (change.type !== 'settleVoters') return;
+    if (change.type !== 'settleVoters' && change.type !== 'setVoters') return;
     const { record } = outcome;
     const voters = record.voters.map(({ node }) => node).join(', ');
     const text = `the votes on "${context.id}" are now with ${voters}`;

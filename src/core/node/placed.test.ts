@@ -67,7 +67,7 @@ beforeEach(() => {
   };
   context = new GroupContext(
     {
-      ...{ me: N1, group, timing: TIMING, members: [N1, N2], seat: SEAT },
+      ...{ me: N1, group, timing: TIMING, members: [N1, N2], outside: false, seat: SEAT },
       ...nothing,
       ...lone,
       placing,

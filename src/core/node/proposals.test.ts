@@ -21,7 +21,10 @@ class Member {
 
   constructor(refusesAccept = false) {
     this.#refuseNext = refusesAccept;
-    const options = { me: N1, seat: this.#acceptor.seat, group: G, members: [N1], rank: 0 };
+    const { seat } = this.#acceptor;
+    const known = (): undefined => undefined;
+    const members = [N1];
+    const options = { me: N1, seat, group: G, members, rank: 0, outside: false, known };
     this.#proposals = new Proposals(options, () => this.#acceptor.entry(G)?.promised);
   }
 
@@ -59,6 +62,7 @@ class Member {
 function short(effect: ProposalsEffect<string>): string {
   if (effect.type === 'send') return `send ${effect.message.type}`;
   if (effect.type === 'settled') return `settled ${effect.proposal.purpose}`;
+  if (effect.type !== 'note') return effect.type;
   const { note } = effect;
   if (note.type === 'began') return `${note.vote} began ${note.change.type}`;
   if (note.type === 'ended') return `${note.vote} ended ${note.outcome.type}`;

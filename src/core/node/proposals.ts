@@ -8,13 +8,15 @@
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
-import {
-  type ProposalOutcome,
-  Proposer,
-  type ProposerEffect,
-  type ProposerOptions,
-} from '../registry/proposer.ts';
+import type { StoreReading, StoredVote, SwapOutcome } from '../../protocol/stored-record.ts';
+import { type ProposalOutcome, Proposer, type ProposerEffect } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
+import { type SwapEffect, type SwapOptions, SwapProposer } from '../registry/swap-proposer.ts';
+
+export interface ProposalsOptions extends SwapOptions {
+  /** The records are in a store outside the cluster. */
+  readonly outside: boolean;
+}
 
 export interface Proposal<Purpose> {
   readonly change: RecordChange;
@@ -33,6 +35,13 @@ export type VoteNote = { readonly vote: number } & (
 export type ProposalsEffect<Purpose> =
   | { readonly type: 'note'; readonly note: VoteNote }
   | { readonly type: 'send'; readonly to: NodeId; readonly message: RegistryMessage }
+  | { readonly type: 'fetch'; readonly id: number }
+  | {
+      readonly type: 'swap';
+      readonly id: number;
+      readonly expected: number;
+      readonly vote: StoredVote;
+    }
   | {
       readonly type: 'settled';
       readonly proposal: Proposal<Purpose>;
@@ -43,18 +52,22 @@ type WithoutVote<T> = T extends { readonly vote: number } ? Omit<T, 'vote'> : ne
 
 /** More than this many waiting votes means that something asks without need. */
 const QUEUE_MAX = 64;
+/** Questions to a store outside that one vote asks at most: its pauses are longer than a few ms. */
+const QUESTIONS_MAX = 100_000;
 
 export class Proposals<Purpose> {
-  readonly #options: ProposerOptions;
+  readonly #options: ProposalsOptions;
   readonly #highest: () => Ballot | undefined;
   #queue: Proposal<Purpose>[] = [];
-  #active: { readonly proposal: Proposal<Purpose>; readonly proposer: Proposer } | undefined;
+  #active:
+    | { readonly proposal: Proposal<Purpose>; readonly proposer: Proposer | SwapProposer }
+    | undefined;
   #begun = 0;
   /** The counter of the last ballot that the active vote was noted to have tried. */
   #tried: number | undefined;
 
   /** `highest` tells the highest ballot that this node's own acceptor has promised. */
-  constructor(options: ProposerOptions, highest: () => Ballot | undefined) {
+  constructor(options: ProposalsOptions, highest: () => Ballot | undefined) {
     this.#options = options;
     this.#highest = highest;
   }
@@ -93,6 +106,23 @@ export class Proposals<Purpose> {
     return this.#convert(this.#active.proposer.step(from, message, now), now);
   }
 
+  /** The store's answer; one to a vote that has ended is nobody's. */
+  fetched(id: number, reading: StoreReading, now: Instant): readonly ProposalsEffect<Purpose>[] {
+    const asked = this.#askerOf(id);
+    return this.#convert(asked?.fetched(id % QUESTIONS_MAX, reading, now) ?? [], now);
+  }
+
+  swapped(id: number, outcome: SwapOutcome, now: Instant): readonly ProposalsEffect<Purpose>[] {
+    const asked = this.#askerOf(id);
+    return this.#convert(asked?.swapped(id % QUESTIONS_MAX, outcome, now) ?? [], now);
+  }
+
+  #askerOf(id: number): SwapProposer | undefined {
+    const proposer = this.#active?.proposer;
+    const asks = Math.floor(id / QUESTIONS_MAX) === this.#begun;
+    return asks && proposer instanceof SwapProposer ? proposer : undefined;
+  }
+
   tick(now: Instant): readonly ProposalsEffect<Purpose>[] {
     if (this.#active === undefined) return this.#next(now);
     return this.#convert(this.#active.proposer.tick(now), now);
@@ -108,7 +138,9 @@ export class Proposals<Purpose> {
     if (proposal === undefined) return [];
     const { change, timeoutMs } = proposal;
     const start = { now, timeoutMs, highest: this.#highest() };
-    const proposer = new Proposer(this.#options, change, start);
+    const proposer = this.#options.outside
+      ? new SwapProposer(this.#options, change, start)
+      : new Proposer(this.#options, change, start);
     this.#active = { proposal, proposer };
     this.#begun += 1;
     this.#tried = undefined;
@@ -116,11 +148,20 @@ export class Proposals<Purpose> {
     return [began, ...this.#convert(proposer.tick(now), now)];
   }
 
-  #convert(effects: readonly ProposerEffect[], now: Instant): readonly ProposalsEffect<Purpose>[] {
+  #convert(
+    effects: readonly (ProposerEffect | SwapEffect)[],
+    now: Instant,
+  ): readonly ProposalsEffect<Purpose>[] {
     const converted: ProposalsEffect<Purpose>[] = [];
     for (const effect of effects) {
       if (effect.type === 'send') {
         converted.push(...this.#newTry(effect.message), effect);
+      } else if (effect.type === 'fetch' || effect.type === 'swap') {
+        if (effect.type === 'swap') {
+          const { by: ballot, record } = effect.vote;
+          converted.push(this.#note({ type: 'tried', ballot, record }));
+        }
+        converted.push({ ...effect, id: this.#begun * QUESTIONS_MAX + effect.id });
       } else if (this.#active !== undefined) {
         const { proposal } = this.#active;
         const { outcome } = effect;
@@ -135,6 +176,8 @@ export class Proposals<Purpose> {
 
   /** A note when this is the first that others are asked to accept a ballot's record. */
   #newTry(message: RegistryMessage): readonly ProposalsEffect<Purpose>[] {
+    // Where a store outside decides, it is asked for it.
+    if (this.#options.outside) return [];
     if (message.type !== 'accept' || message.ballot.counter === this.#tried) return [];
     const { ballot, record } = message;
     this.#tried = ballot.counter;

@@ -27,6 +27,7 @@ beforeEach(() => {
     members: [N1, N2, W1],
     nodes: [N1, N2],
     leaseTermMs: TERM_MS,
+    outside: false,
   });
   told = [];
   keeper.begin(instant(0));
@@ -76,7 +77,8 @@ describe('whose votes should count', () => {
 
   test('of four that are left the one with the stale copy gives up its vote', () => {
     const nodes = ['a', 'b', 'c', 'd', 'e'] as NodeId[];
-    keeper = new VoterKeeper({ me: 'b' as NodeId, members: nodes, nodes, leaseTermMs: TERM_MS });
+    const options = { members: nodes, nodes, leaseTermMs: TERM_MS, outside: false };
+    keeper = new VoterKeeper({ me: 'b' as NodeId, ...options });
     keeper.begin(instant(0));
     keeper.supported(of(...nodes.slice(0, 4)), instant(0));
     const inSync = { [DATA]: ['a', 'b', 'd'] as NodeId[] };
@@ -170,5 +172,42 @@ describe('a change', () => {
     expect(told.at(-1)).toBe('n1 and n1+n2+w1');
     keeper.chosen(mine);
     expect(at(9000 + TERM_MS, mine)).toBe('settleVoters n1');
+  });
+});
+
+describe('where a store outside decides', () => {
+  const BOTH = of(N1, N2);
+  const alone = record({ voters: BOTH, inSync: { [DATA]: [N1] } });
+
+  beforeEach(() => {
+    const options = { members: [N1, N2], nodes: [N1, N2], leaseTermMs: TERM_MS };
+    keeper = new VoterKeeper({ me: N1, ...options, outside: true });
+    keeper.begin(instant(0));
+    keeper.supported(BOTH, instant(0));
+    keeper.toCount(alone, instant(0));
+  });
+
+  test('an owner that lost its lease sets the voters that are left, in one vote', () => {
+    keeper.supported(of(N1), instant(1000));
+    expect(keeper.aim(alone, instant(1000), 'suspended')).toBe(true);
+    expect(keeper.toCount(alone, instant(1000))).toEqual([BOTH, of(N1)]);
+    expect(keeper.due(alone, instant(1000 + TERM_MS - 1))).toBeUndefined();
+    const change = { type: 'setVoters', owner: N1, epoch: 4, voters: of(N1) };
+    expect(keeper.due(alone, instant(1000 + TERM_MS))).toEqual(change);
+  });
+
+  test('but not the votes of a node whose copy may take over', () => {
+    const inSync = record({ voters: BOTH });
+    keeper.supported(of(N1), instant(1000));
+    expect(keeper.aim(inSync, instant(9000), 'suspended')).toBe(false);
+  });
+
+  test('nor without its own vote', () => {
+    keeper.supported(of(N2), instant(1000));
+    expect(keeper.aim(alone, instant(9000), 'suspended')).toBe(false);
+  });
+
+  test('of two the second keeps its vote: it can take over with the store', () => {
+    expect(keeper.aim(alone, instant(9000))).toBe(false);
   });
 });

@@ -12,6 +12,10 @@
  *   told ──► joined ──► settled          told: the heart counts both electorates for the lease
  *                                        joined, settled: votes, see ../registry/electorate.ts
  *
+ * Where the records are in a store outside (`outside`), no majority is needed to change them, and one
+ * vote (`setVoters`) is enough. There an owner that lost its lease, too, moves the votes to who is
+ * left; and of two the second keeps its vote, for with the store it can take over alone.
+ *
  * Invariants: the lease is counted by the present voters and by the next ones from before the first
  * of the two votes; the second is proposed only when a joint record is known to be chosen and every
  * lease mark given under the old count has ended.
@@ -42,7 +46,15 @@ export interface VoterKeeperOptions {
   readonly nodes: readonly NodeId[];
   /** After which every lease mark has ended, milliseconds. */
   readonly leaseTermMs: number;
+  /** A store outside tells which record is the latest: one vote changes the voters. */
+  readonly outside: boolean;
 }
+
+/**
+ * How the owner is placed: it holds the lease, has lost it, or has not had it yet. Without it the votes
+ * go to who is left, where a store outside decides.
+ */
+export type Standing = 'leased' | 'suspended' | 'beginning';
 
 interface Sighting {
   /** Undefined while it does not uphold the lease. */
@@ -121,9 +133,9 @@ export class VoterKeeper {
   }
 
   /** Aims at other voters when it is time to; true when the heart has to be told. */
-  aim(record: OwnershipRecord, now: Instant): boolean {
+  aim(record: OwnershipRecord, now: Instant, standing: Standing = 'leased'): boolean {
     if (record.formerVoters !== undefined) return false;
-    const wanted = this.#wanted(record, now);
+    const wanted = this.#wanted(record, now, standing);
     if (this.#target !== undefined) {
       // Not voted on yet: the heart alone was told.
       if (!this.#voted && !sameVoters(wanted, this.#target)) this.#target = undefined;
@@ -131,7 +143,8 @@ export class VoterKeeper {
     }
     if (wanted === undefined || sameVoters(wanted, record.voters)) return false;
     const seats = this.#seats();
-    if (!hasMajority(record.voters, seats) || !hasMajority(wanted, seats)) return false;
+    if (!hasMajority(wanted, seats) || !seats.has(this.#options.me)) return false;
+    if (!this.#options.outside && !hasMajority(record.voters, seats)) return false;
     this.#target = wanted;
     this.#voted = false;
     return true;
@@ -150,6 +163,11 @@ export class VoterKeeper {
   /** The next vote on the way to `target`, and to the end of a change that was begun. */
   step(record: OwnershipRecord, target: Electorate | undefined): RecordChange | undefined {
     const { owner, epoch, voters, formerVoters } = record;
+    if (this.#options.outside) {
+      const next = target ?? voters;
+      if (formerVoters === undefined && sameVoters(next, voters)) return undefined;
+      return { type: 'setVoters', owner, epoch, voters: next };
+    }
     if (formerVoters === undefined) {
       if (target === undefined || sameVoters(target, voters)) return undefined;
       return { type: 'joinVoters', owner, epoch, voters: target };
@@ -193,18 +211,32 @@ export class VoterKeeper {
     return new Map(present.map(({ node, seat }) => [node, seat]));
   }
 
+  /** A lease that is out was last upheld a lease ago: who does not now is missed already. */
+  #lostMs(standing: Standing): number {
+    if (standing === 'leased') return LOST_MS;
+    return standing === 'suspended' ? 0 : this.#options.leaseTermMs;
+  }
+
   /** Undefined as long as somebody is neither there nor surely gone. */
-  #wanted(record: OwnershipRecord, now: Instant): Electorate | undefined {
-    const { me, members, nodes } = this.#options;
+  #wanted(
+    record: OwnershipRecord,
+    now: Instant,
+    standing: Standing = 'leased',
+  ): Electorate | undefined {
+    const { me, members, nodes, outside } = this.#options;
+    const lostMs = this.#lostMs(standing);
+    const hasCopies = !outside || Object.keys(record.inSync).length > 0;
     const there: Voter[] = [];
     for (const member of members) {
       const { voter, since } = this.#seen.get(member) ?? { voter: undefined, since: now };
-      if (voter === undefined && now < plus(since, LOST_MS)) return undefined;
+      if (voter === undefined && now < plus(since, lostMs)) return undefined;
       if (voter !== undefined) there.push(voter);
       // It may take over as soon as it is back, if its vote still counts.
-      else if (nodes.includes(member) && staleCopies(record, member).length === 0) return undefined;
+      else if (hasCopies && nodes.includes(member) && staleCopies(record, member).length === 0)
+        return undefined;
     }
-    if (there.length === members.length || there.length % 2 === 1) return electorate(there);
+    const all = outside || there.length === members.length || there.length % 2 === 1;
+    if (all) return electorate(there);
     const rank = ({ node }: Voter): number =>
       node === me ? 0 : staleCopies(record, node).length > 0 ? 3 : nodes.includes(node) ? 1 : 2;
     return electorate(there.toSorted((a, b) => rank(a) - rank(b)).slice(0, -1));

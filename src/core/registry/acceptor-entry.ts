@@ -25,6 +25,7 @@ function isRecord(value: unknown): boolean {
   if (forced !== undefined && !isForced(forced)) return false;
   if (keptAside !== undefined && !areCopies(keptAside)) return false;
   if (byHand !== undefined && byHand !== true) return false;
+  if (value['registry'] !== undefined && value['registry'] !== 'etcd') return false;
   if (!areNames(value['standby'] ?? []) || !areNames(value['banned'] ?? [])) return false;
   const { maintenance } = value;
   if (maintenance !== undefined && !isMaintenance(maintenance)) return false;

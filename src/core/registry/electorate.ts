@@ -26,6 +26,11 @@ export function majorityOf(electorate: Electorate): number {
   return Math.floor(electorate.length / 2) + 1;
 }
 
+/** So many are in every majority of it: without them nobody else is one. */
+export function blockingOf(electorate: Electorate): number {
+  return electorate.length - majorityOf(electorate) + 1;
+}
+
 /** The voters of `electorate` among those that answered. */
 export function present(electorate: Electorate, seats: Seats): Electorate {
   return electorate.filter(({ node, seat }) => seats.get(node) === seat);

@@ -77,6 +77,9 @@ const PAUSE_FACTOR_MAX = 64;
 /** A refused promise that has this long to go is asked again a little after it ended. */
 const PROMISE_MARGIN_MS = 2;
 
+const KEPT_OUTSIDE =
+  'the records are in etcd, and the configuration of this node has no "registry"';
+
 type Phase = 'own' | 'prepare' | 'accept' | 'pause';
 
 interface Answer {
@@ -171,6 +174,9 @@ export class Proposer {
     }
     const latest = this.#latest();
     if (!this.#readEnough(latest?.record)) return this.tick(now);
+    if (latest?.record?.registry !== undefined && this.change.type !== 'force') {
+      return this.#finish({ type: 'noQuorum', uncertain: false, why: KEPT_OUTSIDE });
+    }
     const evaluation = evaluate(this.change, latest?.record, this.#seats());
     if (evaluation.type === 'rejected') return this.#finish(evaluation);
     if (evaluation.type === 'empty') return this.#finish(evaluation);

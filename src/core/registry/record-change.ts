@@ -45,6 +45,16 @@ export type RecordChange =
   | ForceChange
   | BarChange
   | MaintenanceChange
+  /**
+   * Other voters in one step, where a store outside tells which record is the latest. To be proposed
+   * only by an owner whose lease has been counted by both for a whole lease, or that holds none.
+   */
+  | {
+      readonly type: 'setVoters';
+      readonly owner: NodeId;
+      readonly epoch: Epoch;
+      readonly voters: Electorate;
+    }
   /** First half of a change of voters: from now on both electorates are needed. */
   | {
       readonly type: 'joinVoters';
@@ -103,6 +113,8 @@ export function evaluate(change: RecordChange, present: Present, seats: Seats): 
       return withBar(change, present);
     case 'maintain':
       return withMaintenance(change, present);
+    case 'setVoters':
+      return evaluateSet(change, present);
     case 'joinVoters':
       return evaluateJoin(change, present);
     case 'settleVoters':
@@ -212,6 +224,19 @@ function evaluateCopy(
   }
   const keptAside = withoutKept(present, change.mirror, change.peer);
   return { type: 'write', record: { ...present, inSync, keptAside } };
+}
+
+function evaluateSet(
+  change: Extract<RecordChange, { type: 'setVoters' }>,
+  present: OwnershipRecord,
+): Evaluation {
+  const refused = notTheOwners(change, present);
+  if (refused !== undefined) return refused;
+  const { voters } = change;
+  if (present.formerVoters === undefined && sameVoters(present.voters, voters)) {
+    return { type: 'settled', record: present };
+  }
+  return { type: 'write', record: { ...present, voters, formerVoters: undefined } };
 }
 
 function evaluateJoin(

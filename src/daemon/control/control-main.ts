@@ -29,6 +29,7 @@ import type { Fence } from '../../ports/fence.ts';
 import type { HookCaller } from '../../ports/hook-caller.ts';
 import type { Log } from '../../ports/log.ts';
 import type { MirrorControl } from '../../ports/mirror-control.ts';
+import type { RecordStore } from '../../ports/record-store.ts';
 import type { StateStore } from '../../ports/state-store.ts';
 import type { NodeSetup } from '../../protocol/config.ts';
 import type { EventDraft, TakoEvent } from '../../protocol/event.ts';
@@ -44,10 +45,12 @@ import type { FromMirror } from '../../protocol/mirror-ipc.ts';
 import { ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
 import type { DecisionRecorder } from '../../runtime/recording.ts';
+import { RegistryWatch } from '../../runtime/registry-watch.ts';
 import { buildAgents } from './agents.ts';
 import { buildFences } from './fences.ts';
 import { buildHooks } from './hooks.ts';
 import { recordDecisions } from './recording.ts';
+import { openRecords } from './registry.ts';
 import { reloadConfig } from './reload.ts';
 import { listenToPrograms } from './reports.ts';
 import { VersionEvents } from './version-events.ts';
@@ -84,8 +87,9 @@ export async function main(): Promise<void> {
     restored: [...store.entries().values()],
   };
   const recording = recordDecisions(made, { stateDir, events, log });
-  const { runtime, steering, heart, rpc } = wire({
-    ...{ setup, log, store, events, mirrors, hooks, fence },
+  const records = openRecords(config);
+  const { runtime, steering, heart, rpc, watch } = wire({
+    ...{ setup, log, store, records, events, mirrors, hooks, fence },
     core: recording.core,
     recorder: recording.recorder,
     onlooker: openVoteHistory({ path: process.env[VOTE_HISTORY], node, clock, log }),
@@ -93,6 +97,7 @@ export async function main(): Promise<void> {
   listenToMirrors(setup, mirrors, runtime);
   const telling = setInterval(() => steering.tellPeers(), TELL_MS);
   runtime.start();
+  watch?.start();
   await rpc.started();
   const reports = await listenToPrograms(setup, runtime, log);
   const api = createApi(steering, log);
@@ -108,6 +113,8 @@ export async function main(): Promise<void> {
     await hooks.close();
     await fence.close();
     runtime.end();
+    watch?.end();
+    records?.close();
     await recording.journal.close();
     await api.close();
     await rpc.close();
@@ -122,6 +129,7 @@ interface Parts {
   readonly setup: NodeSetup;
   readonly log: Log;
   readonly store: StateStore<AcceptorEntry>;
+  readonly records: RecordStore | undefined;
   readonly events: EventStore;
   readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
   readonly hooks: HookCaller;
@@ -136,11 +144,12 @@ interface Wired {
   readonly steering: NodeSteering;
   readonly heart: HeartClient;
   readonly rpc: ControlRpc;
+  readonly watch: RegistryWatch | undefined;
 }
 
 /** The parts that know one another. */
 function wire(parts: Parts): Wired {
-  const { setup, log, store, events, fence, hooks, mirrors, core, recorder } = parts;
+  const { setup, log, store, records, events, fence, hooks, mirrors, core, recorder } = parts;
   const { node, config, runDir } = setup;
   const heart = new HeartClient({
     runDir,
@@ -159,6 +168,10 @@ function wire(parts: Parts): Wired {
     return event;
   };
   const versions = new VersionEvents((draft) => void publish(draft));
+  const watch =
+    records === undefined
+      ? undefined
+      : new RegistryWatch(records, systemTimer, (draft) => void publish(draft));
   const runtime: ControlRuntime = new ControlRuntime(node, core, {
     clock: systemClock,
     calendar: systemCalendar,
@@ -170,6 +183,7 @@ function wire(parts: Parts): Wired {
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
     hooks,
     fence,
+    records,
     publish: (draft) => recorder.published(draft, publish(draft)),
     onlooker: parts.onlooker,
     fail: (error) => {
@@ -199,9 +213,10 @@ function wire(parts: Parts): Wired {
     events,
     mirrors,
     reports: () => heart.peers,
+    registryFails: () => watch?.fails,
     reload: async () => reloadConfig(setup, events),
   });
-  return { runtime, steering, heart, rpc };
+  return { runtime, steering, heart, rpc, watch };
 }
 
 function connectMirrors(setup: NodeSetup, log: Log): Map<MirrorId, MirrorClient> {

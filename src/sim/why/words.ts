@@ -10,6 +10,7 @@ import type {
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import { outcomeWords, readingWords } from './store-words.ts';
 
 /** `before`: the peers as the report before told them. */
 export function toldWords(told: CoreEvent, before: readonly PeerReport[]): readonly string[] {
@@ -60,6 +61,10 @@ function factWords(told: Exclude<CoreEvent, { readonly type: 'peers' }>): string
       return `${told.from} ${messageWords(told.message)}`;
     case 'decided':
       return `${told.from} says that it is decided: ${recordWords(told.decided.record)}`;
+    case 'fetched':
+      return readingWords(told.reading);
+    case 'swapped':
+      return outcomeWords(told.outcome);
     case 'standing':
       return `${told.from} tells how its groups stand: ${standingWords(told.standing)}`;
     case 'flaps':
@@ -116,6 +121,10 @@ export function effectWords(effect: Effect): string {
     }
     case 'revoke':
       return `asks the heart whether it is bound to ${effect.owner}`;
+    case 'fetch':
+      return 'reads the record in etcd';
+    case 'swap':
+      return `has etcd replace revision ${effect.expected}: ${recordWords(effect.vote.record)}`;
     case 'records':
       return 'tells the heart what is voted for here';
     case 'claim':
