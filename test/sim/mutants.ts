@@ -87,14 +87,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "    if (answer.state !== 'on') {",
   },
   {
-    name: 'fence-without-having-read',
-    fences: true,
-    breaks: ['P1', 'R6'],
-    file: 'core/node/fenced-takeover.ts',
-    find: '|| leaving || !hasRead || record === undefined) return false;',
-    replace: '|| leaving || (!hasRead && leaving) || record === undefined) return false;',
-  },
-  {
     name: 'fence-although-the-other-decides-alone',
     fences: true,
     breaks: ['P1', 'R6'],
