@@ -38,6 +38,14 @@ beforeEach(async () => {
       moves.push([group, node, on]);
       return 'done';
     },
+    clearNode: async (node) => {
+      moves.push(node);
+      return 'done';
+    },
+    maintain: async (request) => {
+      moves.push(request);
+      return 'done';
+    },
     events: async (limit) => Array.from({ length: Math.min(limit, 3) }, () => eventOf(1)),
     follow: (listener) => {
       listeners.add(listener);
@@ -106,6 +114,9 @@ test.each([
   ['POST', '/v1/nodes/n1/standby', '{"on": "maybe"}', 400],
   ['POST', '/v1/groups/g/ban', '{"on": true}', 400],
   ['POST', '/v1/groups/g/start', '{"on": "n1"}', 400],
+  ['POST', '/v1/maintenance', '{"on": true}', 400],
+  ['POST', '/v1/maintenance', '{"scope": "world", "on": true}', 400],
+  ['POST', '/v1/maintenance', '{"scope": "cluster", "on": true, "forMs": 1}', 400],
   ['GET', '/v1/events?limit=0', undefined, 400],
   ['GET', '/v1/events?limit=x', undefined, 400],
   ['POST', '/v1/groups/g/move', `{"to": "${'n'.repeat(100_000)}"}`, 413],
@@ -124,12 +135,16 @@ test('a good request goes through', async () => {
   await ask('POST', '/v1/groups/g/ban', '{"node": "n1", "on": false}');
   await ask('POST', '/v1/groups/g/stop');
   await ask('POST', '/v1/groups/g/stop', '{"node": "n1"}');
+  await ask('POST', '/v1/maintenance', '{"scope": "cluster", "on": true, "forMs": 2000}');
+  await ask('POST', '/v1/nodes/n1/clear');
   expect(moves).toEqual([
     ['g', 'n1'],
     ['n1', true],
     ['g', 'n1', false],
     ['g', undefined],
     ['g', 'n1'],
+    { scope: 'cluster', on: true, forMs: 2000 },
+    'n1',
   ]);
 });
 

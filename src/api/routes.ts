@@ -2,11 +2,14 @@
 import type { FastifyInstance } from 'fastify';
 import { TakoError } from '../base/tako-error.ts';
 import type { Force, Steering } from '../ports/steering.ts';
+import type { MaintenanceRequest } from '../protocol/api.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import type { EventStreams } from './event-streams.ts';
 
 /** Longest that a request for a move, a start or a stop is held open. */
 export const OPERATION_MS_MAX = 60_000;
+/** A year. */
+export const MAINTENANCE_MS_MAX = 31_536_000_000;
 export const EVENTS_DEFAULT = 50;
 export const EVENTS_MAX = 10_000;
 
@@ -45,6 +48,20 @@ const standbyBody = {
   type: 'object',
   properties: { on: { type: 'boolean' } },
   required: ['on'],
+  additionalProperties: false,
+};
+const maintenanceBody = {
+  type: 'object',
+  properties: {
+    scope: { enum: ['group', 'node', 'cluster'] },
+    group: NAME,
+    node: NAME,
+    on: { type: 'boolean' },
+    forMs: { type: 'integer', minimum: 1000, maximum: MAINTENANCE_MS_MAX },
+    by: { type: 'string', maxLength: 128 },
+    reason: { type: 'string', maxLength: 200 },
+  },
+  required: ['scope', 'on'],
   additionalProperties: false,
 };
 const banBody = {
@@ -118,6 +135,8 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
       bounded(steering.standby(node, on), `put "${node}" ${on ? 'in' : 'out of'} standby`),
   );
 
+  addCareRoutes(app, steering);
+
   app.get<{ Querystring: { readonly limit: number } }>(
     '/v1/events',
     { schema: { querystring: eventsQuery } },
@@ -130,6 +149,20 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
   });
 
   app.post('/v1/config/reload', async () => bounded(steering.reload(), 'reload the configuration'));
+}
+
+/** About nodes that come and go, and what is left alone. */
+function addCareRoutes(app: FastifyInstance, steering: Steering): void {
+  app.post<{ Params: { readonly node: NodeId } }>(
+    '/v1/nodes/:node/clear',
+    { schema: { params: nodeParams } },
+    async ({ params: { node } }) => bounded(steering.clearNode(node), `clear "${node}"`),
+  );
+  app.post<{ Body: MaintenanceRequest }>(
+    '/v1/maintenance',
+    { schema: { body: maintenanceBody } },
+    async ({ body }) => bounded(steering.maintain(body), 'record the maintenance'),
+  );
 }
 
 function named(group: GroupId, body: InstanceBody): string {

@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   'agent-failed': 'An agent action failed',
   'hook-vetoed': 'A hook of the administrator said no',
   'no-node': 'No other node can take the group over',
+  'in-maintenance': 'The group is in maintenance, and only an administrator may change that',
   'runs-everywhere': 'The group runs on each of its nodes at once, so there is nothing to move',
   'not-forced': 'A forced action is refused, because it is not needed or not safe as asked for',
   'timed-out': 'An operation did not end in time; its outcome is unknown',

@@ -168,6 +168,14 @@ const steering: Steering = {
     calls.push(['ban', group, node, on]);
     return `"${group}" is ${on ? '' : 'no longer '}banned from ${node}`;
   },
+  clearNode: async (node) => {
+    calls.push(['clear', node]);
+    return `${node} is cleared, as far as n1, n2 can tell`;
+  },
+  maintain: async (request) => {
+    calls.push(['maintain', request]);
+    return 'the cluster is in maintenance';
+  },
   why: async (group) => ({
     group,
     sentence: 'ledger is on n2 since n1 was lost.',

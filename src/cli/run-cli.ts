@@ -11,7 +11,9 @@ import { addEventsCommand } from './commands/events.ts';
 import { addForceCommands } from './commands/force.ts';
 import { addGroupCommands } from './commands/group.ts';
 import { addKeyCommands } from './commands/key.ts';
+import { addMaintenanceCommands } from './commands/maintenance.ts';
 import { addMoveCommand } from './commands/move.ts';
+import { addNodeCommands } from './commands/node.ts';
 import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addBanCommands } from './commands/ban.ts';
@@ -46,6 +48,8 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
     addForceCommands,
     addStandbyCommands,
     addBanCommands,
+    addMaintenanceCommands,
+    addNodeCommands,
     addReportCommand,
     addConfigCommands,
     addKeyCommands,

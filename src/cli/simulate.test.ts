@@ -21,19 +21,30 @@ const STATUS = {
   ],
 };
 
-async function simulate(state: string, words = 'stop db then wait 1s') {
+async function simulate(state: string, words = 'stop db then wait 1s', file = 'tako.yaml') {
   const said = { out: '', err: '' };
   const config = simConfig({
     nodes: ['n1', 'n2'],
     witness: 'w1',
     groups: [{ id: 'db', nodes: ['n1', 'n2'] }],
   });
-  const code = await runCli(['simulate', '--state', 'saved.json', ...words.split(' ')], {
+  const more = simConfig({
+    nodes: ['n1', 'n2'],
+    witness: 'w1',
+    groups: [
+      { id: 'db', nodes: ['n1', 'n2'] },
+      { id: 'web', nodes: ['n2'] },
+    ],
+  });
+  const named = ['--config', file, '--state', 'saved.json'];
+  const code = await runCli(['simulate', ...named, ...words.split(' ')], {
     ...createRealWorld(new AbortController().signal),
     out: (text) => void (said.out += text),
     err: (text) => void (said.err += text),
     readText: () => Promise.resolve(state),
-    checkConfigFile: () => Promise.resolve({ config, errors: [], warnings: [] }),
+    checkConfigFile: (name) =>
+      Promise.resolve({ config: name === 'more.yaml' ? more : config, errors: [], warnings: [] }),
+    keptConfig: () => Promise.resolve(config),
     client: () => Promise.reject(new Error('a saved state needs no running Tako')),
   });
   return { code, ...said };
@@ -58,6 +69,35 @@ test('tells in plain words what would happen from a saved state', async () => {
       How much of a copy is still to be brought up to date: a copy that is not in sync stays so
       How old counted failures are: they count as if they had happened just now
       Whether an administrator moved a group to where it is, so that failback leaves it there
+    "
+  `);
+});
+
+test('tells what another configuration would change', async () => {
+  const { code, out, err } = await simulate(
+    JSON.stringify(STATUS),
+    'config more.yaml',
+    'kept.json',
+  );
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  expect(out).toMatchInlineSnapshot(`
+    "From the state that n1 saw at 2026-11-22T16:07:00.000Z. Nothing is changed.
+    Planned by the code that places groups; times are not simulated.
+
+    If: config more.yaml
+      Group web is added
+      web: n2: preferred first
+      After 20000 ms:
+        web is online (before: nowhere) on n2
+        1 group is as before
+
+    What this cannot know:
+      How long anything takes: where groups would be was planned, not simulated
+      Whether programs start and stop as they should, and what hooks say: all goes well here
+      Windows for failback: they count as closed
+      The way there: it takes effect on each node when Tako is started anew, one after the other
+      How long groups are away meanwhile: those of a node move or stop when Tako ends there
     "
   `);
 });

@@ -1,6 +1,6 @@
 /** The API of a node as a client sees it. Every failure is a `TakoError`. */
 import type { CancelSignal } from '../base/cancel-signal.ts';
-import type { ClusterStatus, ForceStakes, WhyAnswer } from '../protocol/api.ts';
+import type { ClusterStatus, ForceStakes, MaintenanceRequest, WhyAnswer } from '../protocol/api.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import type { Force } from './steering.ts';
@@ -24,6 +24,8 @@ export interface ApiClient {
   force(group: GroupId, force: Force): Promise<string>;
   standby(node: NodeId, on: boolean): Promise<string>;
   ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
+  clearNode(node: NodeId): Promise<string>;
+  maintain(request: MaintenanceRequest): Promise<string>;
   reload(): Promise<string>;
   /** Every event from now on, across restarts of the API, until cancelled. */
   follow(options: FollowOptions): Promise<void>;

@@ -3,7 +3,7 @@
  * method answers for the whole cluster: where another node must act, control asks it. Failures are
  * `TakoError`s.
  */
-import type { ClusterStatus, ForceStakes, WhyAnswer } from '../protocol/api.ts';
+import type { ClusterStatus, ForceStakes, MaintenanceRequest, WhyAnswer } from '../protocol/api.ts';
 import type { TakoEvent } from '../protocol/event.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 
@@ -30,6 +30,10 @@ export interface Steering {
   standby(node: NodeId, on: boolean): Promise<string>;
   /** Keeps one group from a node, or lifts that; resolves when it is recorded. */
   ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
+  /** Ends the quarantine of a node, on this node and all that answer. */
+  clearNode(node: NodeId): Promise<string>;
+  /** Has a group, a node or the cluster left alone, or no longer; resolves when it is recorded. */
+  maintain(request: MaintenanceRequest): Promise<string>;
   why(group: GroupId): Promise<WhyAnswer>;
   /** Events of this node and of all reachable nodes, oldest first, at most `limit` of the latest. */
   events(limit: number): Promise<readonly TakoEvent[]>;

@@ -24,6 +24,7 @@ const HTTP_STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'copy-stale': 409,
   'hook-vetoed': 409,
   'no-node': 409,
+  'in-maintenance': 409,
   'runs-everywhere': 409,
   'not-forced': 409,
   'version-unsupported': 409,

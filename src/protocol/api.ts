@@ -3,6 +3,7 @@ import type { EventLevel, TakoEvent } from './event.ts';
 import type { PeerState } from './heart-ipc.ts';
 import type { Epoch, GroupId, LinkId, NodeId, ResourceId } from './ids.ts';
 import type { MirrorStatus } from './mirror-ipc.ts';
+import type { Maintenance } from './record.ts';
 
 export interface ClusterStatus {
   readonly cluster: string;
@@ -33,6 +34,10 @@ export interface NodeStatus {
   readonly reason: string;
   /** In standby for all its groups, or, after a request that was cut short, for some. */
   readonly standby: 'no' | 'partly' | 'yes';
+  /** It comes and goes too often, as the answering node has heard it, and gets nothing new. */
+  readonly quarantine?: { readonly returns: number; readonly endsInMs: number } | undefined;
+  /** In maintenance; an API of an older version does not tell. */
+  readonly maintenance?: boolean | undefined;
   readonly links: readonly {
     readonly link: LinkId;
     readonly state: PeerState;
@@ -62,6 +67,8 @@ export interface GroupStatus {
   /** Nodes that shall not get this group: in standby, or banned from it. */
   readonly standby: readonly NodeId[];
   readonly banned: readonly NodeId[];
+  /** What is in maintenance with it, or why it is; an API of an older version does not tell. */
+  readonly maintenance?: readonly Maintenance[] | undefined;
   /** Why it can't leave a node on which it shall not run. */
   readonly cannotLeave: string | undefined;
   /** Where it belongs and why; only where groups have relations or needs. */
@@ -83,6 +90,20 @@ export interface ResourceStatus {
   /** Restarts within the present window. */
   readonly restarts: number;
   readonly mirror: MirrorStatus | undefined;
+}
+
+/** What `POST /v1/maintenance` is told. */
+export interface MaintenanceRequest {
+  readonly scope: Maintenance['scope'];
+  /** With the scope `group`. */
+  readonly group?: GroupId | undefined;
+  /** With the scope `node`. */
+  readonly node?: NodeId | undefined;
+  readonly on: boolean;
+  /** It ends by itself after this time. */
+  readonly forMs?: number | undefined;
+  readonly by?: string | undefined;
+  readonly reason?: string | undefined;
 }
 
 /** What is at stake when a group is forced onto the node that answers. */

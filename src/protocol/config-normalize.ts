@@ -10,6 +10,7 @@ import {
   type HookConfig,
   type NodeConfig,
   type PlacementConfig,
+  type QuarantineConfig,
   type ResourceConfig,
   type Timing,
 } from './config.ts';
@@ -35,6 +36,7 @@ export const BASE_PORT_DEFAULT = 8256;
 export const MIRROR_PORT_OFFSET = 10;
 const FAILBACK_AFTER_DEFAULT = '5m';
 const RESTARTS_DEFAULT = '3 within 1m';
+const MAINTENANCE_WARNING_DEFAULT = '4h';
 /** Where the file says nothing; the words of the reference. */
 export const MONITOR_DEFAULT = '1s';
 export const DEEP_MONITOR_DEFAULT = { every: '30s', timeout: '20s' } as const;
@@ -64,8 +66,20 @@ export function normalizeConfig(file: ConfigFile): Config {
     })),
     nodes: Object.entries(file.nodes).map(normalizeNode),
     witness: witness === undefined ? undefined : normalizeNode(witness),
+    quarantine: quarantineOf(file.quarantine),
+    maintenanceWarnMs: warningOf(file['maintenance-warning'] ?? MAINTENANCE_WARNING_DEFAULT),
     groups: Object.entries(file.groups).map(([id, group]) => normalizeGroup(id, group, mirrors)),
   };
+}
+
+function quarantineOf(given: ConfigFile['quarantine'] = {}): QuarantineConfig | undefined {
+  if (given === 'never') return undefined;
+  const { for: forTime = '10m', returns = 3, within = '10m' } = given;
+  return { returns, withinMs: ms(within), forMs: ms(forTime) };
+}
+
+function warningOf(text: string): number | undefined {
+  return text === 'never' ? undefined : ms(text);
 }
 
 /** With the defaults for what is not given. */

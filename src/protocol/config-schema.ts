@@ -19,6 +19,7 @@ import {
   NAME_WANTED,
   parseAddress,
   parseAddressWithPrefix,
+  parseDuration,
   parseRestarts,
   RESTARTS_PATTERN,
   RESTARTS_WANTED,
@@ -449,6 +450,34 @@ export const hooksSchema = hooks;
 export const addressesSchema = addresses;
 export const amountsSchema = amounts;
 
+const QUARANTINE_TIME_WANTED = 'a duration from 1s to 24h';
+const quarantineTime = duration.refine((text) => {
+  const ms = parseDuration(text) ?? 0;
+  return ms >= 1000 && ms <= 86_400_000;
+}, QUARANTINE_TIME_WANTED);
+const RETURNS_WANTED = 'a number from 1 to 50';
+const quarantine = z
+  .union(
+    [
+      z.literal('never'),
+      z.strictObject({
+        returns: z
+          .number(RETURNS_WANTED)
+          .int(RETURNS_WANTED)
+          .min(1, RETURNS_WANTED)
+          .max(50, RETURNS_WANTED)
+          .optional()
+          .describe('So many returns are still well. Default 3.'),
+        within: quarantineTime.optional().describe('Time in which they are counted. Default 10m.'),
+        for: quarantineTime
+          .optional()
+          .describe('How long after its last return the node gets nothing new. Default 10m.'),
+      }),
+    ],
+    { error: 'a map of returns, within (1s to 24h) and for (1s to 24h), or never' },
+  )
+  .describe('When a node that comes and goes is given nothing new for a while; or never.');
+
 const basePort = 'a port from 1024 to 65000';
 
 export const configSchema = z
@@ -484,6 +513,11 @@ export const configSchema = z
       .refine((all) => Object.keys(all).length === 1, 'exactly one witness')
       .optional()
       .describe('A machine that votes and runs nothing, so that two nodes can decide.'),
+    quarantine: quarantine.optional(),
+    'maintenance-warning': z
+      .union([z.literal('never'), duration], { error: `${DURATION_WANTED}, or never` })
+      .optional()
+      .describe('A maintenance that lasts longer is warned of; or never. Default 4h.'),
     groups: z
       .record(name, groupSchema)
       .refine((all) => Object.keys(all).length <= GROUPS_MAX, `at most ${GROUPS_MAX} groups`)

@@ -19,7 +19,18 @@ export interface Config {
   readonly links: readonly LinkConfig[];
   readonly nodes: readonly NodeConfig[];
   readonly witness: NodeConfig | undefined;
+  /** A maintenance that lasts longer is warned of (14400000); undefined: none is. */
+  readonly maintenanceWarnMs?: number | undefined;
+  /** Undefined: a node that comes and goes is treated like any other. */
+  readonly quarantine?: QuarantineConfig | undefined;
   readonly groups: readonly GroupConfig[];
+}
+
+/** A node that came back more than `returns` times within `withinMs` gets nothing new for `forMs`. */
+export interface QuarantineConfig {
+  readonly returns: number;
+  readonly withinMs: number;
+  readonly forMs: number;
 }
 
 export interface Timing {

@@ -31,6 +31,8 @@ export interface OwnershipRecord {
   readonly standby?: readonly NodeId[] | undefined;
   /** Nodes that an administrator keeps this group from. */
   readonly banned?: readonly NodeId[] | undefined;
+  /** What an administrator wants to be left alone; sorted, one entry for each place. */
+  readonly maintenance?: readonly Maintenance[] | undefined;
   /**
    * An administrator forced this line of records (from protocol version 2 on). All records that are
    * made of it say so; they come before every record of another line with a lower `at`.
@@ -41,6 +43,20 @@ export interface OwnershipRecord {
    * not overwritten until somebody has moved them aside; sorted.
    */
   readonly keptAside?: Readonly<Record<ResourceId, readonly NodeId[]>> | undefined;
+}
+
+/** While it lasts Tako watches and reports, and changes nothing by itself. */
+export interface Maintenance {
+  readonly scope: 'group' | 'node' | 'cluster';
+  /** Of a node: which. */
+  readonly node?: NodeId | undefined;
+  /** Civil time in milliseconds since 1970, by the clock of the node that was asked. */
+  readonly sinceMs: number;
+  /** When the owner ends it, by its own clock; undefined: when somebody does. */
+  readonly untilMs?: number | undefined;
+  /** Who asked for it, for people. */
+  readonly by: string;
+  readonly reason?: string | undefined;
 }
 
 export interface ForcedLine {

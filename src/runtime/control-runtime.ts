@@ -3,6 +3,7 @@
  * in order, wakes it in time. Decides nothing. See `src/core/node/node-io.ts` for the duties.
  */
 import { unreachable } from '../base/assert.ts';
+import { parseCivilTime } from '../base/civil-time.ts';
 import { TakoError } from '../base/tako-error.ts';
 import type { EngineAction, HealthReport } from '../core/group/engine.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
@@ -25,6 +26,7 @@ import type { StateStore } from '../ports/state-store.ts';
 import type { Timer } from '../ports/timer.ts';
 import type { EventDraft } from '../protocol/event.ts';
 import type { ToHeart } from '../protocol/heart-ipc.ts';
+import type { RegistryMessage } from '../protocol/record.ts';
 import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { WeekMinute } from '../protocol/week-window.ts';
 import { ActionLane } from './action-lane.ts';
@@ -111,7 +113,8 @@ export class ControlRuntime {
   /** A clock that was set is noticed as late as the next minute, not later. */
   #tellCalendar(told: WeekMinute | undefined): void {
     const weekMinute = this.#ports.calendar.weekMinute();
-    if (weekMinute !== told) this.dispatch({ type: 'calendar', weekMinute });
+    const civilMs = parseCivilTime(this.#ports.clock.wallTime());
+    if (weekMinute !== told) this.dispatch({ type: 'calendar', weekMinute, civilMs });
     if (this.#ended) return;
     const next = (): void => this.#tellCalendar(weekMinute);
     this.#clearCalendar = this.#ports.timer.after(CALENDAR_MS, next);
@@ -243,7 +246,7 @@ export class ControlRuntime {
   #send(to: NodeId, message: MemberMessage): void {
     if (to !== this.#me) {
       this.#ports.heart.send({ type: 'send', to, body: message });
-    } else if (message.type !== 'decided' && message.type !== 'standing') {
+    } else if (isOfRegistry(message)) {
       this.dispatch({ type: 'registryMessage', from: this.#me, message });
     }
   }
@@ -321,6 +324,11 @@ export class ControlRuntime {
     if (effect.code === undefined) pending.resolve(effect.text);
     else pending.reject(new TakoError(effect.code, effect.text));
   }
+}
+
+/** What else a node says to other members it does not say to itself. */
+function isOfRegistry(message: MemberMessage): message is RegistryMessage {
+  return message.type !== 'decided' && message.type !== 'standing' && message.type !== 'flaps';
 }
 
 const PROBE_TIMEOUT_MS = 5000;

@@ -50,7 +50,10 @@ test('the status of the cluster carries it', () => {
   const status = clusterStatus({
     me: must(config.nodes[0], 'it has two').id,
     config,
-    core: { group: () => undefined, instance: () => undefined } as unknown as NodeCore,
+    core: {
+      ...{ group: () => undefined, instance: () => undefined },
+      quarantined: () => [],
+    } as unknown as NodeCore,
     peers: [],
     mirrors: new Map(),
     onlineSince: new Map(),

@@ -16,6 +16,7 @@ import type {
   ForceStakes,
   GroupStatus,
   InstanceStatus,
+  MaintenanceRequest,
   WhyAnswer,
 } from '../protocol/api.ts';
 import { type Config, type GroupConfig, isEverywhere } from '../protocol/config.ts';
@@ -23,6 +24,7 @@ import type { TakoEvent } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
 import { type BarParts, setBan, setStandby } from './bar-steering.ts';
+import { civilMs, setMaintenance } from './maintenance-steering.ts';
 import type { ControlRuntime } from './control-runtime.ts';
 import {
   type EverywhereParts,
@@ -138,6 +140,33 @@ export class NodeSteering implements Steering {
     return setBan(this.#barParts(), { group: this.#configOf(group), node, on });
   }
 
+  async clearNode(node: NodeId): Promise<string> {
+    this.#checkNode(node);
+    const { me, peers, runtime } = this.#parts;
+    runtime.dispatch({ type: 'nodeCleared', node });
+    const others = peers.connected();
+    const asked = others.map(async (other) => {
+      try {
+        await peers.call(other, 'clear-node', { node }, { timeoutMs: QUICK_TIMEOUT_MS });
+        return [];
+      } catch (error) {
+        if (error instanceof TakoError) return [other];
+        throw error;
+      }
+    });
+    const silent = (await Promise.all(asked)).flat();
+    const missed = silent.length === 0 ? '' : `; no answer of ${silent.sort().join(', ')}`;
+    const done = [me, ...others].filter((name) => !silent.includes(name)).sort();
+    return `${node} is cleared, as far as ${done.join(', ')} can tell${missed}`;
+  }
+
+  async maintain(request: MaintenanceRequest): Promise<string> {
+    if (request.node !== undefined) this.#checkNode(request.node);
+    if (request.group !== undefined) this.#configOf(request.group);
+    const { clock, me } = this.#parts;
+    return setMaintenance(this.#barParts(), request, { me, nowMs: civilMs(clock) });
+  }
+
   async why(group: GroupId): Promise<WhyAnswer> {
     const config = this.#configOf(group);
     const all = await this.events(WHY_SEARCH);
@@ -181,12 +210,22 @@ export class NodeSteering implements Steering {
 
   /** Requests of other controls. Throws a TakoError, which travels back. */
   async request(method: string, params: unknown): Promise<unknown> {
-    const given = params as { group?: GroupId; request?: OperatorRequest; limit?: number };
+    const given = params as {
+      group?: GroupId;
+      request?: OperatorRequest;
+      limit?: number;
+      node?: NodeId;
+    };
     if (method === 'events')
       return this.#parts.events.latest(Math.min(given.limit ?? 100, WHY_SEARCH));
     if (method === 'ask' && given.group !== undefined && given.request !== undefined) {
       this.#configOf(given.group);
       return this.#askHere(given.group, given.request);
+    }
+    if (method === 'clear-node' && given.node !== undefined) {
+      this.#checkNode(given.node);
+      this.#parts.runtime.dispatch({ type: 'nodeCleared', node: given.node });
+      return true;
     }
     throw new TakoError('peer-refused', `Unknown request "${method}" from another node`);
   }

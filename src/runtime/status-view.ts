@@ -2,6 +2,7 @@
  * Makes the cluster's status out of what this node decides by itself and what the owners of other
  * groups tell about them. Pure: everything comes in as an argument.
  */
+import { parseCivilTime } from '../base/civil-time.ts';
 import type { Instant } from '../base/time.ts';
 import type { GroupCore } from '../core/node/group-core.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
@@ -10,6 +11,7 @@ import type { Config, GroupConfig } from '../protocol/config.ts';
 import type { EventLevel } from '../protocol/event.ts';
 import type { PeerReport } from '../protocol/heart-ipc.ts';
 import { barWarnings, standbyOf } from './bar-view.ts';
+import { isNodeMaintained, maintenanceWarnings } from './maintenance-view.ts';
 import type { GroupId, MirrorId, NodeId } from '../protocol/ids.ts';
 import type { MirrorStatus } from '../protocol/mirror-ipc.ts';
 import { decidedBy } from './decided-by.ts';
@@ -35,7 +37,7 @@ export interface StatusSources {
 export function clusterStatus(sources: StatusSources): ClusterStatus {
   const groups = sources.config.groups.map((group) => groupStatus(sources, group));
   const nodes = nodeStatuses(sources, groups);
-  const { summary, level } = summarize(nodes, groups, sources.config);
+  const { summary, level } = summarize(nodes, groups, sources);
   const { me, config, time } = sources;
   return {
     cluster: config.cluster,
@@ -81,6 +83,7 @@ export function ownGroupStatus(
     voters: record?.voters.map(({ node }) => node) ?? [],
     standby: record?.standby ?? [],
     banned: record?.banned ?? [],
+    ...(record?.maintenance !== undefined && { maintenance: record.maintenance }),
     cannotLeave: core.cannotLeave,
     ...(core.planned !== undefined && { placement: core.planned }),
     resources,
@@ -92,6 +95,7 @@ function stateOf(core: GroupCore): GroupStatus['state'] {
     case 'owning':
       if (core.engine.hasGivenUp() || core.engine.heldDown() !== undefined) return 'failed';
       if (core.heldBack !== undefined) return 'blocked';
+      if (core.engine.isResting && !core.engine.isOnline()) return 'failed';
       return core.engine.isOnline() ? 'online' : 'starting';
     case 'suspended':
       return 'suspended';
@@ -138,11 +142,16 @@ function nodeStatuses(
   const witness =
     config.witness === undefined ? [] : [{ id: config.witness.id, role: 'witness' as const }];
   return [...ids, ...witness].map(({ id, role }): NodeStatus => {
-    const standby = standbyOf(id, config, groups);
-    if (id === me) return { id, role, state: 'up', reason: 'it answers', standby, links: [] };
+    const rests = {
+      standby: standbyOf(id, config, groups),
+      ...(isNodeMaintained(id, groups) && { maintenance: true }),
+      ...quarantineOf(sources, id),
+    };
+    if (id === me) return { id, role, state: 'up', reason: 'it answers', ...rests, links: [] };
     const report = reports.get(id);
     if (report === undefined) {
-      return { id, role, state: 'lost', reason: 'nothing was heard of it yet', standby, links: [] };
+      const reason = 'nothing was heard of it yet';
+      return { id, role, state: 'lost', reason, ...rests, links: [] };
     }
     const links = report.links.map(({ link, state, roundTripMs, carrier }) => ({
       link,
@@ -150,14 +159,23 @@ function nodeStatuses(
       roundTripMs,
       carrier,
     }));
-    return { id, role, state: report.state, reason: report.reason, standby, links };
+    return { id, role, state: report.state, reason: report.reason, ...rests, links };
   });
+}
+
+function quarantineOf(
+  { core, now }: StatusSources,
+  id: NodeId,
+): Pick<NodeStatus, 'quarantine'> | undefined {
+  const found = core.quarantined().find(({ node }) => node === id);
+  if (found === undefined) return undefined;
+  return { quarantine: { returns: found.returns, endsInMs: Math.max(0, found.until - now) } };
 }
 
 function summarize(
   nodes: readonly NodeStatus[],
   groups: readonly GroupStatus[],
-  config: Config,
+  { config, time }: StatusSources,
 ): { readonly summary: string; readonly level: EventLevel } {
   const errors: string[] = [];
   const warnings: string[] = [];
@@ -174,8 +192,14 @@ function summarize(
       if (copies.length < 2) warnings.push(`"${group.id}.${mirror}" has one copy in sync only`);
     }
   }
+  warnings.push(...maintenanceWarnings(groups, config, parseCivilTime(time)));
   warnings.push(...barWarnings(nodes, groups, config));
   for (const node of nodes) {
+    if (node.quarantine !== undefined) {
+      const { endsInMs, returns } = node.quarantine;
+      const ends = `ends in ${Math.ceil(endsInMs / 1000)} s, or by "tako node clear ${node.id}"`;
+      warnings.push(`${node.id} is in quarantine, for it came back ${returns} times; that ${ends}`);
+    }
     if (node.state !== 'up') warnings.push(`${node.role} ${node.id} is ${node.state}`);
     for (const link of node.links) {
       if (node.state === 'up' && link.state !== 'up') {

@@ -11,6 +11,7 @@ import { HOOK_POINTS } from '../protocol/hook.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { AgentFault, FaultyAction } from './agent-faults.ts';
 import { bar } from './bar-faults.ts';
+import { maintain } from './maintenance-faults.ts';
 import { forceGroup } from './forcing.ts';
 import { dispensable } from './policy.ts';
 import { type Swarm, weighted } from './swarm.ts';
@@ -50,6 +51,8 @@ export type FaultKind =
   | 'operator'
   /** Somebody puts a node in standby, or bans it from a group. */
   | 'bar'
+  /** Somebody has a group, a node or the cluster left alone (maintenance-faults.ts). */
+  | 'maintain'
   /** An administrator forces a group onto a node (forcing.ts). */
   | 'force'
   | 'leave';
@@ -259,6 +262,8 @@ export function inflict(world: World, fault: Fault): void {
       return ask(world, fault);
     case 'bar':
       return bar(world, fault);
+    case 'maintain':
+      return maintain(world, fault);
     case 'force':
       return forceGroup(world, fault);
     case 'leave':

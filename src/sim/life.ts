@@ -9,6 +9,7 @@ import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
+import { drawMaintenance, endAllMaintenance } from './maintenance-faults.ts';
 import { disobeyed, drawEverywhereFaults, withoutEverywhere } from './everywhere-faults.ts';
 import { drawForcing, emptyKept } from './forcing.ts';
 import {
@@ -64,9 +65,10 @@ export function planLife(seed: number): LifePlan {
   const faults = drawFaults(swarm, config, new Prng(seed ^ 0x2545f491));
   const ofHooks = drawHookFaults(swarm, config, new Prng(seed ^ 0x27d4eb2f));
   const bars = drawBars(swarm, config, new Prng(seed ^ 0x165667b1));
+  const maintained = drawMaintenance(swarm, config, new Prng(seed ^ 0x52dce729));
   const forced = drawForcing(swarm, config, new Prng(seed ^ 0x85ebca6b));
   const instances = drawEverywhereFaults(swarm, whole, new Prng(seed ^ 0xc2b2ae35));
-  const all = [...faults, ...ofHooks, ...bars, ...forced, ...instances];
+  const all = [...faults, ...ofHooks, ...bars, ...maintained, ...forced, ...instances];
   return { seed, swarm, faults: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
@@ -189,6 +191,7 @@ export function peace(world: World): void {
       // A group that somebody stopped is started by somebody, who asks again when in doubt.
       if (asked % 8 === 0) {
         liftAllBars(world);
+        endAllMaintenance(world);
         startAll(world);
       }
       if (asked % 8 === 4) emptyKept(world);

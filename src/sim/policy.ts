@@ -5,6 +5,7 @@
  */
 import type { Prng } from '../base/prng.ts';
 import { barOf } from '../core/registry/bars.ts';
+import { leftAlone } from '../core/registry/maintenance.ts';
 import type { GroupId, NodeId, SeatId } from '../protocol/ids.ts';
 import type { OwnershipRecord } from '../protocol/record.ts';
 import { isEverywhere } from '../protocol/config.ts';
@@ -87,6 +88,7 @@ function canServe(
 ): boolean {
   const { id, record, seats } = by;
   if (record.want !== 'online' || !decide(record, seats)) return false;
+  if (leftAlone(record) !== undefined) return false;
   const nodes = world.config.groups.find((group) => group.id === id)?.nodes ?? [];
   const mirrors = mirrorsOf(world.config, id);
   return nodes.some(
@@ -105,6 +107,7 @@ export function unsettled(world: World): string | undefined {
     const serving = world.serving(id);
     const record = world.checkers.history(id).latest;
     if (record?.want === 'offline') return `${id} is wanted offline`;
+    if (leftAlone(record) !== undefined) return `${id} is in maintenance`;
     const barred = nodes.find((node) => record !== undefined && barOf(record, node) !== undefined);
     if (barred !== undefined) return `${barred} is barred from ${id}`;
     const held = serving.length === 0 && rightlyDown(world, id);

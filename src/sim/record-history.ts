@@ -21,6 +21,7 @@ import {
   lineOf,
 } from '../core/registry/forced-line.ts';
 import { barOf, sameBars } from '../core/registry/bars.ts';
+import { leftAlone } from '../core/registry/maintenance.ts';
 import { sameVoters } from '../core/registry/electorate.ts';
 import type { NodeId, ResourceId, SeatId } from '../protocol/ids.ts';
 import type { Ballot, OwnershipRecord, Voter } from '../protocol/record.ts';
@@ -195,6 +196,9 @@ export function wrongStep(
   if (!sameBars(before, after)) return 'other bars with a new owner';
   const barred = after.owner === before.owner ? undefined : barOf(before, after.owner);
   if (barred !== undefined) return `the new owner ${barred}`;
+  if (leftAlone(before) !== undefined && isTakenOver(before, after)) {
+    return 'taken over while in maintenance';
+  }
   for (const [mirror, nodes] of Object.entries(before.inSync)) {
     if (!nodes.includes(after.owner))
       return `the copy of ${mirror} of the new owner is not in sync`;
@@ -202,6 +206,14 @@ export function wrongStep(
     if (left.some((node) => !nodes.includes(node))) return 'a copy came in with a new owner';
   }
   return undefined;
+}
+
+/** By a claim, which counts on one copy alone; a hand-over keeps those that are in sync. */
+function isTakenOver(before: OwnershipRecord, after: OwnershipRecord): boolean {
+  if (before.owner === after.owner) return false;
+  return Object.entries(before.inSync).some(
+    ([mirror, nodes]) => nodes.length > (after.inSync[mirror as ResourceId] ?? []).length,
+  );
 }
 
 /** What is forced has a first epoch that nobody else makes, and counts on one copy alone. */

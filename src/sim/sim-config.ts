@@ -7,6 +7,7 @@ import type {
   GroupType,
   NodeConfig,
   PlacementConfig,
+  QuarantineConfig,
   ResourceConfig,
   Timing,
 } from '../protocol/config.ts';
@@ -45,6 +46,8 @@ export function simConfig(options: {
   readonly hookTimeoutMs?: number | undefined;
   /** By node; no limit where there is none. */
   readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
+  /** Never, when left out. */
+  readonly quarantine?: QuarantineConfig | undefined;
 }): Config {
   const member = (name: string, index: number, links: readonly string[]): NodeConfig => ({
     id: name as NodeId,
@@ -63,6 +66,7 @@ export function simConfig(options: {
       { id: 'lan' as LinkId, kind: 'udp', direct: false },
     ],
     nodes: nodes.map((node) => withCapacity(node, options.capacity?.[node.id])),
+    ...(options.quarantine !== undefined && { quarantine: options.quarantine }),
     witness: witness === undefined ? undefined : member(witness, 99, ['lan']),
     groups: options.groups.map((group, index) => ({
       ...simGroup(group, index, options.actionTimeoutMs ?? ACTION_TIMEOUT_MS),

@@ -404,7 +404,9 @@ export class SimNode {
     return true;
   }
 
-  tell(event: Untimed<Extract<CoreEvent, { type: 'reported' | 'calendar' }>>): void {
+  tell(
+    event: Untimed<Extract<CoreEvent, { type: 'reported' | 'calendar' | 'nodeCleared' }>>,
+  ): void {
     if (this.answers) this.#coreStep(event);
   }
 
@@ -465,6 +467,7 @@ export class SimNode {
     if (message.type === 'decided') {
       return this.#coreStep({ type: 'decided', from, decided: message });
     }
+    if (message.type === 'flaps') return this.#coreStep({ type: 'flaps', from });
     if (message.type === 'standing') {
       return this.#coreStep({ type: 'standing', from, standing: message });
     }

@@ -4,7 +4,13 @@
  * only some kinds of faults, so that rare meetings of two of them become likely somewhere.
  */
 import { Prng } from '../base/prng.ts';
-import type { Amounts, Config, FailbackConfig, Timing } from '../protocol/config.ts';
+import type {
+  Amounts,
+  Config,
+  FailbackConfig,
+  QuarantineConfig,
+  Timing,
+} from '../protocol/config.ts';
 import { drawEverywhere } from './everywhere-faults.ts';
 import type { FaultKind } from './faults.ts';
 import { drawPlaced } from './placed-swarm.ts';
@@ -37,6 +43,8 @@ export interface Swarm {
   readonly hookTimeoutMs?: number | undefined;
   /** What nodes have; groups of such a life have relations and needs. */
   readonly capacity?: Readonly<Record<string, Amounts>> | undefined;
+  /** Nodes that come and go get into quarantine. */
+  readonly quarantine?: QuarantineConfig | undefined;
 }
 
 /** How often a kind is among those of a life, and how heavy it is then at most. */
@@ -65,6 +73,8 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
   operator: { chance: 0.5, weight: 4 },
   // Apart from the others: see `drawBars`.
   bar: { chance: 0, weight: 0 },
+  // Apart from the others: see maintenance-faults.ts.
+  maintain: { chance: 0, weight: 0 },
   // Apart from the others: see forcing.ts.
   force: { chance: 0, weight: 0 },
   leave: { chance: 0.2, weight: 1 },
@@ -72,6 +82,8 @@ const KINDS: Readonly<Record<FaultKind, { readonly chance: number; readonly weig
 
 /** Of how many lives the groups have hooks. */
 const HOOKS = 0.3;
+/** In how many lives nodes that come and go get into quarantine. */
+const QUARANTINE = 0.4;
 
 const SHAPES: readonly { readonly nodes: number; readonly witness: boolean; weight: number }[] = [
   { nodes: 2, witness: true, weight: 11 },
@@ -121,6 +133,7 @@ export function drawSwarm(seed: number): Swarm {
     duels: prng.chance(0.35) ? 0.1 + 0.3 * prng.float() : 0,
     kinds: drawKinds(prng),
     hookTimeoutMs: drawHooks(seed),
+    quarantine: drawQuarantine(seed),
   };
 }
 
@@ -128,6 +141,13 @@ export function drawSwarm(seed: number): Swarm {
 function drawHooks(seed: number): number | undefined {
   const prng = new Prng(seed ^ 0x1b873593);
   return prng.chance(HOOKS) ? prng.pick([300, 1000, 2000]) : undefined;
+}
+
+/** By dice of their own; so short that it ends before peace does. */
+function drawQuarantine(seed: number): QuarantineConfig | undefined {
+  const prng = new Prng(seed ^ 0x3c6ef372);
+  if (!prng.chance(QUARANTINE)) return undefined;
+  return { returns: 1 + prng.below(2), withinMs: 20_000, forMs: prng.pick([2000, 8000, 30_000]) };
 }
 
 /** By dice of its own. */
@@ -174,8 +194,12 @@ export function weighted<T extends { readonly weight: number }>(
 }
 
 export function swarmConfig(swarm: Swarm): Config {
-  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs, capacity } = swarm;
-  return simConfig({ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs, capacity });
+  const { nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs } = swarm;
+  const { capacity, quarantine } = swarm;
+  return simConfig({
+    ...{ nodes, witness, groups, timing, actionTimeoutMs, hookTimeoutMs },
+    ...{ capacity, quarantine },
+  });
 }
 
 export function worldOptions(

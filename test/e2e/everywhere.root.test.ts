@@ -5,7 +5,8 @@ import { Cluster } from '../demo/cluster.ts';
 import { ledgerApp } from '../demo/ledger-app.ts';
 import { until } from '../hosts/wait.ts';
 
-const TIMEOUT_MS = 30_000;
+/** A node that comes back has to boot first, on a machine that may be busy. */
+const TIMEOUT_MS = 90_000;
 const PORT = 7080;
 const NODES = ['n1', 'n2', 'n3'];
 /** Answers with the id of its process. */

@@ -51,7 +51,8 @@ async function replayTakeover(node: string, lost: string): Promise<void> {
   expect(told).toContain(`${lost} is lost: silent on`);
 
   const text = gunzipSync(readFileSync(saved)).toString();
-  for (const secret of [SERVICE_LOG, process.execPath, 'cluster.key']) expect(text).not.toContain(secret);
+  for (const secret of [SERVICE_LOG, process.execPath, 'cluster.key'])
+    expect(text).not.toContain(secret);
   const { stdout, code } = await cluster.tako('w1', 'why', 'ledger', '--from', saved);
   expect(code).toBe(0);
   expect(stdout).toContain('effects are those that were recorded');

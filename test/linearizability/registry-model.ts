@@ -154,6 +154,8 @@ function showChange(change: RecordChange): string {
       return `force onto ${change.owner} after epoch ${change.epoch}`;
     case 'bar':
       return `${change.kind} of ${change.node} ${change.on ? 'set' : 'lifted'}`;
+    case 'maintain':
+      return `maintenance of ${change.scope} ${change.entry === undefined ? 'ended' : 'set'}`;
     case 'joinVoters':
     case 'settleVoters':
       return `${change.type} ${showVoters(change.voters)} at epoch ${change.epoch}`;

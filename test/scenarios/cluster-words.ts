@@ -13,6 +13,7 @@
  *     capacity n1 memory=16           before `cluster`: what a node has
  *     resource ...                           see `resource-words.ts`
  *     hook before-start                      every group has that hook
+ *     cluster n1 n2 quarantine=2/1m/30s      a node with more than 2 returns within 1m, for 30s
  *     cluster n1 n2 witness=w1 clocks=any    `any`: clocks need not keep the bound that is configured
  */
 import { must } from '../../src/base/assert.ts';
@@ -23,6 +24,7 @@ import type {
   GroupConfig,
   GroupType,
   PlacementConfig,
+  QuarantineConfig,
   ResourceConfig,
 } from '../../src/protocol/config.ts';
 import { parseDuration } from '../../src/protocol/config-words.ts';
@@ -100,7 +102,10 @@ export class ClusterWords {
       nodes: own ?? nodes,
     }));
     const config = withMirrors(
-      simConfig({ nodes, witness, groups, capacity: this.#capacity }),
+      simConfig({
+        ...{ nodes, witness, groups, capacity: this.#capacity },
+        quarantine: quarantineOf(valueOf(words, 'quarantine')),
+      }),
       told,
     );
     return new World({
@@ -117,6 +122,17 @@ export class ClusterWords {
 
 function valueOf(words: readonly string[], key: string): string | undefined {
   return words.find((word) => word.startsWith(`${key}=`))?.slice(key.length + 1);
+}
+
+function quarantineOf(text: string | undefined): QuarantineConfig | undefined {
+  if (text === undefined) return undefined;
+  const [returns, within = '', forTime = ''] = text.split('/');
+  const [withinMs, forMs] = [parseDuration(within), parseDuration(forTime)];
+  return {
+    returns: Number(returns),
+    withinMs: must(withinMs, 'a window'),
+    forMs: must(forMs, 'a time'),
+  };
 }
 
 function groupWord(words: readonly string[]): GroupWord {

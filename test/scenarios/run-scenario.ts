@@ -12,6 +12,10 @@
  *     standby n1 | unstandby n1       put in standby, or not any more: asked at the first node that
  *                                     is on, or, with `at n3`, there
  *     ban n1 web | unban n1 web       the same for one group
+ *     maintain n1 for 5s              the node in maintenance, for so long; also `group web`, `cluster`;
+ *     unmaintain n1                   no longer; see `maintenance-words.ts`
+ *     clear n1                        an administrator clears n1, on all nodes
+ *     civil                           control learns what the clocks on the walls show
  *     leave n1                        Tako is told to end on n1
  *     force n2 off=n1,w1 [lossy]      an administrator forces the group onto n2 and says what is off;
  *                                     lossy: and gives up what the copy there lacks
@@ -38,6 +42,8 @@ import { weekMinute } from '../../src/protocol/week-window.ts';
 import { must } from '../../src/base/assert.ts';
 import type { World } from '../../src/sim/world.ts';
 import { ClusterWords } from './cluster-words.ts';
+import { setMaintenance } from './maintenance-words.ts';
+import { tellCivilTime } from '../../src/sim/maintenance-faults.ts';
 import { harm } from './fault-words.ts';
 import { report, resourceNamed, setFaults, showResources } from './resource-words.ts';
 import { say, servingOf } from './say.ts';
@@ -104,6 +110,14 @@ function perform(world: World, command: string, words: readonly string[]): void 
     case 'ban':
     case 'unban':
       return bar(world, command, words);
+    case 'maintain':
+    case 'unmaintain':
+      return setMaintenance(world, command, words);
+    case 'clear':
+      for (const { id } of world.config.nodes) world.node(id)?.tell({ type: 'nodeCleared', node });
+      return;
+    case 'civil':
+      return tellCivilTime(world);
     case 'leave':
       for (const { id } of world.config.groups) world.ask(node, id, { type: 'leave' });
       return;

@@ -42,6 +42,8 @@ export function createApiClient(socketPath: string): ApiClient {
     force: (id, force) => post(`${group(id)}/force`, force),
     standby: (node, on) => post(`/v1/nodes/${encodeURIComponent(node)}/standby`, { on }),
     ban: (id, node, on) => post(`${group(id)}/ban`, { node, on }),
+    clearNode: (node) => post(`/v1/nodes/${encodeURIComponent(node)}/clear`),
+    maintain: (request) => post('/v1/maintenance', request),
     reload: () => post('/v1/config/reload'),
     follow: (options) => followEvents(socketPath, '/v1/events/follow', options),
   };

@@ -47,9 +47,13 @@ export function readSetup(path: string): NodeSetup {
 export function readKeptConfig(path: string): Config {
   const config = readJson(path);
   if (isConfig(config)) return config;
-  throw new TakoError('config-unreadable', `Cannot use "${path}": it is not what Tako wrote there`, {
-    next: 'Give a copy of config.json from the state directory of a node, or the YAML file',
-  });
+  throw new TakoError(
+    'config-unreadable',
+    `Cannot use "${path}": it is not what Tako wrote there`,
+    {
+      next: 'Give a copy of config.json from the state directory of a node, or the YAML file',
+    },
+  );
 }
 
 /** The last good configuration; undefined when there is none, or none that can be read. */

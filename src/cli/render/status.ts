@@ -125,8 +125,12 @@ function barsLine({ standby = [], banned = [] }: Partial<GroupStatus>): readonly
 }
 
 /** The state, and what is wanted where that differs. */
-function stateOf({ state, want }: GroupStatus): string {
-  return want === 'offline' && state !== 'stopped' ? `${state} (to stop)` : state;
+function stateOf({ state, want, ...group }: GroupStatus): string {
+  const leftAlone = group.maintenance?.find(
+    ({ scope, node }) => scope !== 'node' || node === group.owner,
+  );
+  const alone = leftAlone === undefined ? '' : ' (maintenance)';
+  return want === 'offline' && state !== 'stopped' ? `${state} (to stop)${alone}` : state + alone;
 }
 
 function resourceRows(resource: ResourceStatus, group: GroupStatus, paint: Paint): string[][] {
@@ -161,7 +165,7 @@ function renderNodes(status: ClusterStatus, colours: boolean): string {
     head: ['NODE', 'STATE', 'LINKS', ''],
     rows: status.nodes.map((node) => [
       node.role === 'witness' ? `${node.id} (witness)` : node.id,
-      paint(toneOf(node.state), node.state) + (isResting(node) ? ' (standby)' : ''),
+      paint(toneOf(node.state), node.state) + restOf(node),
       node.id === status.node ? '(this node)' : linksOf(node, paint),
       node.state === 'up' ? '' : plain(node.reason),
     ]),
@@ -170,8 +174,10 @@ function renderNodes(status: ClusterStatus, colours: boolean): string {
 }
 
 /** An API of an older version does not tell. */
-function isResting({ standby }: Partial<NodeStatus>): boolean {
-  return standby === 'yes' || standby === 'partly';
+function restOf({ maintenance, quarantine, standby }: Partial<NodeStatus>): string {
+  const resting = standby === 'yes' || standby === 'partly' ? ' (standby)' : '';
+  const kept = quarantine === undefined ? '' : ' (quarantine)';
+  return `${resting}${maintenance === true ? ' (maintenance)' : ''}${kept}`;
 }
 
 function linksOf({ links }: NodeStatus, paint: Paint): string {

@@ -32,10 +32,11 @@ export interface EngineAction {
  * `on-failure: failover`, `gaveUp`, or `lasting` when no restart could help: `givenUp()` tells of
  * it until the next `start`. With `stop`: the engine stops the whole group in order and keeps it
  * down (`heldDown`). With `stay`: it is left failed and the rest goes on. A hook may have said
- * otherwise: `moved` (`givenUp()`, whatever the policy), `left` (like `stay`), `recheck`.
+ * otherwise: `moved` (`givenUp()`, whatever the policy), `left` (like `stay`), `recheck`. At rest
+ * nothing follows: `leftAlone`.
  */
 export type FailureEnding =
-  'restart' | 'gaveUp' | 'lasting' | 'stop' | 'stay' | 'moved' | 'left' | 'recheck';
+  'restart' | 'gaveUp' | 'lasting' | 'stop' | 'stay' | 'moved' | 'left' | 'recheck' | 'leftAlone';
 
 /** What a hook says of a failure; `go`, or no answer at all: as if there were no hook. */
 export type Advice = Pick<HookAnswer, 'word' | 'waitMs'>;

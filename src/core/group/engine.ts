@@ -18,6 +18,8 @@
  * runs goes on, and a check without an answer proves nothing. Who changes the authority calls
  * `tick`. `abandon` stops everything at once and by force: no order is worth waiting for. What
  * failed while online and has a hook stays as it is until the hook has answered.
+ *
+ * At rest (`rest`, `resting.ts`) it only looks: states are what was seen last, and nothing is begun.
  */
 import { assert, must, unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
@@ -40,6 +42,7 @@ import type {
   Unstopped,
 } from './engine-types.ts';
 import { type Failure, FailureHistory } from './failure-history.ts';
+import { afterRest, foundAtRest, seenAtRest, toRest } from './resting.ts';
 import { type Resource, ResourceGraph, type Setback, isLeft } from './resource-graph.ts';
 
 export type {
@@ -69,6 +72,7 @@ export class GroupEngine {
   #reported: 'online' | 'stopped' | 'heldDown' | undefined;
   /** A failure after which the group is kept down, although it is wanted online. */
   #held: GivenUp | undefined;
+  #resting = false;
 
   constructor(group: GroupConfig, mayStart: () => boolean) {
     this.#group = group;
@@ -93,6 +97,16 @@ export class GroupEngine {
     return this.#resources.all.every(
       (r) => r.state === 'stopped' || (r.stopsFailed > 0 && r.leased),
     );
+  }
+
+  /** It only looks, until the next `adopt` or `stop`. */
+  get isResting(): boolean {
+    return this.#resting;
+  }
+
+  /** A start or stop is under way. */
+  isBusy(): boolean {
+    return this.#resources.all.some(({ actionId }) => actionId !== undefined);
   }
 
   isStopped(): boolean {
@@ -152,12 +166,14 @@ export class GroupEngine {
    * unknown is stopped before anything else is done with it, whatever the target will be.
    */
   adopt(observations: readonly Observation[], now: Instant): void {
+    this.#resting = false;
     for (const seen of observations) {
       const r = this.#resources.get(seen.resource);
       assert(r.actionId === undefined, 'nothing is under way before the first start or stop');
       r.state = seen.state;
       r.detail = seen.detail;
       r.retryAt = now;
+      r.checks.end();
       if (seen.state !== 'online') continue;
       r.checks.begin(now, 'found');
       r.failures.healthy(now);
@@ -165,7 +181,24 @@ export class GroupEngine {
     this.#reported = undefined;
   }
 
+  /**
+   * From now on it looks at everything and begins nothing, whatever it finds; no failure counts. Nothing
+   * may be under way. What should run is what was to run before.
+   */
+  rest(epoch: Epoch, now: Instant): readonly EngineEffect[] {
+    assert(!this.isBusy(), 'what is under way comes to its end before the rest');
+    this.#target = 'online';
+    this.#mode = 'orderly';
+    this.#epoch = epoch;
+    this.#reported = undefined;
+    this.#held = undefined;
+    this.#resting = true;
+    for (const r of this.#resources.all) toRest(r, now);
+    return this.#advance(now);
+  }
+
   start(epoch: Epoch, now: Instant): readonly EngineEffect[] {
+    assert(!this.#resting, 'what was left alone is probed before anything is started');
     this.#target = 'online';
     this.#mode = 'orderly';
     this.#epoch = epoch;
@@ -183,6 +216,9 @@ export class GroupEngine {
 
   stop(mode: StopMode, now: Instant): readonly EngineEffect[] {
     const harder = mode === 'abandon' && this.#mode !== 'abandon';
+    // What was seen last may have changed since: each one is stopped.
+    if (this.#resting) for (const r of this.#resources.all) afterRest(r, now);
+    this.#resting = false;
     this.#reported = undefined;
     if (this.#target === 'stopped' && !harder) return this.#advance(now);
     this.#target = 'stopped';
@@ -219,6 +255,10 @@ export class GroupEngine {
     const r = this.#resources.get(seen.resource);
     const check = monitorId === undefined ? undefined : r.checks.answered(monitorId, now);
     if (monitorId !== undefined && check === undefined) return [];
+    if (this.#resting) {
+      const mayJudge = check?.depth !== 'deep' || (!check.disturbed && this.#mayStart());
+      return [...(mayJudge ? seenAtRest(r, seen) : []), ...this.#advance(now)];
+    }
     if (r.state !== 'online' || r.asking !== undefined) return [];
     const depth = check?.depth ?? 'light';
     switch (seen.state) {
@@ -244,10 +284,12 @@ export class GroupEngine {
   reported(report: HealthReport, now: Instant): readonly EngineEffect[] {
     const r = this.#resources.get(report.resource);
     if (r.state !== 'online' || r.asking !== undefined) return [];
+    const detail = report.detail === '' ? '' : `: ${report.detail}`;
+    const reason = `it reports that it is not well${detail}`;
+    if (this.#resting) return report.health === 'ok' ? [] : [foundAtRest(r, reason)];
     r.promise.reported(report.ttlMs, now);
     if (report.health === 'ok' || !this.#mayStart()) return [];
-    const detail = report.detail === '' ? '' : `: ${report.detail}`;
-    return this.#failed(r, { reason: `it reports that it is not well${detail}` }, now);
+    return this.#failed(r, { reason }, now);
   }
 
   /** The answer to a question; anything but an answer to the latest one is ignored. */
@@ -425,8 +467,12 @@ export class GroupEngine {
 
   /** Issues whatever the present states allow, and reports when the target is reached. */
   #advance(now: Instant): readonly EngineEffect[] {
-    const effects = this.#resources.all.flatMap((r) => this.#due(r, now));
     const mayStart = this.#mayStart();
+    if (this.#resting) {
+      if (!mayStart) for (const r of this.#resources.all) r.checks.disturbed();
+      return this.#resources.all.flatMap((r) => this.#monitor(r, now) ?? []);
+    }
+    const effects = this.#resources.all.flatMap((r) => this.#due(r, now));
     for (const r of this.#resources.all) {
       if (!mayStart) r.checks.disturbed();
       const up = this.#isWantedUp();
@@ -494,6 +540,7 @@ export class GroupEngine {
   }
 
   #wakeAt(r: Resource): Instant {
+    if (this.#resting) return r.checks.nextAt();
     const asked = r.asking?.until ?? NEVER;
     return earliest([this.#actsAt(r), asked, r.state === 'online' ? r.promise.dueAt : NEVER]);
   }
@@ -533,7 +580,7 @@ export class GroupEngine {
   }
 
   #monitor(r: Resource, now: Instant): EngineAction | undefined {
-    const depth = r.checks.due(now, this.#mayStart());
+    const depth = r.checks.due(now, this.#mayStart() && r.state === 'online');
     if (depth === undefined) return undefined;
     const { monitorTimeoutMs, deepMonitor } = r.config;
     const timeoutMs = depth === 'light' ? monitorTimeoutMs : deepMonitor?.timeoutMs;

@@ -17,6 +17,8 @@ export interface Situation {
   readonly group: GroupConfig;
   readonly record: OwnershipRecord;
   readonly peers: ReadonlyMap<NodeId, PeerReport>;
+  /** Nodes that come and go: they come last, and no planned move goes there. */
+  readonly quarantined: ReadonlySet<NodeId>;
   /** Undefined where no group of the cluster has words of placement. */
   readonly placing?: GroupPlacing | undefined;
 }
@@ -38,12 +40,18 @@ export function isUp(situation: Pick<Situation, 'me' | 'peers'>, node: NodeId): 
 /** Nodes that could take over now, the preferred one first. */
 export function candidates(situation: Situation): readonly NodeId[] {
   const { group, record } = situation;
-  return group.nodes.filter(
+  return quarantinedLast(situation, group.nodes).filter(
     (node) =>
       isUp(situation, node) &&
       staleCopies(record, node).length === 0 &&
       (node === record.owner || barOf(record, node) === undefined),
   );
+}
+
+function quarantinedLast({ quarantined }: Situation, nodes: readonly NodeId[]): readonly NodeId[] {
+  if (quarantined.size === 0) return nodes;
+  const calm = nodes.filter((node) => !quarantined.has(node));
+  return [...calm, ...nodes.filter((node) => quarantined.has(node))];
 }
 
 /** When this node may seal and claim, counted from when the owner was found lost. */
@@ -70,20 +78,32 @@ export function handOverTarget(
 ): { readonly node: NodeId } | { readonly node: undefined; readonly why: string } {
   const reasons: string[] = [];
   const fit: NodeId[] = [];
-  for (const node of situation.group.nodes) {
+  for (const node of quarantinedLast(situation, situation.group.nodes)) {
     if (node === situation.me) continue;
-    const full = manner === 'gently' ? situation.placing?.against(node) : undefined;
-    const why = obstacle(situation, node, avoid) ?? full;
+    const why = obstacle(situation, node, avoid) ?? tooMuch(situation, node, manner);
     if (why === undefined && (situation.placing === undefined || manner === 'gently'))
       return { node };
     if (why === undefined) fit.push(node);
     else reasons.push(`${node} ${why}`);
   }
-  const chosen = fit.length === 0 ? undefined : situation.placing?.choose(fit);
+  const calm = fit.filter((node) => !situation.quarantined.has(node));
+  const first = calm.length === 0 ? undefined : situation.placing?.choose(calm);
+  const any = fit.length === 0 ? undefined : situation.placing?.choose(fit);
+  const chosen = first?.target === undefined ? any : first;
   if (chosen?.target !== undefined) return { node: chosen.target };
   if (chosen !== undefined) reasons.push(chosen.reason);
   const why = reasons.length === 0 ? 'the group has no other node' : reasons.join(', ');
   return { node: undefined, why };
+}
+
+/** What is against a node for a move that need not be. */
+function tooMuch(
+  { placing, quarantined }: Situation,
+  node: NodeId,
+  manner: 'pushing' | 'gently',
+): string | undefined {
+  if (manner === 'pushing') return undefined;
+  return quarantined.has(node) ? 'is in quarantine' : placing?.against(node);
 }
 
 /** What is against a planned move to `node`, for which nobody else shall have to go. */

@@ -17,10 +17,13 @@ import type { OwnershipRecord } from '../../protocol/record.ts';
 import type { ForceChange } from '../registry/forced-line.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import { barOf } from '../registry/bars.ts';
+import { isMaintained, leftAlone } from '../registry/maintenance.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { candidates, claimAt, handOverTarget, staleCopies } from './candidacy.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
 import type { MirrorOrder } from './node-io.ts';
+import { MaintenanceKeeper } from './maintenance.ts';
+import { isKeptBack, sayKeptBack } from './maintenance-requests.ts';
 import { sayBarred } from './standing.ts';
 
 /** An owner that is up but claims nothing for this long is asked about at the registry. */
@@ -38,6 +41,9 @@ const LEAVING = 'the node is being stopped';
 export class Candidate {
   readonly #context: GroupContext;
   readonly #moves: Moves;
+  readonly #maintenance: MaintenanceKeeper;
+  /** The group, or this node, was left alone when this was looked at last. */
+  #wasLeftAlone = false;
   #ownerLostAt: Instant = NEVER;
   #ownerSilentSince: Instant = NEVER;
   /** A claim that ended without success is not begun again before. */
@@ -59,6 +65,7 @@ export class Candidate {
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
     this.#moves = moves;
+    this.#maintenance = new MaintenanceKeeper(context);
   }
 
   /** When it is this node's turn to claim; never while that is nothing to wait for. */
@@ -68,7 +75,7 @@ export class Candidate {
     if (!this.#mayRun()) return NEVER;
     if (record === undefined || record.want !== 'online') return NEVER;
     if (staleCopies(record, this.#context.me).length > 0) return NEVER;
-    if (this.#barred(record)) return NEVER;
+    if (this.#barred(record) || isKeptBack(this.#context, record)) return NEVER;
     const due = this.#turnAt(record);
     const vetoedUntil = this.#context.overruled ? due : this.#vetoedUntil;
     return Math.max(due, this.#claimPausedUntil, vetoedUntil) as Instant;
@@ -103,6 +110,7 @@ export class Candidate {
     if (!this.#mayRun()) return this.#watch(record, now);
     if (record.owner !== context.me) this.#follow(record, now);
     if (context.leaving) return;
+    if (this.#takesUpAgain(record)) return this.#moves.probe(now);
     // What others told of the record says nothing of a claim of this node that was under way.
     if (context.mirrors.mayBeLeftSealed) this.#readAgain(now);
     if (!context.ownerIsLost()) {
@@ -125,6 +133,12 @@ export class Candidate {
     // Its successor is at work, and the word of that has not come yet. Nor may the voters that the
     // record names be any that others still count.
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#readAgain(now);
+    if (isKeptBack(context, record)) {
+      this.#readAgain(now);
+      this.#maintenance.endWhatIsOver(record, now);
+      if (now - this.#ownerLostAt >= UNCLAIMED_MS) sayKeptBack(context, record);
+      return;
+    }
     if (this.#barred(record)) {
       this.#readAgain(now);
       if (now - this.#ownerLostAt >= UNCLAIMED_MS) sayBarred(context, record);
@@ -134,6 +148,13 @@ export class Candidate {
     if (now < this.#claimDueAt()) return this.#sayNowhere(record, now);
     if (!this.#mayTakeOver(record, now)) return;
     this.#beginClaim(record, now);
+  }
+
+  /** While people were at work they may have started something here. */
+  #takesUpAgain(record: OwnershipRecord): boolean {
+    const before = this.#wasLeftAlone;
+    this.#wasLeftAlone = leftAlone(record) !== undefined || isMaintained(record, this.#context.me);
+    return before && !this.#wasLeftAlone;
   }
 
   /** What this node owned before is started here again, whatever it is barred from. */
@@ -212,9 +233,11 @@ export class Candidate {
       context.phase = 'claiming';
       const { mirrors } = context.mirrors;
       const standby = context.options.inStandby();
+      const maintenance = context.options.inMaintenance();
       const change: RecordChange = {
         ...{ type: 'create', owner: first, mirrors },
         ...(standby.length > 0 && { standby }),
+        ...(maintenance.length > 0 && { maintenance }),
       };
       return context.propose('create', change, now);
     }
@@ -287,8 +310,10 @@ export class Candidate {
     const again = owner === context.me;
     const lost = context.peers.lostReason(owner, record.epoch);
     this.#claimedFrom = owner;
+    const ran = context.restoredEpoch === record.epoch;
+    const before = ran ? 'it ran here until the lease was out for too long' : undefined;
     context.reason = again
-      ? `${owner} owned it before it was restarted`
+      ? (before ?? `${owner} owned it before it was restarted`)
       : `${lost}; ${this.#whyHere()}`;
     const what = again ? 'claiming the group anew' : `taking over from ${owner}`;
     if (this.#sealRefusedAt !== record.epoch) {

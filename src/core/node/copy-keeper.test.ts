@@ -42,6 +42,15 @@ test('a vote that was overtaken by another one settles nothing', () => {
   expect(types(keeper, ABSENT, 500)).toEqual(['expel']);
 });
 
+test('a copy that had caught up with a service that ended is not voted in', () => {
+  const keeper = new CopyKeeper(LOST_MS);
+  keeper.news(MIRROR, CAUGHT_UP, instant(0));
+  keeper.stopped(MIRROR);
+  expect(types(keeper, THERE, 10)).toEqual([]);
+  keeper.news(MIRROR, CAUGHT_UP, instant(20));
+  expect(types(keeper, THERE, 20)).toEqual(['admit']);
+});
+
 test('nothing is left to do about a copy that was voted in and answers', () => {
   const keeper = new CopyKeeper(LOST_MS);
   keeper.news(MIRROR, CAUGHT_UP, instant(0));

@@ -111,6 +111,11 @@ export class CopyKeeper {
     this.#admitting.get(mirror)?.delete(peer);
   }
 
+  /** The mirror has stopped: whom it waited for it said of a service that is over. */
+  stopped(mirror: ResourceId): void {
+    for (const copy of this.#copies.values()) if (copy.mirror === mirror) copy.caughtUp = false;
+  }
+
   /** The mirror said that it waits for it, and no vote has brought it in. */
   hasCaughtUp(mirror: ResourceId, peer: NodeId): boolean {
     return this.#copies.get(key(mirror, peer))?.caughtUp === true;

@@ -65,6 +65,10 @@ export class EverywhereRequests {
         const text = `"${group}" runs on each of its nodes at once: there is nothing to move`;
         return voice.reply(id, 'runs-everywhere', text);
       }
+      case 'maintain': {
+        const text = `"${group}" runs on each of its nodes at once, and cannot be left alone`;
+        return voice.reply(id, 'runs-everywhere', text);
+      }
       case 'start':
       case 'stop':
         return this.#wish(id, request, now);

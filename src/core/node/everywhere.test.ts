@@ -58,6 +58,8 @@ class Bench {
       ...{ me: N1, group, members: ALL, seat: SEAT, timing: {} as Timing },
       promised: () => mine.entry(WEB)?.promised,
       accepted: () => mine.entry(WEB)?.accepted?.record,
+      inMaintenance: () => [],
+      quarantined: () => new Set(),
       inStandby: () => [N3],
       othersMove: () => false,
     });
@@ -142,7 +144,8 @@ class Bench {
     if (effect.type !== 'send') return;
     const { message, to } = effect;
     if (message.type === 'decided') this.told.push(to);
-    else if (message.type !== 'standing' && this.reachable.has(to)) this.#vote(to, message);
+    else if (message.type !== 'standing' && message.type !== 'flaps' && this.reachable.has(to))
+      this.#vote(to, message);
   }
 
   #vote(to: NodeId, message: RegistryMessage): void {

@@ -155,6 +155,8 @@ export class EverywhereCore {
         return this.#requests.asked(event.id, event.request, now);
       // There is no lease, no copy and no window here, and whoever sends waits for what is stored.
       case 'calendar':
+      case 'flaps':
+      case 'nodeCleared':
       case 'standing':
       case 'heartConnected':
       case 'heartLost':

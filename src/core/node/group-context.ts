@@ -10,7 +10,12 @@ import { type Instant, NEVER } from '../../base/time.ts';
 import type { GroupConfig, Timing } from '../../protocol/config.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
 import type { Epoch, GroupId, NodeId, ResourceId, SeatId } from '../../protocol/ids.ts';
-import type { Ballot, OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type {
+  Ballot,
+  Maintenance,
+  OwnershipRecord,
+  RegistryMessage,
+} from '../../protocol/record.ts';
 import { isWithinWindow, type WeekMinute, type WeekWindow } from '../../protocol/week-window.ts';
 import { type EngineEffect, type EngineNotice, GroupEngine } from '../group/engine.ts';
 import { electoratesOf, majorityOf } from '../registry/electorate.ts';
@@ -49,6 +54,12 @@ export interface GroupCoreOptions {
   readonly accepted: () => OwnershipRecord | undefined;
   /** Nodes that are in standby for other groups: for a group that is new. */
   readonly inStandby: () => readonly NodeId[];
+  /** Nodes that come and go: they come after all others. */
+  readonly quarantined: () => ReadonlySet<NodeId>;
+  /** Maintenance of nodes and of the cluster that other groups are in: the same. */
+  readonly inMaintenance: () => readonly Maintenance[];
+  /** A maintenance that lasts longer is worth a word; undefined: none is. */
+  readonly maintenanceWarnMs?: number | undefined;
   /** Whether another group is being moved away from this node at the moment. */
   readonly othersMove: () => boolean;
   /** Undefined where no group of the cluster has words of placement. */
@@ -57,7 +68,7 @@ export interface GroupCoreOptions {
 
 /** What a vote of this node is for. */
 export type Purpose =
-  'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want' | 'bar' | 'voters';
+  'learn' | 'create' | 'claim' | 'transfer' | 'copy' | 'want' | 'bar' | 'maintain' | 'voters';
 
 /** Ways from one phase to another that belong to a part other than the one that takes them. */
 export interface Moves {
@@ -79,6 +90,8 @@ export interface Moves {
   place(to: NodeId, reason: string, now: Instant): void;
   /** To `yielding`: authority is lost, everything is stopped by force. */
   yield(reason: string, now: Instant): void;
+  /** From `waiting` to `probing`: what runs here is not known any more. */
+  probe(now: Instant): void;
 }
 
 /** How this node came to own the group, for its hooks. */
@@ -130,6 +143,8 @@ export class GroupContext {
   leaving = false;
   /** Civil time, as last told; no window is open before. */
   weekMinute: WeekMinute | undefined;
+  /** Civil time in milliseconds since 1970, and when this node was told. */
+  civil: { readonly ms: number; readonly at: Instant } | undefined;
   /** When what failed or found no answer is tried again; what it is depends on the phase. */
   retryAt: Instant = NEVER;
 
@@ -143,6 +158,8 @@ export class GroupContext {
   gaveWay = false;
   /** A person wants the group to start: until it is online no hook may veto that. */
   overruled = false;
+  /** Of that epoch everything ran until it was stopped for want of a lease. */
+  restoredEpoch: Epoch | undefined;
 
   constructor(options: GroupCoreOptions, handlers: GroupHandlers) {
     this.options = options;
@@ -182,7 +199,8 @@ export class GroupContext {
 
   situation(record: OwnershipRecord): Situation {
     const { group, placing } = this.options;
-    return { me: this.me, group, record, peers: this.peers.reports, placing };
+    const quarantined = this.options.quarantined();
+    return { me: this.me, group, record, peers: this.peers.reports, placing, quarantined };
   }
 
   /**
@@ -207,6 +225,11 @@ export class GroupContext {
       const heard = voters.filter(({ node }) => node !== record.owner && isUp(situation, node));
       return heard.length >= majorityOf(voters);
     });
+  }
+
+  /** Civil time now, as far as this node was told. */
+  civilMs(now: Instant): number | undefined {
+    return this.civil === undefined ? undefined : this.civil.ms + (now - this.civil.at);
   }
 
   /** By the calendar. */

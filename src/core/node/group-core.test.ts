@@ -89,6 +89,8 @@ class Bench {
       promised: () => own.entry(GROUP)?.promised,
       accepted: () => own.entry(GROUP)?.accepted?.record,
       inStandby: () => [],
+      inMaintenance: () => [],
+      quarantined: () => new Set(),
       othersMove: () => this.othersMove,
     });
   }

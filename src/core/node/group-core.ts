@@ -28,7 +28,7 @@ import { type Instant, NEVER, earliest } from '../../base/time.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
-import type { EngineNotice, GroupEngine } from '../group/engine.ts';
+import type { EngineNotice, GroupEngine, Observation } from '../group/engine.ts';
 import { Candidate } from './candidate.ts';
 import { Departure } from './departure.ts';
 import {
@@ -42,7 +42,7 @@ import { Learning } from './learning.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
 import { Owner } from './owner.ts';
 import type { GroupFacts, OwnStanding } from './placing-facts.ts';
-import { Probing } from './probing.ts';
+import { knownAddress, Probing } from './probing.ts';
 import { Requests } from './requests.ts';
 
 const FAILURE_ENDINGS = {
@@ -53,6 +53,7 @@ const FAILURE_ENDINGS = {
   stay: 'it is left failed, and the rest of the group goes on',
   moved: 'its hook wants the group elsewhere',
   left: 'its hook wants it left failed, and the rest of the group goes on',
+  leftAlone: 'it is left alone, for the group is in maintenance',
   recheck: 'its hook says that it is repaired, checking it again',
 } as const;
 
@@ -82,6 +83,7 @@ export class GroupCore {
       startAnew: (record, now) => this.#departure.startAnew(record, now),
       stop: (now) => this.#departure.stop(now),
       yield: (reason, now) => this.#departure.yield(reason, now),
+      probe: (now) => this.#probing.again(now),
     };
     this.#context = context;
     this.#probing = new Probing(context, moves);
@@ -220,6 +222,7 @@ export class GroupCore {
         return context.engineDid(engine.tick(now), now);
       case 'calendar':
         context.weekMinute = event.weekMinute;
+        if (event.civilMs !== undefined) context.civil = { ms: event.civilMs, at: now };
         return;
       case 'heartConnected':
         return this.#owner.heartConnected(now);
@@ -242,8 +245,9 @@ export class GroupCore {
       case 'decided':
         return this.#learning.heard(event.decided, now);
       case 'probed':
-        return this.#probing.probed(event.found);
+        return this.#probed(event.found, now);
       case 'actionFinished':
+        this.#owner.actionFinished(event);
         return context.engineDid(engine.actionFinished(event.result, now), now);
       case 'observed':
         return this.#owner.observed(event, now);
@@ -267,11 +271,18 @@ export class GroupCore {
         return this.#requests.asked(event.id, event.request, now);
       case 'persisted':
       case 'revoked':
+      case 'flaps':
+      case 'nodeCleared':
       case 'standing':
         return;
       default:
         return unreachable(event);
     }
+  }
+
+  #probed(found: readonly Observation[], now: Instant): void {
+    const known = found.map((seen) => knownAddress(this.#context.options.group, seen));
+    if (!this.#owner.probed(known, now)) this.#probing.probed(known);
   }
 
   /** What follows from the present state, whatever the event was. */

@@ -44,6 +44,7 @@ const FAILURE_ENDINGS = {
   stay: 'it is left failed, and the rest of the instance goes on',
   moved: 'its hook wants the group elsewhere, where it runs anyway',
   left: 'its hook wants it left failed, and the rest of the instance goes on',
+  leftAlone: 'it is left alone',
   recheck: 'its hook says that it is repaired, checking it again',
 } as const;
 

@@ -69,6 +69,7 @@ export class Learning {
     if (overtaken && proposal.purpose !== 'transfer') {
       if (proposal.purpose === 'want') requests.wantRecorded(outcome, now);
       if (proposal.purpose === 'bar') requests.barSettled(proposal.change, outcome, now);
+      requests.maintenanceSettled(proposal.change, outcome, before, now);
       return this.#moves.yield(owns(record), now);
     }
     this.#leaveOffline(now);
@@ -86,6 +87,8 @@ export class Learning {
         return this.#votersSettled(proposal.change, outcome, now);
       case 'bar':
         return requests.barSettled(proposal.change, outcome, now);
+      case 'maintain':
+        return requests.maintenanceSettled(proposal.change, outcome, before, now);
       case 'want':
         return requests.wantSettled(proposal.change, outcome, now);
       default:

@@ -11,11 +11,13 @@
 import { type Instant, NEVER, earliest } from '../../base/time.ts';
 import { type Config, type GroupConfig, isEverywhere } from '../../protocol/config.ts';
 import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
-import type { RegistryMessage } from '../../protocol/record.ts';
+import type { Maintenance, RegistryMessage } from '../../protocol/record.ts';
 import type { GroupEngine } from '../group/engine.ts';
 import { lineOf } from '../registry/forced-line.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../registry/acceptor.ts';
+import { isSamePlace } from '../registry/maintenance.ts';
 import { EverywhereCore } from './everywhere.ts';
+import { Flapping, type Quarantined } from './flapping.ts';
 import { GroupCore } from './group-core.ts';
 import type { GroupCoreOptions } from './group-context.ts';
 import type { CoreEvent, Effect } from './node-io.ts';
@@ -37,6 +39,7 @@ export interface NodeCoreOptions {
 export class NodeCore {
   readonly #acceptor: Acceptor;
   readonly #groups = new Map<GroupId, GroupCore>();
+  readonly #flapping: Flapping;
   readonly #everywhere = new Map<GroupId, EverywhereCore>();
   readonly #placing: Placing | undefined;
 
@@ -44,6 +47,13 @@ export class NodeCore {
     const { me, config, seat } = options;
     this.#acceptor = new Acceptor(seat, options.restored);
     const members = membersOf(config);
+    this.#flapping = new Flapping({
+      me,
+      nodes: config.nodes.map(({ id }) => id).filter((id) => id !== me),
+      members: members.length,
+      config: config.quarantine,
+      excused: (node) => this.#isWorkedOn(node),
+    });
     this.#placing = usesPlacement(config) ? this.#newPlacing(me, config) : undefined;
     const placing = this.#placing;
     for (const group of [...config.groups].sort((a, b) => (a.id < b.id ? -1 : 1))) {
@@ -56,6 +66,9 @@ export class NodeCore {
         promised: () => this.#acceptor.entry(group.id)?.promised,
         accepted: () => this.#acceptor.entry(group.id)?.accepted?.record,
         inStandby: () => this.#inStandby(group),
+        inMaintenance: () => this.#inMaintenance(group),
+        quarantined: () => this.#flapping.nodes,
+        maintenanceWarnMs: config.maintenanceWarnMs,
         othersMove: () => this.#othersMove(group.id),
         placing: placing === undefined ? undefined : placingFor(placing, group.id),
       };
@@ -76,6 +89,25 @@ export class NodeCore {
   #inStandby({ nodes }: GroupConfig): readonly NodeId[] {
     const known = this.#cores().flatMap(({ record }) => record?.standby ?? []);
     return nodes.filter((node) => known.includes(node)).sort();
+  }
+
+  #inMaintenance({ nodes }: GroupConfig): readonly Maintenance[] {
+    const known = [...this.#groups.values()].flatMap(({ record }) => record?.maintenance ?? []);
+    const wide = known.filter(
+      ({ scope, node }) => scope === 'cluster' || (node !== undefined && nodes.includes(node)),
+    );
+    return wide.filter((entry, index) => wide.findIndex((e) => isSamePlace(e, entry)) === index);
+  }
+
+  #isWorkedOn(node: NodeId): boolean {
+    return [...this.#groups.values()].some(({ record }) =>
+      record?.maintenance?.some((entry) => entry.scope === 'cluster' || entry.node === node),
+    );
+  }
+
+  /** Nodes that come and go, as this node has heard them. */
+  quarantined(): readonly Quarantined[] {
+    return this.#flapping.list();
   }
 
   #othersMove(group: GroupId): boolean {
@@ -124,13 +156,31 @@ export class NodeCore {
 
   nextWakeAt(now: Instant): Instant {
     const cores = this.#cores().map((core) => core.nextWakeAt(now));
-    return earliest([...cores, this.#placing?.nextWakeAt() ?? NEVER]);
+    const others = [this.#placing?.nextWakeAt() ?? NEVER, this.#flapping.nextWakeAt()];
+    return earliest([...cores, ...others]);
   }
 
   step(event: CoreEvent): readonly Effect[] {
-    const effects = this.#take(event);
+    const effects = [...this.#watch(event), ...this.#take(event)];
     const placing = this.#placing;
     return placing === undefined ? effects : [...effects, ...this.#place(placing, event)];
+  }
+
+  /** Before the groups, so that they decide by what is known of the nodes now. */
+  #watch(event: CoreEvent): readonly Effect[] {
+    const { now, type } = event;
+    const flapping = this.#flapping;
+    if (type === 'heartConnected' || type === 'heartLost') flapping.heartLost();
+    if (type === 'flaps') flapping.toldOfMe(now);
+    const told = [
+      ...(type === 'peers' ? flapping.peersReported(event.peers, now) : []),
+      ...(type === 'nodeCleared' ? flapping.clear(event.node) : []),
+      ...flapping.tick(now),
+    ];
+    const others = flapping.toTell(now).map((to): Effect => {
+      return { type: 'send', to, message: { type: 'flaps' }, after: undefined };
+    });
+    return [...told.map((draft): Effect => ({ type: 'event', draft })), ...others];
   }
 
   /** Groups look at a new plan at once; what they do may call for another one. */
@@ -158,6 +208,9 @@ export class NodeCore {
       case 'heartLost':
         this.#acceptor.heartLost();
         return this.#all(event);
+      case 'flaps':
+      case 'nodeCleared':
+        return this.#all({ type: 'timePassed', now: event.now });
       case 'timePassed':
       case 'calendar':
       case 'peers':

@@ -26,6 +26,7 @@ import type {
 import type { AcceptorEntry } from '../registry/acceptor.ts';
 import type { ForceRequest } from './forced.ts';
 import type { BarChange } from '../registry/bars.ts';
+import type { MaintenanceChange } from '../registry/maintenance.ts';
 import type { VoteNote } from './proposals.ts';
 
 /** Decided facts that members tell one another; hints, always checked against the registry. */
@@ -54,7 +55,12 @@ export interface Standing {
 }
 
 /** What control says to the controls of other members. */
-export type MemberMessage = RegistryMessage | Decided | Standing;
+export type MemberMessage = RegistryMessage | Decided | Standing | Flaps;
+
+/** To a node that is in quarantine at the sender: it has forgotten how often it came and went. */
+export interface Flaps {
+  readonly type: 'flaps';
+}
 
 export type MirrorNews =
   | {
@@ -93,13 +99,20 @@ export type OperatorRequest =
   | ForceRequest
   /** Put a node in standby, or ban it from this group, or lift that; votes at the node asked. */
   | BarChange
+  /** Leave the group alone for a while, or no longer; votes at the node asked. */
+  | MaintenanceChange
   /** This node is about to end: hand over what can be handed over, stop the rest. */
   | { readonly type: 'leave' };
 
 export type CoreEvent = { readonly now: Instant } & (
   | { readonly type: 'timePassed' }
   /** What the clock on this node's wall shows; told at the start and whenever that changed. */
-  | { readonly type: 'calendar'; readonly weekMinute: WeekMinute }
+  | {
+      readonly type: 'calendar';
+      readonly weekMinute: WeekMinute;
+      /** Milliseconds since 1970. */
+      readonly civilMs?: number | undefined;
+    }
   | { readonly type: 'heartConnected' }
   | { readonly type: 'heartLost' }
   | { readonly type: 'peers'; readonly peers: readonly PeerReport[] }
@@ -120,6 +133,10 @@ export type CoreEvent = { readonly now: Instant } & (
   /** A voter's record of a claimed group is behind or ahead of the claim. */
   | { readonly type: 'recordDiffers'; readonly node: NodeId; readonly group: GroupId }
   | { readonly type: 'registryMessage'; readonly from: NodeId; readonly message: RegistryMessage }
+  /** Another member has this node in quarantine. */
+  | { readonly type: 'flaps'; readonly from: NodeId }
+  /** An administrator says that the node is well, however often it came and went. */
+  | { readonly type: 'nodeCleared'; readonly node: NodeId }
   | { readonly type: 'decided'; readonly from: NodeId; readonly decided: Decided }
   | { readonly type: 'standing'; readonly from: NodeId; readonly standing: Standing }
   | { readonly type: 'persisted'; readonly id: number }
@@ -231,6 +248,7 @@ export type Effect =
         | 'agent-failed'
         | 'hook-vetoed'
         | 'no-node'
+        | 'in-maintenance'
         | 'not-forced'
         | 'runs-everywhere'
         | 'version-unsupported'

@@ -19,8 +19,10 @@ import type { ProposalOutcome } from '../registry/proposer.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { handOverTarget, obstacle } from './candidacy.ts';
 import { CopyKeeper } from './copy-keeper.ts';
+import { leftAlone } from '../registry/maintenance.ts';
 import { Drain } from './drain.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
+import { MaintenanceKeeper } from './maintenance.ts';
 import type { CoreEvent, MirrorNews } from './node-io.ts';
 import { Placed } from './placed.ts';
 import { linkTrouble, ServiceNetwork } from './service-network.ts';
@@ -43,12 +45,15 @@ export class Owner {
   readonly #moves: Moves;
   readonly #copies: CopyKeeper;
   readonly #drain: Drain;
+  readonly #maintenance: MaintenanceKeeper;
   readonly #placed: Placed;
   readonly #network = new ServiceNetwork();
   #leaseSoughtAt: Instant = NEVER;
   /** When the heart last said that it holds the lease, after it had not. */
   #leaseBackAt = 0 as Instant;
   #suspendedAt: Instant = NEVER;
+  /** Everything ran when the lease was lost. */
+  #wasWhole = false;
   #gaveUpAt: Instant = NEVER;
   #refreshedAt = 0 as Instant;
   #heldDownVoteAt = 0 as Instant;
@@ -68,6 +73,7 @@ export class Owner {
     this.#context = context;
     this.#moves = moves;
     this.#drain = new Drain(context, moves);
+    this.#maintenance = new MaintenanceKeeper(context);
     this.#placed = new Placed(context, moves);
     this.#copies = new CopyKeeper(context.options.timing.secondaryLostMs);
   }
@@ -76,18 +82,21 @@ export class Owner {
     const { engine, epochOwned, leaseHeld, options, peers, phase, record, voters } = this.#context;
     if (epochOwned === undefined) return NEVER;
     const graceEndsAt = plus(this.#suspendedAt, options.timing.suspendGraceMs);
+    const owning = phase === 'owning';
+    const acts = owning && leftAlone(record) === undefined && !engine.isResting;
     return earliest([
       this.#copies.nextWakeAt(now),
       phase === 'suspended' ? graceEndsAt : NEVER,
-      phase === 'owning' && leaseHeld ? voters.nextWakeAt(record, now) : NEVER,
-      phase === 'owning' ? this.#gaveUpAt : NEVER,
-      phase === 'owning' && this.#startPending ? this.#startAskedAgainAt : NEVER,
-      phase === 'owning' && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
-      phase === 'owning' && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
-      phase === 'owning' && !leaseHeld ? this.#leaseDueAt() : NEVER,
-      phase === 'owning' ? this.#drain.nextWakeAt(now) : NEVER,
-      phase === 'owning' ? this.#placed.nextWakeAt(now) : NEVER,
-      phase === 'owning' && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
+      owning && leaseHeld ? voters.nextWakeAt(record, now) : NEVER,
+      owning && this.#startPending ? this.#startAskedAgainAt : NEVER,
+      owning && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
+      owning && !leaseHeld ? this.#leaseDueAt() : NEVER,
+      owning ? this.#maintenance.nextWakeAt(now) : NEVER,
+      acts ? this.#gaveUpAt : NEVER,
+      acts && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
+      acts ? this.#drain.nextWakeAt(now) : NEVER,
+      acts ? this.#placed.nextWakeAt(now) : NEVER,
+      acts && !this.#failbackAsking ? this.#failbackDueAt(now) : NEVER,
     ]);
   }
 
@@ -115,7 +124,15 @@ export class Owner {
     const { engine, hooks } = context;
     hooks.forget('before-start');
     this.#startAskedAgainAt = NEVER;
+    context.restoredEpoch = undefined;
     this.#placed.reset();
+    const online = record.want === 'online';
+    if (this.#takenUp && online && this.#maintenance.takenUp(record, now)) {
+      this.#startPending = false;
+      context.mirrors.takenUp(record);
+      if (context.leaving) this.#moves.stop(now);
+      return;
+    }
     const asks = hooks.has('before-start') || context.options.placing !== undefined;
     this.#startPending = asks && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
@@ -142,6 +159,7 @@ export class Owner {
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
     this.advanceCopies(record, now);
     this.#advanceVoters(record, now);
+    this.#maintenance.watch(record, now);
     if (!context.leaseHeld && now >= this.#leaseDueAt()) {
       const { heartConnected } = context.peers;
       const why = heartConnected ? 'no majority of voters answers' : 'the heart does not answer';
@@ -150,6 +168,11 @@ export class Owner {
     if (record.want === 'offline') return this.#unwanted(record, now);
     if (this.#startPending) return this.#advanceStart(record, now);
     if (context.engine.heldDown() !== undefined) this.#recordHeldDown(now);
+    if (this.#maintenance.advance(record, now)) {
+      this.#gaveUpAt = NEVER;
+      this.#failbackAsking = false;
+      return;
+    }
     if (this.#leaveBehind(record, now)) return;
     if (context.engine.hasGivenUp()) return this.#advanceGivenUp(record, now);
     this.#gaveUpAt = NEVER;
@@ -260,6 +283,8 @@ export class Owner {
     const record = must(context.record, 'an owner has a record');
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
     if (now - this.#suspendedAt >= context.options.timing.suspendGraceMs) {
+      const restored = leftAlone(record) !== undefined && this.#wasWhole;
+      context.restoredEpoch = restored ? record.epoch : undefined;
       return this.#moves.yield('the lease did not come back in time', now);
     }
     if (now < context.pausedUntil) return;
@@ -358,6 +383,7 @@ export class Owner {
   #suspend(reason: string, now: Instant): void {
     const context = this.#context;
     context.phase = 'suspended';
+    this.#wasWhole = context.engine.isOnline();
     this.#suspendedAt = now;
     context.reason = `the lease is out: ${reason}`;
     const text = `suspended: ${reason}; addresses are withdrawn and writes wait`;
@@ -470,6 +496,11 @@ export class Owner {
     context.announce(outcome.record, now);
   }
 
+  /** One that serves again counts only those that it is told of then, until it says more. */
+  actionFinished({ action, result }: Extract<CoreEvent, { type: 'actionFinished' }>): void {
+    if (action === 'stop' && result.outcome === 'ok') this.#copies.stopped(result.resource);
+  }
+
   mirrorNews(mirror: ResourceId, news: MirrorNews, now: Instant): void {
     const { engine, epochOwned, phase } = this.#context;
     if (news.type === 'failed') {
@@ -492,6 +523,11 @@ export class Owner {
   }
 
   // Resources.
+
+  /** Whether a probe was asked for here. */
+  probed(found: readonly Observation[], now: Instant): boolean {
+    return this.#maintenance.probed(found, now);
+  }
 
   /** Without a lease an address is meant to be gone; that is no failure of it. */
   observed(event: Extract<CoreEvent, { type: 'observed' }>, now: Instant): void {
@@ -591,6 +627,7 @@ export class Owner {
     const planned = options.placing?.placement();
     const goes = planned?.action === 'move' && planned.target === first;
     if (options.placing !== undefined && !goes) return NEVER;
+    if (options.quarantined().has(first)) return NEVER;
     const upSince = peers.upSince(first);
     if (upSince === undefined || !this.#context.isTimeFor(failback)) return NEVER;
     const situation = this.#context.situation(record);

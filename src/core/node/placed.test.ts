@@ -61,7 +61,10 @@ beforeEach(() => {
     resources: [],
   };
   const nothing = { promised: () => undefined, accepted: () => undefined };
-  const lone = { inStandby: () => [], othersMove: () => false };
+  const lone = {
+    ...{ inStandby: () => [], othersMove: () => false },
+    ...{ quarantined: () => new Set<NodeId>(), inMaintenance: () => [] },
+  };
   context = new GroupContext(
     {
       ...{ me: N1, group, timing: TIMING, members: [N1, N2], seat: SEAT },

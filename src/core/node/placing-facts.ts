@@ -18,6 +18,7 @@ import type {
   PlacementInput,
   PlacementNode,
 } from '../placement/types.ts';
+import { isMaintained, leftAlone } from '../registry/maintenance.ts';
 import type { Standing } from './node-io.ts';
 import { everywhereInput, hostsOf, type InstanceFacts } from './placing-instances.ts';
 
@@ -133,8 +134,7 @@ function failoverInput(around: Surroundings, group: GroupConfig): FailoverGroup 
   const hosts = hostsOf(group, around.config.groups, around.instances);
   return {
     ...{ id, type: 'failover', want: record?.want ?? 'online', ...where },
-    // Where it runs nobody knows here, nor whether it can be had: it is left alone, and has no room.
-    maintenance: record === undefined && facts?.knownEmpty !== true,
+    maintenance: isLeftAlone(facts, where.runs),
     priority: placement?.priority ?? 0,
     demand: placement?.needs ?? NONE,
     firstTry: idleOwner,
@@ -144,7 +144,7 @@ function failoverInput(around: Surroundings, group: GroupConfig): FailoverGroup 
       return (node === where.owner && where.runs !== 'no') || hosts(node);
     }),
     bans: nodes
-      .filter((node) => node !== where.owner && record !== undefined && barOf(record, node))
+      .filter((node) => node !== where.owner && record !== undefined && isKeptFrom(record, node))
       .map((node) => ({ node, until: undefined })),
     failedOn: avoided(around, facts, where.owner),
     passedOver: passed(around, id, facts),
@@ -158,6 +158,19 @@ function failoverInput(around: Surroundings, group: GroupConfig): FailoverGroup 
     inSync: inSyncOf(record),
     failback: failbackOf(group, facts),
   };
+}
+
+/**
+ * Where it runs nobody knows here, nor whether it can be had: it is left alone, and has no room. What
+ * is started by an administrator in maintenance finds its place as ever.
+ */
+function isLeftAlone(facts: GroupFacts | undefined, runs: FailoverGroup['runs']): boolean {
+  if (facts?.record === undefined) return facts?.knownEmpty !== true;
+  return runs === 'yes' && leftAlone(facts.record) !== undefined;
+}
+
+function isKeptFrom(record: OwnershipRecord, node: NodeId): boolean {
+  return barOf(record, node) !== undefined || isMaintained(record, node);
 }
 
 /** Where it runs, or shall run soon, as far as this node knows. */

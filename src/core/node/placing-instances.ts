@@ -66,7 +66,8 @@ export function hostsOf(
   groups: readonly GroupConfig[],
   instances: ReadonlyMap<GroupId, InstanceFacts>,
 ): (node: NodeId) => boolean {
-  const named = groups.filter(({ id }) => group.placement?.after.includes(id));
+  const after = (group.placement?.after ?? []).filter((id) => instances.has(id));
+  const named = after.length === 0 ? [] : groups.filter(({ id }) => after.includes(id));
   return (node) =>
     named.every((other) => {
       const facts = instances.get(other.id);

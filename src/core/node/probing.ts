@@ -7,6 +7,7 @@
  */
 import { must } from '../../base/assert.ts';
 import { type Instant, NEVER, plus } from '../../base/time.ts';
+import type { GroupConfig } from '../../protocol/config.ts';
 import type { Observation } from '../group/engine.ts';
 import { staleCopies } from './candidacy.ts';
 import { type GroupContext, type Moves, RETRY_MS } from './group-context.ts';
@@ -36,8 +37,15 @@ export class Probing {
     this.#context.learn(now);
   }
 
+  /** It was left alone while people were at work: what runs here now is not known. */
+  again(now: Instant): void {
+    this.#found = undefined;
+    this.#context.phase = 'probing';
+    this.begin(now);
+  }
+
   probed(found: readonly Observation[]): void {
-    this.#found = found.map((seen) => this.#knownAddress(seen));
+    this.#found = found;
   }
 
   advance(now: Instant): void {
@@ -131,12 +139,11 @@ export class Probing {
     context.leaseHeld = held;
     context.engineDid(context.engine.tick(now), now);
   }
+}
 
-  /** What the heart does not report of an address it does not hold. */
-  #knownAddress(seen: Observation): Observation {
-    const { resources } = this.#context.options.group;
-    const config = resources.find((r) => r.id === seen.resource);
-    const gone = config?.agent === 'virtual-ip' && seen.state === 'unknown';
-    return gone ? { ...seen, state: 'stopped' } : seen;
-  }
+/** What the heart does not report of an address it does not hold. */
+export function knownAddress({ resources }: GroupConfig, seen: Observation): Observation {
+  const config = resources.find((r) => r.id === seen.resource);
+  const gone = config?.agent === 'virtual-ip' && seen.state === 'unknown';
+  return gone ? { ...seen, state: 'stopped' } : seen;
 }

@@ -16,6 +16,7 @@ import { handOverTarget, moveObstacle, obstacle, staleCopies } from './candidacy
 import type { GroupContext, Moves } from './group-context.ts';
 import type { LeavingVerdict } from './hooks.ts';
 import type { OperatorRequest } from './node-io.ts';
+import { isAskedElsewhere, MaintenanceRequests, refusesPrograms } from './maintenance-requests.ts';
 import { Bars } from './standing.ts';
 
 const LEAVING = 'the node is being stopped';
@@ -35,6 +36,7 @@ export class Requests {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   readonly #bars: Bars;
+  readonly #maintenance: MaintenanceRequests;
   #waiting: Waiting | undefined;
   /** A wish to start that is recorded, and that the engine is at work on. */
   #starting: OperatorRequest | undefined;
@@ -43,17 +45,20 @@ export class Requests {
     this.#context = context;
     this.#moves = moves;
     this.#bars = new Bars(context);
+    this.#maintenance = new MaintenanceRequests(context);
   }
 
   asked(id: number, request: Asked, now: Instant): void {
     const { engine, phase, record, voice } = this.#context;
     if (request.type === 'leave') return this.#leave(id, now);
     if (request.type === 'bar') return this.#bars.asked(id, request, now);
+    if (request.type === 'maintain') return this.#maintenance.asked(id, request, now);
     if (voice.request !== undefined) {
       return voice.reply(id, 'busy', 'another request for this group is under way');
     }
     if (request.type === 'move') return this.#move(id, request, now);
     if (request.type === 'away') return this.#away(id, request.reason, now);
+    if (request.type === 'start' && phase === 'waiting' && this.#refusesStart(id)) return;
     const want = request.type === 'start' ? 'online' : 'offline';
     if (request.type === 'start' && phase === 'owning') {
       const { heldBack } = this.#context;
@@ -66,12 +71,26 @@ export class Requests {
       }
       const whole = engine.isOnline() && engine.leftFailed().length === 0;
       if (whole) return voice.reply(id, undefined, 'the group is online already');
-      this.#context.engineDid(engine.start(must(record, 'owned').epoch, now), now);
+      // What is left alone is probed first, when the wish is recorded.
+      if (!engine.isResting) {
+        this.#context.engineDid(engine.start(must(record, 'owned').epoch, now), now);
+      }
       if (engine.isOnline()) return voice.reply(id, undefined, 'the group is online already');
     }
     voice.begin(id, request, now);
     if (request.type === 'stop' && phase === 'owning') return this.#wait(undefined, now);
     this.#context.propose('want', { type: 'want', want }, now);
+  }
+
+  /** That would be a take-over, and the vote for it is refused. */
+  #refusesStart(id: number): boolean {
+    const { id: group, me, record, voice } = this.#context;
+    const why = refusesPrograms(record);
+    if (why === undefined || record === undefined || !isAskedElsewhere(record, me)) return false;
+    if (!this.#context.ownerIsLost()) return false;
+    const text = `Cannot start "${group}" on ${me}: ${record.owner}, its owner, is lost, and it is ${why}`;
+    voice.reply(id, 'in-maintenance', text);
+    return true;
   }
 
   /** What waits for a hook goes on when that has answered. */
@@ -142,6 +161,15 @@ export class Requests {
       return voice.failed('not-owner', `Cannot move "${id}" to ${next}: it ${why}`);
     if (request.type === 'away') this.#context.peers.failedOn(this.#context.me, now);
     this.#moves.handOver(record, next, reasonOf(request), now);
+  }
+
+  maintenanceSettled(
+    change: RecordChange,
+    outcome: ProposalOutcome,
+    before: OwnershipRecord | undefined,
+    now: Instant,
+  ): void {
+    this.#maintenance.settled(change, outcome, before, now);
   }
 
   barSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
@@ -223,6 +251,10 @@ export class Requests {
     if (record === undefined || phase !== 'owning') {
       return voice.reply(requestId, 'not-owner', this.#notRun(record));
     }
+    const left = refusesPrograms(record);
+    if (left !== undefined) {
+      return voice.reply(requestId, 'in-maintenance', `"${id}" stays here: it is ${left}`);
+    }
     const target = handOverTarget(this.#context.situation(record), peers.avoided(now), 'gently');
     if (target.node === undefined) {
       return voice.reply(requestId, 'no-node', `Cannot move "${id}" away: ${target.why}`);
@@ -243,7 +275,12 @@ export class Requests {
     if (phase === 'sealing' || phase === 'claiming') return this.#moves.standDown(now);
     if (phase !== 'owning') return this.#depart(undefined, now);
     const owned = must(record, 'an owner has a record');
-    this.#wait(handOverTarget(context.situation(owned), peers.avoided(now)).node, now);
+    // What is left alone does not move; it has to stop all the same.
+    const stays = refusesPrograms(owned) !== undefined;
+    const to = stays
+      ? undefined
+      : handOverTarget(context.situation(owned), peers.avoided(now)).node;
+    this.#wait(to, now);
   }
 
   /** The node ends: what its phase does ends in an answer by itself, or is begun here. */
@@ -272,6 +309,7 @@ function reasonOf(request: OperatorRequest): string {
       return 'an administrator asked for it';
     case 'start':
     case 'bar':
+    case 'maintain':
     case 'leave':
       return LEAVING;
   }

@@ -6,7 +6,7 @@
  * Invariant: every request is answered once, when its vote has ended.
  */
 import type { Instant } from '../../base/time.ts';
-import type { NodeId } from '../../protocol/ids.ts';
+import type { GroupId, NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
 import { type BarChange, barOf, hasBar } from '../registry/bars.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
@@ -85,10 +85,15 @@ export function sayBarred(context: GroupContext, record: OwnershipRecord): void 
   const why = `${peers.lostReason(record.owner, record.epoch)}, but ${me} ${barOf(record, me) ?? ''}; ${who}`;
   context.reason = why;
   if (others.length > 0) return;
-  const lift = hasBar(record, 'standby', me) ? `tako unstandby ${me}` : `tako unban ${id} ${me}`;
-  const next = `next: bring ${record.owner} back, or run "${lift}"`;
+  const next = `next: bring ${record.owner} back, or run "${liftOf(record, id, me)}"`;
   const about = `barred ${record.owner}@${record.epoch}`;
   voice.sayOnce(about, 'error', 'nobody-can-take-over', `not taking over: ${why}; ${next}`);
+}
+
+function liftOf(record: OwnershipRecord, group: GroupId, me: NodeId): string {
+  if (hasBar(record, 'standby', me)) return `tako unstandby ${me}`;
+  if (hasBar(record, 'ban', me)) return `tako unban ${group} ${me}`;
+  return `tako maintenance off --node ${me}`;
 }
 
 function isSame(a: BarChange, b: BarChange): boolean {

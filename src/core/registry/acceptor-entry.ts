@@ -24,6 +24,8 @@ function isRecord(value: unknown): boolean {
   if (keptAside !== undefined && !areCopies(keptAside)) return false;
   if (byHand !== undefined && byHand !== true) return false;
   if (!areNames(value['standby'] ?? []) || !areNames(value['banned'] ?? [])) return false;
+  const { maintenance } = value;
+  if (maintenance !== undefined && !isMaintenance(maintenance)) return false;
   if (!isElectorate(voters)) return false;
   if (formerVoters !== undefined && !isElectorate(formerVoters)) return false;
   return areCopies(inSync) && (want === 'online' || want === 'offline');
@@ -35,6 +37,18 @@ function areCopies(value: unknown): boolean {
 
 function areNames(value: unknown): boolean {
   return Array.isArray(value) && value.every((node) => typeof node === 'string');
+}
+
+function isMaintenance(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const entries: readonly unknown[] = value;
+  return entries.every((entry) => {
+    if (!isObject(entry) || typeof entry['scope'] !== 'string') return false;
+    const { node, sinceMs, untilMs, by } = entry;
+    if (!Number.isFinite(sinceMs) || typeof by !== 'string') return false;
+    if (untilMs !== undefined && !Number.isFinite(untilMs)) return false;
+    return node === undefined || typeof node === 'string';
+  });
 }
 
 function isForced(value: unknown): boolean {

@@ -7,6 +7,7 @@
  */
 import type { NodeId } from '../../protocol/ids.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import { isMaintained, sameMaintenance } from './maintenance.ts';
 
 export type BarKind = 'standby' | 'ban';
 
@@ -38,6 +39,7 @@ export function withBar(
 export function barOf(record: OwnershipRecord, node: NodeId): string | undefined {
   if (record.standby?.includes(node) === true) return 'is in standby';
   if (record.banned?.includes(node) === true) return 'is banned from the group';
+  if (isMaintained(record, node)) return 'is in maintenance';
   return undefined;
 }
 
@@ -45,9 +47,9 @@ export function hasBar(record: OwnershipRecord, kind: BarKind, node: NodeId): bo
   return record[FIELDS[kind]]?.includes(node) === true;
 }
 
-/** Whether two records of a group bar the same nodes. */
+/** Whether two records of a group bar the same nodes, and leave the same alone. */
 export function sameBars(a: OwnershipRecord | undefined, b: OwnershipRecord | undefined): boolean {
-  return textOf(a) === textOf(b);
+  return textOf(a) === textOf(b) && sameMaintenance(a, b);
 }
 
 function textOf(record: OwnershipRecord | undefined): string {

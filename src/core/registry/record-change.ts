@@ -5,8 +5,9 @@
  */
 import { unreachable } from '../../base/assert.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
-import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
+import type { Electorate, Maintenance, OwnershipRecord } from '../../protocol/record.ts';
 import { type BarChange, barOf, withBar } from './bars.ts';
+import { leftAlone, type MaintenanceChange, withMaintenance } from './maintenance.ts';
 import { type Seats, electorate, sameVoters } from './electorate.ts';
 import { type ForceChange, evaluateForce, withoutKept } from './forced-line.ts';
 
@@ -20,6 +21,8 @@ export type RecordChange =
       readonly mirrors: readonly ResourceId[];
       /** Nodes that are in standby for other groups already. */
       readonly standby?: readonly NodeId[] | undefined;
+      /** Nodes, or the cluster, that are in maintenance already. */
+      readonly maintenance?: readonly Maintenance[] | undefined;
     }
   /** Take over from a lost owner, or start anew after a restart of one's own. */
   | { readonly type: 'claim'; readonly owner: NodeId; readonly epoch: Epoch }
@@ -41,6 +44,7 @@ export type RecordChange =
   | { readonly type: 'want'; readonly want: 'online' | 'offline' }
   | ForceChange
   | BarChange
+  | MaintenanceChange
   /** First half of a change of voters: from now on both electorates are needed. */
   | {
       readonly type: 'joinVoters';
@@ -97,6 +101,8 @@ export function evaluate(change: RecordChange, present: Present, seats: Seats): 
       return { type: 'write', record: { ...present, want: change.want } };
     case 'bar':
       return withBar(change, present);
+    case 'maintain':
+      return withMaintenance(change, present);
     case 'joinVoters':
       return evaluateJoin(change, present);
     case 'settleVoters':
@@ -132,6 +138,7 @@ function evaluateCreate(
       want: 'online',
       voters: electorate([...seats].map(([node, seat]) => ({ node, seat }))),
       ...((change.standby?.length ?? 0) > 0 && { standby: change.standby }),
+      ...((change.maintenance?.length ?? 0) > 0 && { maintenance: change.maintenance }),
     },
   };
 }
@@ -154,6 +161,9 @@ function evaluateClaim(
   }
   const barred = change.owner === present.owner ? undefined : barOf(present, change.owner);
   if (barred !== undefined) return reject(present, `${change.owner} ${barred}`);
+  if (change.owner !== present.owner && leftAlone(present) !== undefined) {
+    return reject(present, 'the group is in maintenance');
+  }
   const inSync: Record<ResourceId, readonly NodeId[]> = {};
   for (const mirror of Object.keys(present.inSync)) inSync[mirror as ResourceId] = [change.owner];
   const byHand = change.owner === present.owner ? present.byHand : undefined;

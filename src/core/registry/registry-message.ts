@@ -13,6 +13,7 @@ export function decodeMemberMessage(value: unknown): MemberMessage | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const fields = value as Fields;
   const { type, group } = fields;
+  if (type === 'flaps') return { type };
   if (type === 'standing') return isStanding(fields) ? (value as Standing) : undefined;
   if (typeof type !== 'string' || typeof group !== 'string') return undefined;
   if (type === 'decided') return isDecided(fields) ? (value as Decided) : undefined;

@@ -281,6 +281,8 @@ function passOn(message: Extract<FromHeart, { type: 'message' }>, runtime: Contr
   if (decoded === undefined) return;
   if (decoded.type === 'decided') {
     runtime.dispatch({ type: 'decided', from: message.from, decided: decoded });
+  } else if (decoded.type === 'flaps') {
+    runtime.dispatch({ type: 'flaps', from: message.from });
   } else if (decoded.type === 'standing') {
     runtime.dispatch({ type: 'standing', from: message.from, standing: decoded });
   } else {

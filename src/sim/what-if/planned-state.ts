@@ -42,6 +42,7 @@ export class PlannedState {
   readonly #known = new Map<GroupId, Known>();
   /** Of groups that run everywhere: whether they shall run, and nodes that they are kept from. */
   readonly #everywhere = new Map<GroupId, Pick<GroupStatus, 'want' | 'standby' | 'banned'>>();
+  readonly #told: ReadonlySet<GroupId>;
   readonly #failed: readonly GroupId[];
   readonly #planner = new Planner();
   #nextChangeAt: Instant = NEVER;
@@ -51,6 +52,7 @@ export class PlannedState {
     this.#config = config;
     this.seenBy = status.node;
     for (const { id, state } of status.nodes) this.#states.set(id, state);
+    this.#told = new Set(status.groups.map(({ id }) => id));
     for (const group of status.groups) {
       if (group.type === 'everywhere') this.#everywhere.set(group.id, group);
       const known = knownOf(group);
@@ -181,7 +183,7 @@ export class PlannedState {
       ...{ me, config: this.#config, now: this.#now, heartConnected: true },
       peers: new Map([...this.#states].map(([node, state]) => [node, reportOf(node, state)])),
       upSince: (node) => this.#upSince.get(node) ?? LONG_AGO,
-      facts: new Map(this.#moving().map(({ id }) => [id, this.#factsOf(this.#known.get(id), me)])),
+      facts: new Map(this.#moving().map(({ id }) => [id, this.#factsOf(id, me)])),
       instances: new Map(this.#runningEverywhere(me)),
       told: new Map(owners.map((each) => [each.group, each])),
       passedOver: new Map(),
@@ -209,8 +211,10 @@ export class PlannedState {
     });
   }
 
-  #factsOf(known: Known | undefined, me: NodeId): GroupFacts {
-    if (known === undefined) return NEVER_RAN;
+  #factsOf(id: GroupId, me: NodeId): GroupFacts {
+    const known = this.#known.get(id);
+    // Of one that the state tells of, but not where it runs, nobody knows.
+    if (known === undefined) return { ...NEVER_RAN, knownEmpty: !this.#told.has(id) };
     const { record, runs } = known;
     const mine = record.owner === me;
     return {
@@ -295,9 +299,12 @@ export class PlannedState {
 /** The status of an older release may say less. */
 function knownOf(group: Partial<GroupStatus>): Known | undefined {
   const { owner, epoch, inSync = {}, want = 'online' } = group;
-  const { standby = [], banned = [], voters = [] } = group;
+  const { standby = [], banned = [], maintenance, voters = [] } = group;
   if (owner === undefined) return undefined;
-  const record = { epoch: epoch ?? (1 as Epoch), owner, inSync, want, voters: [], standby, banned };
+  const record: OwnershipRecord = {
+    ...{ epoch: epoch ?? (1 as Epoch), owner, inSync, want, voters: [], standby, banned },
+    ...(maintenance !== undefined && { maintenance }),
+  };
   const rests = group.state === 'stopped' || group.state === 'failed' || want === 'offline';
   return { record, runs: !rests, allVoters: voters, voters };
 }

@@ -51,7 +51,7 @@ describe('another configuration', () => {
     expect(textsOf(prediction)).toEqual([': Nothing is changed by it']);
     expect(prediction.steps[0]).toMatchObject({ outcomes: [], unchanged: 2 });
     expect(prediction.unknown.join()).toContain(
-      'takes effect on each node when Tako is started anew',
+      'it takes effect on each node when Tako is started anew',
     );
   });
 

@@ -20,8 +20,8 @@ const UNKNOWN: readonly string[] = [
 ];
 
 const UNKNOWN_OF_CONFIG: readonly string[] = [
-  'A new configuration takes effect on each node when Tako is started anew there; what runs there ' +
-    'moves away or stops for that: restart one node after the other',
+  'The way there: it takes effect on each node when Tako is started anew, one after the other',
+  'How long groups are away meanwhile: those of a node move or stop when Tako ends there',
 ];
 
 /** Throws a TakoError for a step that can't be planned. */
@@ -119,6 +119,7 @@ function perform(
     case 'mend':
     case 'fail':
     case 'break':
+    case 'maintain':
       throw new TakoError(
         'bad-request',
         `Cannot simulate "${step.type}" here: it is planned only`,

@@ -7,7 +7,7 @@ import type { Instant } from '../../base/time.ts';
 import type { ClusterStatus, GroupStatus } from '../../protocol/api.ts';
 import { type Config, type GroupConfig, isEverywhere } from '../../protocol/config.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
-import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { Maintenance, OwnershipRecord } from '../../protocol/record.ts';
 import type { World } from '../world.ts';
 import { askForInstances, instancesDiffer, runsOn } from './instances.ts';
 
@@ -58,6 +58,7 @@ export function recreate(world: World, status: ClusterStatus): readonly string[]
   for (const { id, state } of status.nodes) if (state === 'lost') world.powerOff(id);
   world.advance(REST_MS);
   for (const group of config.groups) countFailures(world, group, status);
+  for (const { id, maintenance } of status.groups) maintain(world, id, maintenance ?? []);
   world.advance(REST_MS);
   return config.groups.flatMap((group) => differences(world, group, status));
 }
@@ -137,6 +138,16 @@ function countFailures(world: World, group: GroupConfig, status: ClusterStatus):
   }
 }
 
+/** Its time may be over by the clock of the cluster that is asked about: here it lasts. */
+function maintain(world: World, group: GroupId, entries: readonly Maintenance[]): void {
+  const asked = world.config.nodes.find(({ id }) => world.node(id) !== undefined);
+  if (asked === undefined || world.config.groups.every(({ id }) => id !== group)) return;
+  for (const { untilMs: _ends, ...entry } of entries) {
+    const { scope, node } = entry;
+    world.ask(asked.id, group, { type: 'maintain', scope, node, entry });
+  }
+}
+
 function differences(world: World, group: GroupConfig, status: ClusterStatus): readonly string[] {
   const told = status.groups.find(({ id }) => id === group.id);
   if (told === undefined) return [`Group ${group.id}: the state to start from does not have it`];
@@ -145,6 +156,7 @@ function differences(world: World, group: GroupConfig, status: ClusterStatus): r
   const pairs: readonly (readonly [string, string, string])[] = [
     ['the owner', told.owner ?? 'nobody', record?.owner ?? 'nobody'],
     ['the wish', told.want ?? 'none', record?.want ?? 'none'],
+    ['maintenance', scopes(told.maintenance), scopes(record?.maintenance)],
     ['votes', list(told.voters), list(record?.voters.map(({ node }) => node) ?? [])],
     ...Object.entries(told.inSync).map(
       ([mirror, nodes]) =>
@@ -165,6 +177,10 @@ function differences(world: World, group: GroupConfig, status: ClusterStatus): r
   return pairs
     .filter(([, live, made]) => live !== made)
     .map(([what, live, made]) => `Group ${group.id}: ${what}: ${live}; simulated from: ${made}`);
+}
+
+function scopes(entries: readonly Maintenance[] = []): string {
+  return list(entries.map(({ scope, node }) => (node === undefined ? scope : `node ${node}`)));
 }
 
 function list(names: readonly string[]): string {

@@ -6,12 +6,14 @@ import { TakoError } from '../../base/tako-error.ts';
 import { parseDuration } from '../../protocol/config-words.ts';
 import type { Config, GroupConfig } from '../../protocol/config.ts';
 import type { GroupId, LinkId, NodeId, ResourceId } from '../../protocol/ids.ts';
+import type { Place } from '../maintenance-faults.ts';
 
 export type Step =
   | { readonly type: 'lose' | 'return'; readonly node: NodeId }
   | { readonly type: 'cut' | 'mend'; readonly link: LinkId; readonly ends: readonly NodeId[] }
   | { readonly type: 'move'; readonly group: GroupId; readonly to: NodeId }
   | { readonly type: 'start' | 'stop'; readonly group: GroupId }
+  | { readonly type: 'maintain'; readonly on: boolean; readonly place: Place }
   | {
       readonly type: 'fail';
       readonly group: GroupId;
@@ -41,7 +43,8 @@ const TIMES_MAX = 100;
 const USAGE =
   'Steps are: lose NODE, return NODE, cut LINK [NODE NODE], mend LINK [NODE NODE], ' +
   'move GROUP NODE, start GROUP, stop GROUP, fail GROUP/RESOURCE [TIMES], ' +
-  'break NODE GROUP/RESOURCE, config FILE, wait DURATION; with "then" in between';
+  'break NODE GROUP/RESOURCE, config FILE, maintain group GROUP, maintain node NODE, ' +
+  'maintain cluster, unmaintain (the same), wait DURATION; with "then" in between';
 
 /** The files that the words name as configurations. */
 export function configFilesIn(words: readonly string[]): readonly string[] {
@@ -107,6 +110,8 @@ function stepOf(verb: string, names: readonly string[], config: Config): Step {
     stop: [1],
     fail: [1, 2],
     break: [2],
+    maintain: [1, 2],
+    unmaintain: [1, 2],
   };
   const told = `"${[verb, ...names].join(' ')}"`;
   if (counts[verb]?.includes(names.length) !== true) throw wrong(`${told} is no step`);
@@ -133,9 +138,19 @@ function stepOf(verb: string, names: readonly string[], config: Config): Step {
     }
     case 'break':
       return { type: verb, node: member(first, config), ...programOf(second, config) };
+    case 'maintain':
+    case 'unmaintain':
+      return { type: 'maintain', on: verb === 'maintain', place: placeOf(names, told, config) };
     default:
       throw wrong(`${told} is no step`);
   }
+}
+
+function placeOf([scope = '', name]: readonly string[], told: string, config: Config): Place {
+  if (scope === 'cluster' && name === undefined) return { scope };
+  if (scope === 'group' && name !== undefined) return { scope, group: groupOf(name, config).id };
+  if (scope === 'node' && name !== undefined) return { scope, node: member(name, config) };
+  throw wrong(`${told} is no step`);
 }
 
 function waitOf([text = '', ...more]: readonly string[]): number {

@@ -8,6 +8,7 @@ import { TakoError } from '../../base/tako-error.ts';
 import type { ClusterStatus } from '../../protocol/api.ts';
 import { type Config, type GroupConfig, isEverywhere } from '../../protocol/config.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
+import { ask } from '../maintenance-faults.ts';
 import { type Said, World } from '../world.ts';
 import { runsOn, whyNotEverywhere } from './instances.ts';
 import { planIf } from './planned.ts';
@@ -194,6 +195,8 @@ function perform(world: World, step: Step, look: () => void): void {
     case 'start':
     case 'stop':
       return world.ask(askedAt(world, step.group), step.group, { type: step.type });
+    case 'maintain':
+      return maintained(world, step);
     case 'break':
       return world.breakResource(step.node, step.group, step.resource);
     case 'fail':
@@ -204,6 +207,11 @@ function perform(world: World, step: Step, look: () => void): void {
     default:
       return unreachable(step);
   }
+}
+
+function maintained(world: World, { on, place }: Extract<Step, { type: 'maintain' }>): void {
+  const asked = world.config.nodes.find(({ id }) => world.node(id) !== undefined);
+  if (asked !== undefined) ask(world, asked.id, place, on ? { by: 'who asks' } : undefined);
 }
 
 /** As the API does it: the owner acts; without one that is there, any node of the group. */

@@ -62,6 +62,10 @@ function factWords(told: Exclude<CoreEvent, { readonly type: 'peers' }>): string
       return `${told.from} says that it is decided: ${recordWords(told.decided.record)}`;
     case 'standing':
       return `${told.from} tells how its groups stand: ${standingWords(told.standing)}`;
+    case 'flaps':
+      return `${told.from} says that this node comes and goes`;
+    case 'nodeCleared':
+      return `an administrator says that ${told.node} is well`;
     case 'persisted':
       return `vote ${told.id} is on stable storage`;
     case 'revoked':
@@ -104,6 +108,7 @@ export function effectWords(effect: Effect): string {
     case 'send': {
       const { message, to } = effect;
       if (message.type === 'decided') return `to ${to}: decided is ${recordWords(message.record)}`;
+      if (message.type === 'flaps') return `tells ${to} that it comes and goes`;
       if (message.type !== 'standing') return `to ${to}: ${messageWords(message)}`;
       return `tells ${to} how its groups stand: ${standingWords(message)}`;
     }
@@ -199,6 +204,10 @@ function requestWords(request: OperatorRequest): string {
       return `take over by force; off: ${namesOf(request.off)}`;
     case 'bar':
       return `${request.on ? '' : 'end of '}${request.kind} of ${request.node}`;
+    case 'maintain': {
+      const where = request.scope === 'node' ? `node ${request.node}` : `the ${request.scope}`;
+      return `${request.entry === undefined ? 'end of ' : ''}maintenance of ${where}`;
+    }
     case 'start':
     case 'stop':
     case 'leave':
