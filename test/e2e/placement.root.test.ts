@@ -9,7 +9,7 @@ import { createLab, type Lab } from '../hosts/lab.ts';
 import { until } from '../hosts/wait.ts';
 
 const TAKO = fileURLToPath(new URL('../../bin/tako', import.meta.url));
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 /** What each group's program sleeps for, so that it is known by its arguments. */
 const SECONDS = { db: '1000001', web: '1000002', log: '1000003' };
 
@@ -67,7 +67,7 @@ async function placed(seenBy: string, wanted: Readonly<Record<string, string>>):
 async function programsOn(name: string): Promise<readonly string[]> {
   const { stdout } = await lab.host(name).run(['ps', '-e', '-o', 'args=']);
   return Object.entries(SECONDS).flatMap(([id, seconds]) =>
-    stdout.includes(`/bin/sleep ${seconds}`) ? [id] : [],
+    stdout.split('\n').includes(`/bin/sleep ${seconds}`) ? [id] : [],
   );
 }
 

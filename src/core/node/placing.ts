@@ -316,7 +316,9 @@ export class Placing {
     return this.#plan?.placements.find(({ group: other, roomFrom, target }) => {
       if (target !== me || !roomFrom.includes(group)) return false;
       const facts = this.#facts.get(other);
-      return facts?.record?.owner === me && facts.own?.state === 'down';
+      if (facts?.record?.owner !== me || facts.own?.state !== 'down') return false;
+      // The plan may want the room for one that is not owned here yet, and may never be.
+      return this.obstacleHere(other, 'alone') !== undefined;
     })?.group;
   }
 
