@@ -31,9 +31,14 @@ export const shareKind: WitnessKind = {
   create: async (leaseMs) => {
     const shares = new Shares(timingWith(leaseMs));
     const nodes = (['a', 'b'] as const).map((node) => shares.member('one', node));
-    await until('both nodes reach the share', () => nodes.every((node) => node.hears(W)), {
-      timeoutMs: START_MS,
-    });
+    try {
+      await until('both nodes reach the share', () => nodes.every((node) => node.hears(W)), {
+        timeoutMs: START_MS,
+      });
+    } catch (error) {
+      shares.destroy();
+      throw error;
+    }
     return rigOf(shares);
   },
 };
