@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   'no-quorum': 'Too few voters answer',
   'mirror-path': 'The directory to mirror cannot be used',
   'store-failed': 'The file system below a mirror fails',
+  'share-unusable': 'A share cannot be used as a witness',
   'peer-refused': 'The other node refused the connection',
   'system-call': 'The kernel refused a system call',
   'agent-failed': 'An agent action failed',

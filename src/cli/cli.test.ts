@@ -242,6 +242,7 @@ function makeWorld(over: Partial<CliWorld> = {}): {
     terminal: false,
     environment: { TAKO_RUN_DIR: folder },
     interrupted: new AbortController().signal,
+    prepareShare: async (file, { replace }) => `made for ${file}${replace ? ' anew' : ''}`,
     pause: () => Promise.resolve(),
     ask: () => Promise.resolve(undefined),
     client: async (socketPath) => createApiClient(socketPath),
@@ -627,6 +628,13 @@ describe('tako run and version', () => {
         stateDir: '/var/lib/tako-witness',
       },
     ]);
+  });
+
+  test('prepares a share', async () => {
+    expect((await tako('witness prepare --config c.yaml --replace')).out).toBe(
+      'made for c.yaml anew\n',
+    );
+    expect((await tako('witness prepare')).out).toBe('made for /etc/tako/tako.yaml\n');
   });
 
   test('knows its version', async () => {

@@ -76,9 +76,19 @@ export function createRealWorld(interrupted: AbortSignal): CliWorld {
       const { launch } = await daemonModule<LauncherModule>('run');
       return launch(request);
     },
+    ...witnessParts(),
+  };
+}
+
+function witnessParts(): Pick<CliWorld, 'becomeWitness' | 'prepareShare' | 'askWitness'> {
+  return {
     becomeWitness: async (request) => {
       const { becomeWitness } = await daemonModule<WitnessModule>('witness-launch');
       becomeWitness(request);
+    },
+    prepareShare: async (configFile, how) => {
+      const { prepareShare } = await import('../adapters/share/prepare-share.ts');
+      return prepareShare(configFile, how);
     },
     askWitness: async (runDir, question, last) => {
       const { askWitness } = await import('../adapters/witness-client.ts');

@@ -51,6 +51,8 @@ export interface CliWorld {
   launch(request: LaunchRequest): Promise<number>;
   /** Becomes the witness: does not come back. */
   becomeWitness(request: WitnessRequest): Promise<void>;
+  /** Makes the directory of a cluster on its share; what was done. */
+  prepareShare(configFile: string, how: { readonly replace: boolean }): Promise<string>;
   /** All lines of the answer of the witness on this machine. */
   askWitness(
     runDir: string,

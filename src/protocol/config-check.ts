@@ -17,6 +17,7 @@ import {
   hooksSchema,
   linkSchema,
   resourceSchema,
+  shareWitnessSchema,
   timingSchema,
 } from './config-schema.ts';
 
@@ -68,6 +69,11 @@ function explain(issue: Issue, file: unknown): ConfigFinding[] {
     return issue.keys.map((key) => unknownKey(path, key, keysAt(path, file)));
   }
   const value = valueAt(file, path);
+  if (issue.code === 'invalid_union' && path[0] === 'witness') {
+    return witnessIssues(issue, value).flatMap((inner) =>
+      explain({ ...inner, path: [...issue.path, ...inner.path] }, file),
+    );
+  }
   if (issue.code === 'invalid_key') {
     const expected = issue.issues[0]?.message ?? 'another key';
     const found = show(String(path.at(-1)));
@@ -83,6 +89,16 @@ function explain(issue: Issue, file: unknown): ConfigFinding[] {
       next: 'Correct the value; docs/reference/config.md explains each key',
     },
   ];
+}
+
+/** Of the two forms of a witness those of the one that was meant. */
+function witnessIssues(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  value: unknown,
+): readonly Issue[] {
+  const share = valueAt(value, ['share']);
+  const isShare = typeof share === 'string' && share.startsWith('/');
+  return issue.errors[isShare ? 0 : 1] ?? [];
 }
 
 function unknownKey(path: ConfigPath, key: string, known: readonly string[]): ConfigFinding {
@@ -129,6 +145,7 @@ function keysAt(path: ConfigPath, file: unknown): readonly string[] {
   if (section === 'timing') return Object.keys(timingSchema.shape);
   if (section === 'links') return Object.keys(linkSchema.shape);
   if (section === 'fences') return Object.keys(fenceSchema.shape);
+  if (section === 'witness') return Object.keys(shareWitnessSchema.shape);
   if (path.length === 2) return Object.keys(groupSchema.shape);
   if (inner === 'hooks') return Object.keys((path.length === 3 ? hooksSchema : hookSchema).shape);
   if (path.at(-1) === 'failure-hook') return Object.keys(hookSchema.shape);

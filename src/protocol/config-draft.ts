@@ -15,6 +15,7 @@ import {
   registrySchema,
   type ResourceFile,
   resourceSchema,
+  shareWitnessSchema,
   timingSchema,
 } from './config-schema.ts';
 import type { ConfigPath } from './config-finding.ts';
@@ -113,9 +114,10 @@ export function readDraft(file: unknown): Draft {
 function readMember(section: string, [id, member]: [string, unknown]): DraftMember {
   const fields = entries(member);
   const own = Object.fromEntries(fields.filter(([key]) => key !== CAPACITY_KEY));
+  const share = section === 'witness' && shareWitnessSchema.safeParse(member).success;
   const isMap = typeof member === 'object' && member !== null && !Array.isArray(member);
   const parsed = addressesSchema.safeParse(isMap && section === 'nodes' ? own : member);
-  const addresses = parsed.success ? new Map(Object.entries(parsed.data)) : undefined;
+  const addresses = !share && parsed.success ? new Map(Object.entries(parsed.data)) : undefined;
   const capacity = amountsSchema.safeParse(new Map(fields).get(CAPACITY_KEY)).data ?? {};
   return { id, path: [section, id], addresses, capacity };
 }

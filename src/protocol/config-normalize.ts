@@ -15,9 +15,11 @@ import {
   type ResourceConfig,
   type Timing,
   type WithoutWitness,
+  type WitnessConfig,
 } from './config.ts';
 import {
   amountsSchema,
+  shareWitnessSchema,
   CAPACITY_KEY,
   type ConfigFile,
   type HookFile,
@@ -72,7 +74,7 @@ export function normalizeConfig(file: ConfigFile): Config {
       direct: link.direct ?? false,
     })),
     nodes: Object.entries(file.nodes).map(normalizeNode),
-    witness: witness === undefined ? undefined : normalizeNode(witness),
+    witness: witness === undefined ? undefined : normalizeWitness(witness),
     quarantine: quarantineOf(file.quarantine),
     maintenanceWarnMs: warningOf(file['maintenance-warning'] ?? MAINTENANCE_WARNING_DEFAULT),
     withoutWitness: normalizeWithoutWitness(file),
@@ -132,6 +134,14 @@ export function normalizeTiming(timing: ConfigFile['timing']): Timing {
     addressLifeSeconds: ms(given['address-life'] ?? '3s') / 1000,
     suspendGraceMs: ms(given['suspend-grace'] ?? '10s'),
   };
+}
+
+function normalizeWitness(entry: [string, Readonly<Record<string, unknown>>]): WitnessConfig {
+  const [id, file] = entry;
+  const parsed = shareWitnessSchema.safeParse(file);
+  if (!parsed.success) return normalizeNode(entry);
+  const { share: path, 'any-file-system': any } = parsed.data;
+  return { id: id as NodeId, addresses: {}, share: { path, anyFileSystem: any === true } };
 }
 
 function normalizeNode([id, member]: [string, Readonly<Record<string, unknown>>]): NodeConfig {

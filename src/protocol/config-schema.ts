@@ -124,6 +124,16 @@ const addresses = z
   .record(name, address)
   .describe("The node's address on each link that it is on.");
 
+const shareWitness = z
+  .strictObject({
+    share: path.describe('Where the share is mounted on every node.'),
+    'any-file-system': z
+      .boolean()
+      .optional()
+      .describe('Take a file system that Tako does not know to be shared.'),
+  })
+  .describe('A directory on a share that votes, in place of a machine.');
+
 /** The one key of a node that is no link. */
 export const CAPACITY_KEY = 'capacity';
 /** Kinds of things that groups need and nodes have. */
@@ -534,6 +544,7 @@ export const registrySchema = registry;
 export const linkSchema = link;
 export const hooksSchema = hooks;
 export const addressesSchema = addresses;
+export const shareWitnessSchema = shareWitness;
 export const amountsSchema = amounts;
 
 const QUARANTINE_TIME_WANTED = 'a duration from 1s to 24h';
@@ -595,10 +606,10 @@ export const configSchema = z
       .refine((all) => Object.keys(all).length <= NODES_MAX, `at most ${NODES_MAX} nodes`)
       .describe('Machines that run groups, each with its address on each link.'),
     witness: z
-      .record(name, addresses)
+      .record(name, z.union([shareWitness, addresses]))
       .refine((all) => Object.keys(all).length === 1, 'exactly one witness')
       .optional()
-      .describe('A machine that votes and runs nothing, so that two nodes can decide.'),
+      .describe('A machine that votes and runs nothing, or a share, so that two nodes can decide.'),
     quarantine: quarantine.optional(),
     'maintenance-warning': z
       .union([z.literal('never'), duration], { error: `${DURATION_WANTED}, or never` })

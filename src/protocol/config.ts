@@ -18,7 +18,7 @@ export interface Config {
   /** In order of preference for data. */
   readonly links: readonly LinkConfig[];
   readonly nodes: readonly NodeConfig[];
-  readonly witness: NodeConfig | undefined;
+  readonly witness: WitnessConfig | undefined;
   /** A maintenance that lasts longer is warned of (14400000); undefined: none is. */
   readonly maintenanceWarnMs?: number | undefined;
   /** Undefined: a node that comes and goes is treated like any other. */
@@ -112,6 +112,29 @@ export interface NodeConfig {
   readonly addresses: Readonly<Record<LinkId, string>>;
   /** What it has of each kind that groups need; no limit of what is not named. */
   readonly capacity?: Amounts | undefined;
+}
+
+/** A machine with addresses, or a directory on a share. */
+export interface WitnessConfig extends NodeConfig {
+  readonly share?: ShareConfig | undefined;
+}
+
+export interface ShareConfig {
+  /** Where it is mounted on every node. */
+  readonly path: string;
+  /** Not looked at whether its file system is one that machines share. */
+  readonly anyFileSystem: boolean;
+}
+
+/** The links of a member, where a share is taken for a machine that is on all but direct ones. */
+export function simulatedLinks({ links }: Pick<Config, 'links'>, member: WitnessConfig): LinkId[] {
+  if (member.share !== undefined) return links.filter(({ direct }) => !direct).map(({ id }) => id);
+  return Object.keys(member.addresses) as LinkId[];
+}
+
+/** What a heart calls the way to a witness that is a share; none for any other witness. */
+export function shareLink({ witness }: Pick<Config, 'witness'>): readonly LinkId[] {
+  return witness?.share === undefined ? [] : [`share:${witness.share.path}` as LinkId];
 }
 
 /** Units that people chose, such as `{memory: 64}`. */

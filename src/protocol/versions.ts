@@ -40,6 +40,8 @@ export const FORMATS = {
   copyNote: 1,
   /** `events.ndjson` */
   eventLog: 1,
+  /** Slots of a share that is a witness. */
+  share: 1,
   /** `decisions/*.ndjson`, and what `tako why --save` writes */
   decisions: 1,
   /** `lease/G` */

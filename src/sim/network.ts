@@ -5,7 +5,7 @@
  */
 import type { Prng } from '../base/prng.ts';
 import { type Instant, plus } from '../base/time.ts';
-import type { Config } from '../protocol/config.ts';
+import { type Config, simulatedLinks } from '../protocol/config.ts';
 import type { LinkId, NodeId } from '../protocol/ids.ts';
 import type { Agenda } from './heap.ts';
 
@@ -51,7 +51,7 @@ export class Network {
     const { links, nodes, witness } = parts.config;
     this.#links = links.map((link) => link.id);
     for (const member of [...nodes, ...(witness === undefined ? [] : [witness])]) {
-      for (const link of Object.keys(member.addresses)) this.#on.add(`${link} ${member.id}`);
+      for (const link of simulatedLinks(parts.config, member)) this.#on.add(`${link} ${member.id}`);
     }
   }
 

@@ -1,8 +1,8 @@
 /** What the heart of a simulated member is started with, as the real one is by its set-up. */
 import type { Instant } from '../base/time.ts';
 import type { HeartOptions } from '../core/heart/heart-types.ts';
-import type { Config } from '../protocol/config.ts';
-import type { BootId, LinkId, NodeId } from '../protocol/ids.ts';
+import { type Config, simulatedLinks } from '../protocol/config.ts';
+import type { BootId, NodeId } from '../protocol/ids.ts';
 
 export function heartOptions(
   config: Config,
@@ -26,7 +26,7 @@ export function heartOptions(
     links: config.links,
     members: members.map((member) => ({
       id: member.id,
-      links: Object.keys(member.addresses) as LinkId[],
+      links: simulatedLinks(config, member),
     })),
     leftovers: leftovers(config, runs),
   };

@@ -2,9 +2,9 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Member } from './member.ts';
-import type { ClusterName, WitnessKind, WitnessRig, WitnessUser } from './kind.ts';
-import { A, B, type ClusterText, timingWith, W, WitnessProcess } from './process.ts';
-import { MEMBER_SEAT } from './member.ts';
+import type { ClusterName, WitnessKind, WitnessRig } from './kind.ts';
+import { A, B, type ClusterText, timingWith, WitnessProcess } from './process.ts';
+import { userOf } from './user.ts';
 
 const STRANGER_KEY = 99;
 
@@ -54,21 +54,5 @@ function rigOf(
     },
     start: (...clusters) => witness.start(...clusters),
     destroy: () => witness.destroy(),
-  };
-}
-
-function userOf(member: Member, node: 'a' | 'b'): WitnessUser {
-  const own = node === 'a' ? A : B;
-  return {
-    ask: (question, timeoutMs) => member.ask(question, timeoutMs),
-    claim: (group, epoch, seat) => {
-      member.records(group, own, epoch);
-      const voters = [A, B].map((id) => ({ node: id, seat: MEMBER_SEAT }));
-      member.claim(group, epoch, [...voters, { node: W, seat }]);
-    },
-    fallSilent: () => member.close(),
-    release: (group) => member.release(group),
-    lease: (group) => member.lease(group),
-    hasLease: (group, held) => member.hasLease(group, held),
   };
 }

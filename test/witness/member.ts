@@ -39,10 +39,15 @@ export class Member {
   #peers: readonly PeerReport[] = [];
 
   /** `claims`: it may seek leases, which takes lease marks and a look at the interfaces. */
-  constructor(setup: NodeSetup, key: Uint8Array, { claims }: { readonly claims: boolean }) {
+  constructor(
+    setup: NodeSetup,
+    key: Uint8Array,
+    { claims, setupFile }: { readonly claims: boolean; readonly setupFile?: string | undefined },
+  ) {
     this.#witness = setup.config.witness?.id ?? ('none' as NodeId);
     this.#runner = new HeartRunner({
       setup,
+      setupFile,
       key,
       clock: systemClock,
       log,

@@ -204,6 +204,16 @@ describe('a fault of the schema is told with its place', () => {
       '9:1: witness: found a map, expected exactly one witness',
     ],
     [
+      'w1: { lan: 10.77.0.3 }',
+      'w1: { lan: 10.77.0.333 }',
+      '10:14: witness.w1.lan: found "10.77.0.333", expected an IPv4 or IPv6 address',
+    ],
+    [
+      'w1: { lan: 10.77.0.3 }',
+      'w1: { share: /mnt/witness, any-filesystem: true }',
+      '10:30: witness.w1.any-filesystem: found the unknown key "any-filesystem", expected one of: share, any-file-system',
+    ],
+    [
       'nodes: [n1, n2]',
       'nodes: []',
       '13:12: groups.ledger.nodes: found an empty list, expected at least one node',
@@ -568,6 +578,15 @@ describe('a risk is a warning', () => {
     return warnings.map(formatProblem);
   };
   const witness = 'witness:\n  w1: { lan: 10.77.0.3 }\n';
+
+  test('a share as the witness: no address, no warning', () => {
+    const text = change('w1: { lan: 10.77.0.3 }', 'w1: { share: /mnt/witness }');
+    expect(warningsOf(text)).toEqual([]);
+    expect(configOf(text).witness).toEqual({
+      ...{ id: 'w1', addresses: {} },
+      share: { path: '/mnt/witness', anyFileSystem: false },
+    });
+  });
 
   test('two nodes without a witness', () => {
     const [warning] = warningsOf(change(witness, ''));

@@ -76,6 +76,13 @@ function readCluster(directory: string, name: string): WitnessCluster | WitnessF
       'Name this machine as the witness, in the files of the nodes as well',
     );
   }
+  if (witness.share !== undefined) {
+    return fault(
+      name,
+      `${place(['witness', witness.id])}: found a share as the witness, expected this machine`,
+      'Leave this cluster out: its nodes vote on the share by themselves',
+    );
+  }
   const own = join(directory, `${name}.key`);
   return {
     name,

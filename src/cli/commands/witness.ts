@@ -1,9 +1,10 @@
-/** `tako witness run`, `status` and `reload`: a third machine that votes in many clusters. */
+/** `tako witness run`, `status` and `reload`: a third machine that votes; `prepare`: a share. */
 import { type Command, Option } from 'commander';
 import { EXIT } from '../../protocol/api-codes.ts';
 import type { FromWitness, ToWitness, WitnessClusterStatus } from '../../protocol/witness.ts';
 import type { CommandContext } from '../command-context.ts';
 
+const CONFIG_DEFAULT = '/etc/tako/tako.yaml';
 const CLUSTERS_DEFAULT = '/etc/tako/witness';
 const RUN_DIR_DEFAULT = '/run/tako-witness';
 const STATE_DIR_DEFAULT = '/var/lib/tako-witness';
@@ -17,6 +18,11 @@ interface RunOptions {
 interface AskOptions {
   readonly runDir: string;
   readonly json?: true;
+}
+
+interface PrepareOptions {
+  readonly config: string;
+  readonly replace?: true;
 }
 
 export function addWitnessCommands(program: Command, context: CommandContext): void {
@@ -44,6 +50,21 @@ export function addWitnessCommands(program: Command, context: CommandContext): v
     .description('have the running witness read its files again')
     .addOption(runDirOption(context, 'run directory of the witness to speak to'))
     .action((options: AskOptions) => reload(options, context));
+  witness
+    .command('prepare')
+    .description(
+      'make the directory of a cluster on a share that is its witness; once, on one node',
+    )
+    .option('--config <file>', 'configuration of the cluster', CONFIG_DEFAULT)
+    .option('--replace', 'begin anew: the nodes must vote the share in again')
+    .action((options: PrepareOptions) => prepare(options, context));
+}
+
+async function prepare(
+  { config, replace }: PrepareOptions,
+  { world }: CommandContext,
+): Promise<void> {
+  world.out(`${await world.prepareShare(config, { replace: replace === true })}\n`);
 }
 
 function runDirOption({ world }: CommandContext, what: string): Option {

@@ -28,6 +28,7 @@ export async function main({ setup, setupFile, key, log }: Started): Promise<voi
   const server = new HeartServer(runDir, log);
   const runner = new HeartRunner({
     setup,
+    setupFile,
     key,
     clock: systemClock,
     log,

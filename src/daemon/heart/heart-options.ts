@@ -3,6 +3,7 @@ import { must } from '../../base/assert.ts';
 import type { Instant } from '../../base/time.ts';
 import type { HeartOptions } from '../../core/heart/heart-types.ts';
 import type { Config, NodeConfig, NodeSetup } from '../../protocol/config.ts';
+import { shareLink } from '../../protocol/config.ts';
 import type { BootId, LinkId, NodeId } from '../../protocol/ids.ts';
 import type { UdpLink } from '../../adapters/udp/udp-links.ts';
 
@@ -20,13 +21,22 @@ export function ownConfig(setup: NodeSetup): NodeConfig {
 
 export function coreOptions(setup: NodeSetup, boot: BootId, startedAt: Instant): HeartOptions {
   const { config, node } = setup;
+  const shared = shareLink(config);
+  const others = config.nodes.filter(({ id }) => id !== node);
   return {
     self: node,
     boot,
     startedAt,
     timing: config.timing,
-    links: config.links.map(({ id, direct }) => ({ id, direct })),
-    members: membersOf(config).map((member) => ({ id: member.id, links: linksOf(config, member) })),
+    links: [
+      ...config.links.map(({ id, direct }) => ({ id, direct })),
+      ...shared.map((id) => ({ id, direct: false })),
+    ],
+    members: membersOf(config).map((member) => ({
+      id: member.id,
+      // The share is a way to the witness, and none between nodes.
+      links: [...linksOf(config, member), ...(others.includes(member) ? [] : shared)],
+    })),
     leftovers: config.groups
       .filter((group) => group.nodes.includes(node))
       .flatMap((group) =>

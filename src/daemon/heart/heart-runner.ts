@@ -11,7 +11,7 @@ import { messageOf } from '../../base/tako-error.ts';
 import { type Instant, plus } from '../../base/time.ts';
 import { HeartCore } from '../../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../../core/heart/heart-types.ts';
-import type { NodeSetup } from '../../protocol/config.ts';
+import { type NodeSetup, shareLink } from '../../protocol/config.ts';
 import type { FromHeart, HeartMeters, ToHeart } from '../../protocol/heart-ipc.ts';
 import type { BootId, LinkId, NodeId } from '../../protocol/ids.ts';
 import type { MessageBody } from '../../protocol/packet.ts';
@@ -26,6 +26,7 @@ import { UdpLinks } from '../../adapters/udp/udp-links.ts';
 import type { AddressKeeper } from './address-keeper.ts';
 import type { Admission } from './admission.ts';
 import { coreOptions, membersOf, udpLinks } from './heart-options.ts';
+import { ShareLink } from './share-link.ts';
 import { PeerVersions } from './peer-versions.ts';
 import type { TermKeeper } from './term-keeper.ts';
 
@@ -48,6 +49,8 @@ export interface Holdings {
 
 export interface HeartRunnerOptions {
   readonly setup: NodeSetup;
+  /** The same as a file, for the process that votes on a share; without it no share is used. */
+  readonly setupFile?: string | undefined;
   readonly key: Uint8Array;
   readonly clock: Clock;
   readonly log: Log;
@@ -70,6 +73,7 @@ export class HeartRunner {
   readonly #guard: PacketGuard;
   readonly #versions: PeerVersions;
   readonly #udp: UdpLinks;
+  readonly #share: ShareLink | undefined;
   readonly #sleep = new SleepWatch();
   readonly #links: readonly LinkId[];
   readonly #queue: Untimed[] = [];
@@ -102,6 +106,7 @@ export class HeartRunner {
       peers: members.filter((id) => id !== setup.node),
     });
     this.#versions = new PeerVersions(setup.node, log);
+    this.#share = this.#openShare();
     const links = udpLinks(setup);
     this.#links = links.map((link) => link.id);
     this.#udp = new UdpLinks({
@@ -182,6 +187,7 @@ export class HeartRunner {
     clearTimeout(this.#timer);
     this.#options.terms?.close();
     this.#udp.close();
+    this.#share?.close();
     this.#options.holdings?.addresses.close();
     this.#options.holdings?.marks.remove();
   }
@@ -262,6 +268,9 @@ export class HeartRunner {
   #carryOut(effect: HeartEffect): void {
     switch (effect.type) {
       case 'send': {
+        if (this.#share !== undefined && this.#isShare(effect.to)) {
+          return effect.body.kind === 'heartbeat' ? this.#share.beat(effect.body) : undefined;
+        }
         const datagram = this.#guard.seal(effect.to, effect.body);
         assert(datagram !== undefined, 'heartbeats and answers fit a datagram');
         return this.#udp.send(effect.link, effect.to, datagram);
@@ -291,11 +300,34 @@ export class HeartRunner {
     terms.remember(termMs, () => this.#contained(remembered));
   }
 
+  /** A witness that is a share answers like one that sends datagrams. */
+  #openShare(): ShareLink | undefined {
+    const { clock, log, report, setup, setupFile } = this.#options;
+    const { witness } = setup.config;
+    const [link] = shareLink(setup.config);
+    if (witness === undefined || link === undefined || setupFile === undefined) return undefined;
+    const boot = newBoot();
+    const from = witness.id;
+    return new ShareLink({
+      ...{ clock, log, setupFile, link },
+      answered: (body) =>
+        this.#contained(() => this.#step({ type: 'heard', from, boot, link, body })),
+      said: (body) => this.#contained(() => report({ type: 'message', from, body })),
+    });
+  }
+
+  #isShare(id: NodeId): boolean {
+    return id === this.#options.setup.config.witness?.id;
+  }
+
   #report(message: FromHeart): void {
     if (message.type !== 'peers') return this.#options.report(message);
-    const peers = message.peers.map((peer) =>
-      this.#versions.judged(peer, this.#guard.speaks(peer.node)),
-    );
+    const trouble = this.#share?.trouble;
+    const peers = message.peers.map((peer) => {
+      const judged = this.#versions.judged(peer, this.#guard.speaks(peer.node));
+      if (trouble === undefined || !this.#isShare(peer.node)) return judged;
+      return { ...judged, reason: `${judged.reason}: ${trouble}` };
+    });
     this.#options.report({ ...message, peers });
   }
 
@@ -318,6 +350,7 @@ export class HeartRunner {
   #send(to: NodeId, body: unknown): void {
     const { setup, report, log } = this.#options;
     if (to === setup.node) return report({ type: 'message', from: to, body });
+    if (this.#share !== undefined && this.#isShare(to)) return this.#share.ask(body);
     const target = this.#core.targets().find((peer) => peer.id === to);
     if (target === undefined) return log.warn('message to a stranger not sent', { to });
     this.#messages += 1;
