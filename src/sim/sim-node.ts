@@ -8,13 +8,7 @@ import { type Instant, instant, plus } from '../base/time.ts';
 import { HeartCore } from '../core/heart/heart-core.ts';
 import type { HeartEffect, HeartEvent } from '../core/heart/heart-types.ts';
 import type { NodeCore } from '../core/node/node-core.ts';
-import type {
-  CoreEvent,
-  MemberMessage,
-  Effect,
-  MirrorOrder,
-  OperatorRequest,
-} from '../core/node/node-io.ts';
+import type { CoreEvent, MemberMessage, Effect, OperatorRequest } from '../core/node/node-io.ts';
 import { Acceptor, type AcceptorEffect, type AcceptorEntry } from '../core/registry/acceptor.ts';
 import { DurableOrder } from '../core/registry/durable-order.ts';
 import type { FromHeart } from '../protocol/heart-ipc.ts';
@@ -27,6 +21,7 @@ import { SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { heartOptions } from './sim-heart.ts';
 import { SimMirror } from './sim-mirror.ts';
+import { SimOrders } from './sim-orders.ts';
 
 interface Promised {
   readonly group: GroupId;
@@ -78,8 +73,7 @@ export class SimNode {
   /** What came while it was frozen, or while its heart hung. */
   #held: (() => void)[] = [];
   #heldForHeart: (() => void)[] = [];
-  /** For mirrors whose process is not there. */
-  readonly #orders = new Map<string, (() => void)[]>();
+  readonly #orders: SimOrders;
   #durable = new DurableOrder();
   readonly #path: DurablePath;
   #wakeAt = new Map<Part, Instant>();
@@ -103,6 +97,10 @@ export class SimNode {
     this.#boot = world.newBoot();
     this.#heart = this.#newHeart();
     this.#agents = this.#newAgents();
+    this.#orders = new SimOrders({
+      later: (ms, run) => this.#later(ms, run),
+      mirror: (key) => this.#mirrors.get(key),
+    });
     this.#path = new DurablePath({
       now: () => world.now(),
       at: (when, run) => world.at(when, run),
@@ -354,7 +352,7 @@ export class SimNode {
     };
     this.#later(ORDER_MS, () => {
       this.#coreStep({ type: 'mirrorConnected', group, mirror: resource });
-      this.#giveOrders(key);
+      this.#orders.came(key);
       tell();
     });
   }
@@ -673,7 +671,7 @@ export class SimNode {
       case 'probe':
         return this.#agents.probe(effect.group);
       case 'mirrorOrder':
-        return this.#order(effect.group, effect.mirror, effect.order);
+        return this.#order(effect);
       case 'hook':
         return this.#agents.hook(effect.id, effect.call);
       case 'event': {
@@ -776,31 +774,9 @@ export class SimNode {
     return mirror;
   }
 
-  /** A mirror that is not there is waited for; orders reach it in the order they were given. */
-  #order(group: GroupId, id: ResourceId, order: MirrorOrder): void {
-    const key = `${group}/${id}`;
-    let answered = false;
-    const attempt = (last: boolean): boolean => {
-      const mirror = this.#mirrors.get(key);
-      if (answered || (mirror === undefined && !last)) return answered;
-      answered = true;
-      const message = 'the mirror process does not answer';
-      const gone = { ok: false, copyGone: false, message };
-      const answer = mirror === undefined ? gone : mirror.order(order);
-      this.#coreStep({ type: 'mirrorAnswered', group, mirror: id, order, ...answer });
-      return true;
-    };
-    this.#later(ORDER_MS, () => {
-      const waiting = this.#orders.get(key) ?? [];
-      if (waiting.length === 0 && attempt(false)) return;
-      this.#orders.set(key, [...waiting, () => attempt(false)]);
-      this.#later(MIRROR_MS, () => attempt(true));
+  #order({ group, mirror, order }: Extract<Effect, { type: 'mirrorOrder' }>): void {
+    this.#orders.give(`${group}/${mirror}`, order, (answer) => {
+      this.#coreStep({ type: 'mirrorAnswered', group, mirror, order, ...answer });
     });
-  }
-
-  #giveOrders(key: string): void {
-    const waiting = this.#orders.get(key) ?? [];
-    this.#orders.delete(key);
-    for (const give of waiting) give();
   }
 }
