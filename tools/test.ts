@@ -38,7 +38,7 @@ interface TierResult {
 const MINUTE_MS = 60_000;
 const TIER_LIMIT_MS: Readonly<Record<'root' | 'e2e', number>> = {
   root: 8 * MINUTE_MS,
-  e2e: 12 * MINUTE_MS,
+  e2e: 15 * MINUTE_MS,
 };
 const NEEDS: Readonly<Record<'root' | 'e2e', Needs>> = {
   root: { fuse: true, hosts: false },
