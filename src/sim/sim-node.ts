@@ -417,7 +417,7 @@ export class SimNode {
   kill(group: GroupId, resource: ResourceId): void {
     if (!this.#running.delete(`${group}/${resource}`)) return;
     const seen = { resource, state: 'failed', detail: 'killed by SIGKILL' } as const;
-    this.#coreStep({ type: 'observed', group, seen, monitorId: undefined });
+    this.deliver(() => this.#coreStep({ type: 'observed', group, seen, monitorId: undefined }));
   }
 
   /** `to`: the boot that the packet is meant for, if the sender knew one; no other takes it. */
