@@ -120,7 +120,7 @@ export class EverywhereRequests {
 
   /** Whoever waits is answered when it is so. */
   advance(): void {
-    const { instance, obstacle, options, voice } = this.#parts;
+    const { instance, obstacle, options, record, voice } = this.#parts;
     const { id } = options.group;
     const { me } = options;
     const type = voice.request?.type;
@@ -131,6 +131,9 @@ export class EverywhereRequests {
     }
     if (!this.#recorded) return;
     if (type === 'stop' && instance.state === 'stopped') voice.done(`"${id}" is stopped on ${me}`);
+    else if (type === 'stop' && record.present?.want === 'online') {
+      voice.done(`"${id}" was wanted offline, and is wanted online again by now`);
+    }
     if (type !== 'start') return;
     const why = obstacle();
     if (why !== undefined) return voice.done(`"${id}" is wanted online, but not on ${me}: ${why}`);
