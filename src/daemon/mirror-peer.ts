@@ -530,9 +530,12 @@ export class PrimaryPeer {
     if (silence === undefined || !this.joined) return;
     const { report, changed, held, tracker } = this.#with;
     if (!this.#reportedCaughtUp) {
-      // Nobody votes on it yet, so the waiting for it may end without asking.
-      if (silence.type === 'silent') held.apply(() => tracker.leave(this.node));
-      this.#caughtUpAt = undefined;
+      // Nobody votes on it yet, so the waiting for it may end without asking. One that has just joined
+      // and answers again goes on catching up.
+      if (silence.type === 'silent') {
+        held.apply(() => tracker.leave(this.node));
+        this.#caughtUpAt = undefined;
+      }
     } else if (silence.type === 'answers') report({ type: 'peerAnswers', peer: this.node });
     else {
       const { silentMs } = silence;

@@ -116,6 +116,7 @@ it('a node that is cut off goes on, one that is off does not start what was stop
 
   expect((await cluster.tako('n2', 'group', 'start', 'web')).code).toBe(0);
   await shows('n3', 'online', 'online', 'online');
+  await cluster.settled();
   const { lost, duplicates, violations } = await cluster.client.audit();
   expect({ lost, duplicates, violations }).toEqual({ lost: 0, duplicates: 0, violations: [] });
 });
