@@ -10,19 +10,20 @@ import type { Timer } from '../ports/timer.ts';
 import type { GroupStatus, InstanceStatus } from '../protocol/api.ts';
 import type { GroupConfig } from '../protocol/config.ts';
 import type { NodeId } from '../protocol/ids.ts';
+import { until } from './until.ts';
 
 export interface EverywhereParts {
   readonly me: NodeId;
   readonly clock: Clock;
   readonly timer: Timer;
-  readonly connected: () => readonly NodeId[];
+  /** Whether it can be asked now; waits a moment for one that is heard but not connected yet. */
+  readonly reach: (node: NodeId) => Promise<boolean>;
   readonly status: (group: GroupConfig) => GroupStatus;
   readonly at: (node: NodeId, group: GroupConfig, request: OperatorRequest) => Promise<string>;
 }
 
 /** How long an instance that was banned may take to stop, as the person waits. */
 const STOPPED_TIMEOUT_MS = 50_000;
-const POLL_MS = 20;
 
 /** Has all instances start or stop; resolves when those that answer have. */
 export async function setEverywhere(
@@ -30,15 +31,15 @@ export async function setEverywhere(
   group: GroupConfig,
   type: 'start' | 'stop',
 ): Promise<string> {
-  const { at, me } = parts;
-  const reachable = (node: NodeId): boolean => isReachable(parts, node);
-  const there = group.nodes.filter(reachable);
+  const { at, me, reach } = parts;
+  const reached = await Promise.all(group.nodes.map(reach));
+  const there = group.nodes.filter((_, index) => reached[index]);
   const first = there.includes(me) ? me : (there[0] ?? me);
   // The first one records it, the others find it recorded.
   const outcomes = [await asked(() => at(first, group, { type }))];
   const rest = there.filter((node) => node !== first);
   outcomes.push(...(await Promise.all(rest.map((node) => asked(() => at(node, group, { type }))))));
-  const away = group.nodes.filter((node) => !reachable(node));
+  const away = group.nodes.filter((node) => !there.includes(node));
   const obeys = type === 'start' ? 'starts it' : 'stops it';
   const later = away.map((node) => `${node} does not answer: it ${obeys} when it is back`);
   const text = [...outcomes.map((outcome) => outcome.text), ...later].join('; ');
@@ -73,10 +74,11 @@ export async function stopOn(
   checkMember(group, node);
   await parts.at(parts.me, group, { type: 'bar', kind: 'ban', node, on: true });
   const recorded = `"${group.id}" is banned from ${node}`;
-  if (!isReachable(parts, node)) {
+  if (!(await parts.reach(node))) {
     return `${recorded}; ${node} does not answer: what runs there goes on until it is back`;
   }
-  const stopped = await until(parts, () => instance(parts, group, node)?.state === 'stopped');
+  const isStopped = (): boolean => instance(parts, group, node)?.state === 'stopped';
+  const stopped = await until(parts, isStopped, STOPPED_TIMEOUT_MS);
   if (stopped) return `"${group.id}" is stopped on ${node}, until it is started there`;
   const found = instance(parts, group, node);
   const text = `${recorded}, but is ${found?.state ?? 'unknown'} there: ${found?.reason ?? ''}`;
@@ -95,7 +97,7 @@ export async function startOn(
     const next = `"tako group start ${group.id}" starts it`;
     return `"${group.id}" may run on ${node}, but is stopped everywhere: ${next}`;
   }
-  if (isReachable(parts, node)) return parts.at(node, group, { type: 'start' });
+  if (await parts.reach(node)) return parts.at(node, group, { type: 'start' });
   return `"${group.id}" may run on ${node}, which does not answer: it starts it when it is back`;
 }
 
@@ -113,25 +115,10 @@ function checkMember({ id, nodes }: GroupConfig, node: NodeId): void {
   });
 }
 
-function isReachable({ connected, me }: EverywhereParts, node: NodeId): boolean {
-  return node === me || connected().includes(node);
-}
-
 function instance(
   parts: EverywhereParts,
   group: GroupConfig,
   node: NodeId,
 ): InstanceStatus | undefined {
   return parts.status(group).instances?.find((one) => one.node === node);
-}
-
-async function until({ clock, timer }: EverywhereParts, so: () => boolean): Promise<boolean> {
-  const deadline = clock.now() + STOPPED_TIMEOUT_MS;
-  while (!so()) {
-    if (clock.now() >= deadline) return false;
-    await new Promise<void>((resolve) => {
-      timer.after(POLL_MS, resolve);
-    });
-  }
-  return true;
 }

@@ -131,7 +131,7 @@ describe('steering', () => {
     };
     let now = 0;
     return {
-      ...{ me, at, connected: () => connected },
+      ...{ me, at, reach: async (node) => node === me || connected.includes(node) },
       clock: { now: () => instant(now), wallTime: () => '' },
       timer: {
         after: (ms, run) => {

@@ -39,6 +39,7 @@ import {
 import { instanceKey, ownInstance } from './everywhere-view.ts';
 import { forceStakes } from './force-stakes.ts';
 import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
+import { until } from './until.ts';
 
 export interface SteeringParts {
   readonly me: NodeId;
@@ -61,7 +62,8 @@ const CALL_TIMEOUT_MS = 60_000;
 const QUICK_TIMEOUT_MS = 1500;
 /** How long a finished hand-over may take to be online there, as the person waits. */
 const ONLINE_TIMEOUT_MS = 55_000;
-const POLL_MS = 20;
+/** As long as a connection to a peer that came back may take: the longest pause, and two tries. */
+const CONNECT_TIMEOUT_MS = 2500;
 /** An owner's word about its group counts for this long. */
 const REPORT_MS = 3000;
 const WHY_EVENTS = 30;
@@ -96,7 +98,7 @@ export class NodeSteering implements Steering {
     this.#checkNode(to);
     this.#checkOwned(group, 'move');
     const owner = this.#ownerOf(group);
-    this.#checkReachable(group, owner, to);
+    await this.#checkReachable(group, owner, to);
     const reason = 'an administrator asked for it';
     const done = await this.#at(owner, group, { type: 'move', to, reason });
     if (owner === to) return done;
@@ -108,14 +110,14 @@ export class NodeSteering implements Steering {
     const config = this.#configOf(group);
     if (node !== undefined) return startOn(this.#everywhere(config, node), config, node);
     if (isEverywhere(config)) return setEverywhere(this.#everywhere(config), config, 'start');
-    return this.#at(this.#actingNode(group), group, { type: 'start' });
+    return this.#at(await this.#actingNode(group), group, { type: 'start' });
   }
 
   async stopGroup(group: GroupId, node?: NodeId): Promise<string> {
     const config = this.#configOf(group);
     if (node !== undefined) return stopOn(this.#everywhere(config, node), config, node);
     if (isEverywhere(config)) return setEverywhere(this.#everywhere(config), config, 'stop');
-    return this.#at(this.#actingNode(group), group, { type: 'stop' });
+    return this.#at(await this.#actingNode(group), group, { type: 'stop' });
   }
 
   forceStakes(group: GroupId, off: readonly NodeId[] | undefined): ForceStakes {
@@ -284,10 +286,10 @@ export class NodeSteering implements Steering {
       const text = `Cannot do that on one node: "${group.id}" runs on one node at a time`;
       throw new TakoError('bad-request', text, { next });
     }
-    const { me, clock, timer, peers } = this.#parts;
+    const { me, clock, timer } = this.#parts;
     return {
       ...{ me, clock, timer },
-      connected: () => peers.connected(),
+      reach: (other) => this.#reach(other),
       status: (config) => groupStatus(this.#sources(), config),
       at: (at, { id }, request) => this.#at(at, id, request),
     };
@@ -373,9 +375,8 @@ export class NodeSteering implements Steering {
   }
 
   /** An owner that does not answer hands nothing over; what the group waits for is the answer. */
-  #checkReachable(group: GroupId, owner: NodeId, to: NodeId): void {
-    const { me, peers } = this.#parts;
-    if (owner === me || peers.connected().includes(owner)) return;
+  async #checkReachable(group: GroupId, owner: NodeId, to: NodeId): Promise<void> {
+    if (await this.#reach(owner)) return;
     const status = groupStatus(this.#sources(), this.#configOf(group));
     const stale = Object.values(status.inSync).some((nodes) => !nodes.includes(to));
     const which = stale ? `the copy on ${to} is not in sync and ` : '';
@@ -386,21 +387,13 @@ export class NodeSteering implements Steering {
   }
 
   async #untilOnline(group: GroupId, node: NodeId): Promise<void> {
-    const { clock, timer } = this.#parts;
-    const deadline = clock.now() + ONLINE_TIMEOUT_MS;
     const config = this.#configOf(group);
-    for (;;) {
-      const status = groupStatus(this.#sources(), config);
-      if (status.owner === node && status.state === 'online') return;
-      if (clock.now() >= deadline) {
-        const text = `"${group}" was handed to ${node} but is not online there yet`;
-        const next = `See "tako why ${group}"`;
-        throw new TakoError('timed-out', `${text}: ${status.reason}`, { next });
-      }
-      await new Promise<void>((resolve) => {
-        timer.after(POLL_MS, resolve);
-      });
-    }
+    const status = (): GroupStatus => groupStatus(this.#sources(), config);
+    const isThere = (): boolean => status().owner === node && status().state === 'online';
+    if (await until(this.#parts, isThere, ONLINE_TIMEOUT_MS)) return;
+    const text = `"${group}" was handed to ${node} but is not online there yet`;
+    const next = `See "tako why ${group}"`;
+    throw new TakoError('timed-out', `${text}: ${status().reason}`, { next });
   }
 
   #ownerOf(group: GroupId): NodeId {
@@ -412,10 +405,20 @@ export class NodeSteering implements Steering {
   }
 
   /** The owner while it answers, else this node. */
-  #actingNode(group: GroupId): NodeId {
-    const { me, peers } = this.#parts;
+  async #actingNode(group: GroupId): Promise<NodeId> {
     const owner = groupStatus(this.#sources(), this.#configOf(group)).owner;
-    return owner !== undefined && peers.connected().includes(owner) ? owner : me;
+    return owner !== undefined && (await this.#reach(owner)) ? owner : this.#parts.me;
+  }
+
+  /**
+   * Whether that node's control can be asked. One whose heart is heard, but to which this control
+   * is not connected, is likely to have just come back: it is waited for.
+   */
+  async #reach(node: NodeId): Promise<boolean> {
+    const { me, peers, reports } = this.#parts;
+    const isConnected = (): boolean => node === me || peers.connected().includes(node);
+    const isHeard = reports().some((report) => report.node === node && report.state === 'up');
+    return until(this.#parts, isConnected, isHeard ? CONNECT_TIMEOUT_MS : 0);
   }
 
   #configOf(group: GroupId) {
