@@ -461,8 +461,8 @@ export class Owner {
     this.#takenUp = false;
     for (const mirror of mirrors.mirrors) {
       for (const peer of options.group.nodes) {
-        const listed = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;
-        if (listed || this.#copies.hasCaughtUp(mirror, peer)) continue;
+        const counted = peer === record.owner || this.countedCopies(mirror).includes(peer);
+        if (counted || this.#copies.hasCaughtUp(mirror, peer)) continue;
         mirrors.expel(mirror, peer);
         this.#expelled(mirror, peer, now);
       }
