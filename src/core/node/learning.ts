@@ -62,6 +62,7 @@ export class Learning {
     if (outcome.type === 'noQuorum' && outcome.rival !== undefined && owned !== undefined) {
       if (proposal.purpose === 'want') requests.wantSettled(proposal.change, outcome, now);
       if (proposal.purpose === 'bar') requests.barSettled(proposal.change, outcome, now);
+      requests.maintenanceSettled(proposal.change, outcome, before, now);
       context.readFirst = true;
       return this.#moves.yield(outcome.why, now);
     }
