@@ -63,11 +63,13 @@ function nodeFor(
   const own = Math.max(...unit.map(({ id }) => weight(id)));
   const found = world.config.nodes.find(({ id: node, capacity = {} }) => {
     if (!world.isUp(node) || !unit.every((each) => mayRun(world, each, node))) return false;
+    // A node that it should leave is no ground to push others from there.
+    const gently = manner === 'gently' || unit.some((each) => isBarred(world, each, node));
     const others = world.config.groups.filter(
       (other) =>
         !unit.includes(other) &&
         world.serving(other.id).includes(node) &&
-        (manner === 'gently' || weight(other.id) >= own),
+        (gently || weight(other.id) >= own),
     );
     if (unit.some((each) => others.some((other) => areApart(each, other)))) return false;
     return Object.entries(capacity).every(
@@ -80,8 +82,13 @@ function nodeFor(
 function mayRun(world: PlacedWorld, { id, nodes }: GroupConfig, node: NodeId): boolean {
   const record = world.record(id);
   if (record === undefined || !nodes.includes(node)) return false;
-  if (node !== record.owner && barOf(record, node) !== undefined) return false;
+  if (node !== record.owner && isBarred(world, { id }, node)) return false;
   return Object.values(record.inSync).every((copies) => copies.includes(node));
+}
+
+function isBarred(world: PlacedWorld, { id }: Pick<GroupConfig, 'id'>, node: NodeId): boolean {
+  const record = world.record(id);
+  return record !== undefined && barOf(record, node) !== undefined;
 }
 
 function areApart(a: GroupConfig, b: GroupConfig): boolean {

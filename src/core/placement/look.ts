@@ -84,9 +84,10 @@ export class Look {
     return allowed === undefined || allowed.has(node);
   }
 
-  obstacle(group: number, node: number): Obstacle | undefined {
+  obstacle(group: number, node: number, stays = false): Obstacle | undefined {
     const { input } = this.now(group);
-    return obstacleTo(input, this.node(node), this.allows(group, node), this.view.world.now);
+    const allowed = this.allows(group, node);
+    return obstacleTo(input, this.node(node), { allowed, stays }, this.view.world.now);
   }
 
   /** Groups of other units on `node`, without those of the units in `without`. */

@@ -123,6 +123,22 @@ db: stay n1
     n1: stays, though it should leave n1, which is in standby; no other copy is in sync; next:
     bring one in sync
 
+# standby: what ran there last, and can go nowhere else, starts there again
+node n1 standby
+node n2
+group db try=n1 nodes=n1,n2 sync=n1
+----
+db: start n1
+    n1: preferred first and in sync
+
+# standby: what ran there last goes elsewhere if it can
+node n1 standby
+node n2
+group db try=n1 nodes=n1,n2 sync=n1,n2
+----
+db: start n2
+    n2: preferred second and in sync; n1 is in standby
+
 # standby drains a node, but displaces nobody for it
 node n1 standby
 node n2 memory=8

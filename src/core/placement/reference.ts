@@ -176,7 +176,9 @@ class Slow {
       return !groups.some((a) => neighbours.some((b) => this.#areApart(a, b, true)));
     });
     if (!runsFreely && gentle !== undefined) return gentle;
-    if (plain[0] !== undefined || !needy) return plain[0];
+    if (plain[0] !== undefined) return plain[0];
+    const last = nodes.find((node) => this.#fits(unit, groups, node, new Set(), true));
+    if (last !== undefined || !needy) return last;
     for (const node of nodes) {
       const out = this.#evict(unit, groups, node);
       if (out === undefined) continue;
@@ -194,8 +196,13 @@ class Slow {
     groups: readonly FailoverGroup[],
     node: string,
     without: ReadonlySet<Unit>,
+    inStandby = false,
   ): boolean {
-    if (!groups.every((group) => this.#isSuitable(unit, group, node))) return false;
+    const suits = (group: FailoverGroup): boolean => {
+      const ranThere = this.standing(group) === 'idle' && group.firstTry === node;
+      return this.#isSuitable(unit, group, node, inStandby && ranThere);
+    };
+    if (!groups.every(suits)) return false;
     const newcomers = this.#newcomers(unit, groups, node);
     const neighbours = this.#on(unit, node, without);
     const present = this.#present(unit, newcomers, node);
@@ -223,18 +230,18 @@ class Slow {
     });
   }
 
-  #isSuitable(unit: Unit, group: FailoverGroup, node: string): boolean {
+  #isSuitable(unit: Unit, group: FailoverGroup, node: string, inStandby = false): boolean {
     if (this.runsAt(group) === node && this.standing(group) === 'content') {
       return !this.#isPushedOut(unit, group, node);
     }
     if (this.runsAt(group) === node && this.standing(group) !== 'idle') return false;
-    return this.#isStartable(group, node);
+    return this.#isStartable(group, node, inStandby);
   }
 
-  #isStartable(group: PlacementGroup, name: string): boolean {
+  #isStartable(group: PlacementGroup, name: string, inStandby = false): boolean {
     const node = this.#nodes.get(name);
     if (node === undefined || node.state !== 'up') return false;
-    if (node.standby || node.maintenance || node.quarantined) return false;
+    if ((node.standby && !inStandby) || node.maintenance || node.quarantined) return false;
     if (!this.#isAllowed(group, name) || group.failedOn.includes(node.id)) return false;
     if (group.passedOver?.includes(node.id) === true) return false;
     if (group.type === 'everywhere' || group.inSync === 'no-mirrors') return true;

@@ -1,7 +1,8 @@
 /**
  * The search for a node that takes a whole unit: first without touching anybody else and with soft
- * wishes kept, then without those, then by displacing units of lower weight. The first node in
- * order that will do is taken; nothing is weighed against anything.
+ * wishes kept, then without those, then where it was last although that is in standby, then by
+ * displacing units of lower weight. The first node in order that will do is taken; nothing is
+ * weighed against anything.
  */
 import type { Look } from './look.ts';
 
@@ -58,6 +59,11 @@ export function findNode(
   for (const node of nodes()) {
     if (fits(look, members, node, NOBODY)) return { node, displaced: [] };
   }
+  for (const node of nodes()) {
+    if (look.node(node).standby && fits(look, members, node, NOBODY, true)) {
+      return { node, displaced: [] };
+    }
+  }
   const needy = members.some(({ stay }) => stay !== 'free' && stay !== 'soft');
   if (!needy) return undefined;
   for (const node of nodes()) {
@@ -72,8 +78,9 @@ function fits(
   members: readonly Member[],
   node: number,
   without: ReadonlySet<number>,
+  stays = false,
 ): boolean {
-  if (!isSuitable(look, members, node)) return false;
+  if (!isSuitable(look, members, node, stays)) return false;
   const newcomers = newcomersOf(members, node);
   if (newcomers.length === 0) return true;
   if (look.unit.anyApart) {
@@ -83,12 +90,16 @@ function fits(
   return look.lacking(node, newcomers, without) < 0;
 }
 
-/** Whether nothing about the node itself speaks against it. */
-function isSuitable(look: Look, members: readonly Member[], node: number): boolean {
+/**
+ * Whether nothing about the node itself speaks against it. `stays`: what ran there last may start in
+ * standby, as what runs there stays when there is nowhere else.
+ */
+function isSuitable(look: Look, members: readonly Member[], node: number, stays = false): boolean {
   return members.every(({ group, at, stay }) => {
     if (at === node && (stay === 'free' || stay === 'refit')) return true;
     if (at === node && stay === 'must-go') return false;
-    return look.obstacle(group, node) === undefined;
+    const ranThere = stay === 'idle' && look.firstTry(group).includes(node);
+    return look.obstacle(group, node, stays && ranThere) === undefined;
   });
 }
 

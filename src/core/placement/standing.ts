@@ -64,11 +64,14 @@ export type Standing =
 const IDLE: Standing = { kind: 'idle', lost: NOWHERE };
 const OFF: Standing = { kind: 'off', node: NOWHERE };
 
-/** What speaks against starting `group` on `node`, apart from room and neighbours. */
+/**
+ * What speaks against starting `group` on `node`, apart from room and neighbours. `stays`: it would
+ * stay there in standby if it still ran.
+ */
 export function obstacleTo(
   group: PlacementGroup,
   node: PlacementNode,
-  allowed: boolean,
+  { allowed, stays }: { readonly allowed: boolean; readonly stays: boolean },
   now: Instant,
 ): Obstacle | undefined {
   if (!allowed) return 'not-allowed';
@@ -78,7 +81,7 @@ export function obstacleTo(
   if (group.type === 'failover' && group.inSync !== 'no-mirrors') {
     if (!group.inSync.includes(node.id)) return 'stale';
   }
-  if (node.standby) return 'standby';
+  if (node.standby && !stays) return 'standby';
   if (node.quarantined) return 'quarantined';
   if (group.passedOver?.includes(node.id) === true) return 'passed';
   return group.failedOn.includes(node.id) ? 'failed' : undefined;
