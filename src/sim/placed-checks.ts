@@ -3,6 +3,7 @@
  * when all is settled, and why a group may rightly be down. It knows nothing of plans.
  */
 import { barOf } from '../core/registry/bars.ts';
+import { leftAlone } from '../core/registry/maintenance.ts';
 import type { Config, GroupConfig } from '../protocol/config.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import type { OwnershipRecord } from '../protocol/record.ts';
@@ -69,7 +70,7 @@ function nodeFor(
       (other) =>
         !unit.includes(other) &&
         world.serving(other.id).includes(node) &&
-        (gently || weight(other.id) >= own),
+        (gently || weight(other.id) >= own || leftAlone(world.record(other.id)) !== undefined),
     );
     if (unit.some((each) => others.some((other) => areApart(each, other)))) return false;
     return Object.entries(capacity).every(

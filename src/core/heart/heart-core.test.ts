@@ -252,6 +252,24 @@ describe('owner', () => {
     expect(marks(effects)).toEqual([VOID]);
   });
 
+  test('all that was lost is told before anything that control may act on', () => {
+    const other = 'h' as GroupId;
+    const claims = { type: 'claimed', epoch: E1, electorates: [ALL] } as const;
+    const owned = [G, other].map((group) => ({ group, owner: A, epoch: E1 }));
+    at(LATER, { type: 'recordsReported', seat: SEAT, records: owned, after: undefined });
+    claim(LATER, E1);
+    const round = roundOf(at(LATER + 1, { ...claims, group: other }));
+    const promises = [G, other].map((group) => ({ group, epoch: E1 }));
+    hear(LATER + 5, B, { ...upheld(round), promises });
+    const told = pass(LATER + 20_000).flatMap((effect) =>
+      effect.type === 'report' ? [effect.message.type] : [],
+    );
+    const ends = told.filter((type) => type === 'lease' || type === 'support');
+    expect(ends.slice(0, 2)).toEqual(['lease', 'lease']);
+    expect(ends.slice(2)).not.toContain('lease');
+    expect(ends).toContain('support');
+  });
+
   test('a sleep of the machine costs the lease, though the clock shows nothing', () => {
     const round = roundOf(claim(LATER, E1));
     hear(LATER + 5, B, upheld(round));

@@ -251,7 +251,9 @@ export class HeartCore {
     this.#effects.push(
       ...this.#addresses.review(now, (group, epoch) => this.#leases.validUntil(group, epoch)),
     );
-    for (const change of changes) this.#leaseChanged(change);
+    // Whoever hears of one group may act on another, and must know by then what that has lost.
+    for (const change of lost) this.#leaseChanged(change);
+    for (const change of changes) if (change.type !== 'lost') this.#leaseChanged(change);
   }
 
   #leaseChanged(change: LeaseChange): void {
