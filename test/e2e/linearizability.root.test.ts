@@ -12,7 +12,7 @@ const SECONDS = 10;
 const CHOSEN_MIN = 30;
 const RECORDS_MIN = 12;
 
-describe('the embedded registry is linearizable', () => {
+describe('the registry is linearizable', () => {
   it.each(SHAPES.map((shape, at) => [shape, at + 1] as const))(
     'shape %s, seed %i',
     async (shape, seed) => {
