@@ -103,18 +103,20 @@ export class Network {
     this.#agenda.at(plus(this.#agenda.now, again), run);
   }
 
-  /** Over a connection: neither lost nor overtaken, as long as there is a way. */
-  stream(from: NodeId, to: NodeId, run: () => void): void {
+  /**
+   * Over a connection: neither lost nor overtaken, as long as there is a way; without one for long the
+   * connection ends.
+   */
+  stream(from: NodeId, to: NodeId, arrived: () => void, ended: () => void): void {
     const { streamMs = 0 } = this.#options;
-    if (streamMs === 0) return run();
-    this.#streamed(from, to, run, streamMs + (this.calm ? 0 : this.lagMs), 0);
-  }
-
-  #streamed(from: NodeId, to: NodeId, run: () => void, ms: number, waited: number): void {
-    if (this.connects(from, to)) return this.#agenda.at(plus(this.#agenda.now, ms), run);
-    if (waited >= STREAM_MS_MAX) return;
-    this.#agenda.at(plus(this.#agenda.now, STREAM_AGAIN_MS), () =>
-      this.#streamed(from, to, run, ms, waited + STREAM_AGAIN_MS),
-    );
+    if (streamMs === 0) return arrived();
+    const ms = streamMs + (this.calm ? 0 : this.lagMs);
+    const send = (waited: number): void => {
+      if (this.connects(from, to)) return this.#agenda.at(plus(this.#agenda.now, ms), arrived);
+      if (waited >= STREAM_MS_MAX) return ended();
+      const again = (): void => send(waited + STREAM_AGAIN_MS);
+      this.#agenda.at(plus(this.#agenda.now, STREAM_AGAIN_MS), again);
+    };
+    send(0);
   }
 }

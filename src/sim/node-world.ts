@@ -25,7 +25,7 @@ export interface NodeWorld {
   message(from: NodeId, to: NodeId, body: MemberMessage): void;
   mirror(node: NodeId, from: NodeId, key: string): SimMirror | undefined;
   askStore(from: NodeId, question: Question, answer: (event: StoreAnswer) => void): void;
-  stream(from: NodeId, to: NodeId, run: () => void): void;
+  stream(from: NodeId, to: NodeId, arrived: () => void, ended: () => void): void;
   syncMs(node: NodeId): number;
   /** The core of a control process that has just started. */
   newCore(made: NodeCoreOptions): NodeCore;

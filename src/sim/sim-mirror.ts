@@ -24,7 +24,8 @@ export interface MirrorWorld {
   /** The mirror of that node, while it is alive, reachable from this one, and not frozen. */
   peer(node: NodeId): SimMirror | undefined;
   /** Over a connection to that node: in order, and sooner or later unless it breaks. */
-  stream(to: NodeId, run: () => void): void;
+  /** `ended`: the connection broke before it came there. */
+  stream(to: NodeId, arrived: () => void, ended: () => void): void;
   /** How long a sync of this node's disk takes; 0 is at once. */
   syncMs(): number;
   /** Changes what is on stable storage, and goes on while this mirror process lives. */
@@ -354,18 +355,20 @@ export class SimMirror {
     const current = (): boolean =>
       this.#session === batch.session && peer.connection === connection && this.#alive;
     const upTo = peer.sent;
-    this.#world.stream(node, () => {
+    // The next check makes another connection.
+    const ended = (): void => {
+      if (current()) this.#disconnect(peer);
+    };
+    const confirmed = (): void => {
+      if (current() && this.role === 'primary') this.#acked(node, peer, upTo, batch.clean);
+    };
+    const arrived = (): void => {
       const copy = this.#reach(node);
       if (!current()) return;
-      // What comes to nobody breaks the connection; the next check makes another one.
-      if (copy === undefined) return this.#disconnect(peer);
-      copy.#receive(batch, () => {
-        copy.#world.stream(this.node, () => {
-          if (!current() || this.role !== 'primary') return;
-          this.#acked(node, peer, upTo, batch.clean);
-        });
-      });
-    });
+      if (copy === undefined) return ended();
+      copy.#receive(batch, () => copy.#world.stream(this.node, confirmed, ended));
+    };
+    this.#world.stream(node, arrived, ended);
   }
 
   #acked(node: NodeId, peer: Peer, stable: number, clean: boolean): void {

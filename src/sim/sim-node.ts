@@ -755,7 +755,7 @@ export class SimNode {
           if (mirror.alive) this.deliver(run);
         }),
       peer: (node) => world.mirror(node, this.id, key),
-      stream: (to, run) => world.stream(this.id, to, run),
+      stream: (to, arrived, ended) => world.stream(this.id, to, arrived, ended),
       syncMs: () => world.syncMs(this.id),
       durably: (what, work) => this.#path.change(what, { ...work, lives: () => mirror.alive }),
       news: (news) => {

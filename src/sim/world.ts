@@ -314,10 +314,10 @@ export class World {
       },
       askStore: (from, question, answer) => this.#askStore(from, question, answer),
       mirror: (id, from, key) => this.#mirrorOf(id, from, key),
-      stream: (from, to, run) =>
-        this.network.stream(from, to, () => {
-          this.node(to)?.deliver(run);
-        }),
+      stream: (from, to, arrived, ended) => {
+        const deliver = (): void => this.node(to)?.deliver(arrived);
+        this.network.stream(from, to, deliver, ended);
+      },
       syncMs: (id) => {
         const ms = this.options.syncMs ?? 0;
         return ms === 0 ? 0 : 0.05 + ms * this.prng.float() + this.disk(id).slowMs;

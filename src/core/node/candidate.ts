@@ -275,6 +275,8 @@ export class Candidate {
 
   #follow(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
+    // Whoever was followed at an epoch may not be served at it any more.
+    if (context.presumed) return;
     this.#followed = record.owner;
     const gaveUp = context.options.gaveUp?.(record);
     context.mirrors.follow(record, now >= context.pausedUntil, gaveUp);
@@ -538,7 +540,10 @@ export class Candidate {
     }
     // Those who are left know better than this node did.
     const better = outcome.type === 'rejected' && this.#forcing !== undefined;
-    if (better && outcome.record !== undefined) context.record = outcome.record;
+    if (better && outcome.record !== undefined) {
+      context.record = outcome.record;
+      context.presumed = true;
+    }
     this.unseal(outcome.type === 'rejected' ? outcome.why : 'the record is gone', now);
     // What stands against it is in the record, and may stand there for long.
     context.learn(now);

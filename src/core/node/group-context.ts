@@ -132,6 +132,8 @@ export class GroupContext {
   phase: GroupPhase = 'probing';
   /** The newest record that this node knows of. */
   record: OwnershipRecord | undefined;
+  /** The record is what those who could be asked had accepted: it may never have been chosen. */
+  presumed = false;
   /** A vote of this process was chosen: the record is no mere guess from this node's own vote. */
   hasRead = false;
   /** Another node claims what this one owned: what became of that is read before anything is claimed. */

@@ -23,7 +23,7 @@
  * way out of `owning` ends with the resources stopped before anyone else is voted owner, or with
  * the lease lost, which by itself stops acknowledgements and addresses.
  */
-import { must, unreachable } from '../../base/assert.ts';
+import { unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER, earliest } from '../../base/time.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
@@ -349,10 +349,7 @@ export class GroupCore {
         break;
       case 'handing':
       case 'stopping':
-        // Once all is stopped the copies are equal, and their connections end as they should.
-        if (!context.engine.isStopped()) {
-          this.#owner.advanceCopies(must(context.record, 'an owner has a record'), now);
-        }
+        this.#owner.advanceEnding(now);
         if (context.phase === 'handing') this.#departure.advanceHanding(now);
         break;
       case 'offline':

@@ -124,6 +124,7 @@ export class Learning {
     if (claiming && record.owner === context.me) return context.learn(now);
     const owned = context.epochOwned;
     context.record = record;
+    context.presumed = false;
     if (owned !== undefined) return this.#moves.yield(owns(record), now);
     if (context.phase === 'probing' || context.phase === 'yielding') return;
     this.#leaveOffline(now);
@@ -169,11 +170,18 @@ export class Learning {
     }
     if (outcome.type !== 'chosen') return;
     const { record } = outcome;
-    if (before !== undefined && record.epoch < before.epoch) return;
+    if (before !== undefined && record.epoch < before.epoch && !this.#corrects(record)) return;
     context.record = record;
+    context.presumed = false;
     if (before?.epoch === record.epoch && context.epochOwned !== undefined) {
       this.#parts.owner.copiesChanged(before, record, now);
     }
+  }
+
+  /** What was only presumed, and not by force since, has not been chosen. */
+  #corrects(chosen: OwnershipRecord): boolean {
+    const { presumed, record } = this.#context;
+    return presumed && lineOf(chosen) === lineOf(record);
   }
 
   /** Members come up one after the other: nothing is said of that before it has lasted. */

@@ -83,13 +83,12 @@ export class Owner {
     if (epochOwned === undefined) return NEVER;
     const graceEndsAt = plus(this.#suspendedAt, options.timing.suspendGraceMs);
     const owning = phase === 'owning';
+    const ends = phase === 'handing' || (phase === 'stopping' && engine.isStopped());
     const acts = owning && leftAlone(record) === undefined && !engine.isResting;
     return earliest([
       this.#copies.nextWakeAt(now),
       phase === 'suspended' ? graceEndsAt : NEVER,
-      (owning && leaseHeld) || (!leaseHeld && options.outside)
-        ? voters.nextWakeAt(record, now)
-        : NEVER,
+      !ends && (leaseHeld || options.outside) ? voters.nextWakeAt(record, now) : NEVER,
       owning && this.#startPending ? this.#startAskedAgainAt : NEVER,
       owning && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
       owning && !leaseHeld ? this.#leaseDueAt() : NEVER,
@@ -337,6 +336,19 @@ export class Owner {
     voice.emit({ type: 'claim', group: id, epoch, electorates: voters.counted });
   }
 
+  /**
+   * What runs is being stopped, and the end of its writes waits for copies and for the lease. Once all
+   * is stopped the copies are equal, and their connections end as they should.
+   */
+  advanceEnding(now: Instant): void {
+    const { engine, phase, record } = this.#context;
+    if (engine.isStopped()) return;
+    const owned = must(record, 'an owner has a record');
+    this.advanceCopies(owned, now);
+    // A hand-over moves the votes by itself.
+    if (phase === 'stopping') this.#advanceVoters(owned, now);
+  }
+
   // Voters.
 
   supported(epoch: Epoch, by: Electorate, now: Instant): void {
@@ -349,7 +361,8 @@ export class Owner {
     const context = this.#context;
     const { voters } = context;
     const { leaseHeld, options, peers, phase } = context;
-    const standing = leaseHeld ? 'leased' : phase === 'suspended' ? 'suspended' : 'beginning';
+    const lost = phase === 'suspended' || phase === 'stopping';
+    const standing = leaseHeld ? 'leased' : lost ? 'suspended' : 'beginning';
     // Without its heart this node knows neither who answers nor whether the marks have ended.
     const alone = !leaseHeld && options.outside && peers.heartConnected;
     if (leaseHeld || alone) voters.aim(record, now, standing);

@@ -91,6 +91,7 @@ export class Probing {
     const found = this.#found;
     if (found === undefined || record === undefined) return false;
     if (found.some((seen) => seen.state !== 'stopped')) return false;
+    context.presumed = context.record === undefined;
     context.record = record;
     context.engine.adopt(found, now);
     context.phase = 'waiting';
