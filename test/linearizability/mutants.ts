@@ -56,13 +56,6 @@ export const REGISTRY_MUTANTS: readonly RegistryMutant[] = [
     replace: "if (answer.type !== 'answered') return { type: 'refused', why: answer.why };",
     registry: 'etcd',
   },
-  {
-    name: 'etcd-member-believed-without-the-others',
-    file: 'adapters/registry-etcd/etcd-record-store.ts',
-    find: '{ key: base64(name) }',
-    replace: '{ key: base64(name), serializable: true }',
-    registry: 'etcd',
-  },
 ];
 
 export function mutantNamed(name: string): RegistryMutant {
