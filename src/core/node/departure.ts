@@ -222,8 +222,11 @@ export class Departure {
       return this.#moves.wait(now);
     }
     const why = outcome.type === 'empty' ? 'the record is gone' : outcome.why;
+    // Whoever gave it up meanwhile reads what became of it.
+    if (context.phase !== 'handing') return;
     const { record } = context;
-    if (record === undefined || record.owner !== me || context.phase === 'yielding') {
+    const movedOn = outcome.type === 'rejected' && isAfter(outcome.record, record);
+    if (record === undefined || record.owner !== me || movedOn) {
       return this.#moves.yield(why, now);
     }
     const noQuorum = outcome.type === 'noQuorum';
@@ -270,4 +273,8 @@ export class Departure {
     if (outcome.type === 'chosen') return this.#transfer(outcome.record, now);
     this.transferSettled(outcome, now);
   }
+}
+
+function isAfter(one: OwnershipRecord | undefined, other: OwnershipRecord | undefined): boolean {
+  return (one?.epoch ?? 0) > (other?.epoch ?? 0);
 }
