@@ -9,6 +9,8 @@ export interface Procedure {
   readonly name: string;
   readonly nodes: readonly string[];
   readonly witness: string | undefined;
+  /** The records are in a store outside. */
+  readonly registry: 'etcd' | undefined;
   /** Its steps count from the first power-on. */
   readonly cold: boolean;
   /** Carried out before the steps count, in `beforeMs`. */
@@ -28,8 +30,12 @@ const BACK_MS = 300;
 /** Tako is told to end that long before its machine goes off (`leave` in `faults.ts`). */
 const LEAVE_MS = 4000;
 
-const TWO = { nodes: ['n1', 'n2'], witness: 'w1', cold: false, before: [], beforeMs: 0 } as const;
+const TWO = {
+  ...{ nodes: ['n1', 'n2'], witness: 'w1', registry: undefined },
+  ...{ cold: false, before: [], beforeMs: 0 },
+} as const;
 const THREE = { ...TWO, nodes: ['n1', 'n2', 'n3'], witness: undefined } as const;
+const ETCD = { ...TWO, witness: undefined, registry: 'etcd' } as const;
 const NOTHING = { faults: [], lacking: undefined } as const;
 const WHOLE = { lacking: undefined } as const;
 
@@ -52,6 +58,16 @@ function move(atMs: number, to: string): Fault {
   return happens(atMs, 'operator', other, { other: to, shape: 'move' });
 }
 
+/** Somebody vouches for it that all who are off are off. */
+function forced(atMs: number, onto: string): Fault {
+  return happens(atMs, 'force', onto, { shape: 'truthful' });
+}
+
+/** In standby for `forMs`, by the word of an administrator. */
+function rests(atMs: number, node: string, forMs: number): Fault {
+  return { ...happens(atMs, 'bar', node, { other: node, shape: 'standby', forMs }), amount: 1 };
+}
+
 /** Tako ends in order, and the machine starts again. */
 function leaves(atMs: number, node: string): Fault {
   return happens(atMs, 'leave', node, { forMs: BACK_MS });
@@ -67,6 +83,11 @@ function offUntil(backMs: number, kind: 'power' | 'memory', node: string): reado
 }
 
 const EXPELLED = ['event copy-expelled', 'event voters-changed'];
+/** Nobody is left to vote with n2 until then. */
+function alone(backMs: number): readonly Fault[] {
+  return ['n1', 'w1'].map((node) => happens(0, 'power', node, { forMs: backMs }));
+}
+
 const REJOINED = ['event copy-admitted', 'event voters-changed'];
 
 export const PROCEDURES: readonly Procedure[] = [
@@ -146,6 +167,37 @@ export const PROCEDURES: readonly Procedure[] = [
     ...{ ...TWO, ...WHOLE, name: 'owner-isolated', windowMs: 7000 },
     faults: [happens(0, 'isolate', 'n1', { forMs: 2500 })],
     marks: ['event failover', 'event yielding', 'event copy-admitted'],
+  },
+  {
+    ...{ ...TWO, ...WHOLE, name: 'standby', faults: [rests(0, 'n1', 2500)], windowMs: 6000 },
+    marks: ['event standby', 'event switchover', 'event standby-lifted', 'event online'],
+  },
+  {
+    ...{ ...TWO, ...WHOLE, name: 'forced', before: alone(FOR_EVER_MS), beforeMs: 3000 },
+    ...{ faults: [forced(0, 'n2')], windowMs: 4000, marks: ['event forced', 'event online'] },
+  },
+  {
+    ...{ ...TWO, ...NOTHING, name: 'owner-returns-to-forced', windowMs: 5000 },
+    ...{ before: [...alone(6000), forced(3000, 'n2')], beforeMs: 5990 },
+    // Its copy is kept aside until somebody has looked at it.
+    marks: ['event voters-changed'],
+  },
+  {
+    ...{ ...ETCD, ...NOTHING, name: 'first-start-on-etcd', cold: true, windowMs: 2500 },
+    marks: ['event first-start', 'event online', 'event copy-admitted'],
+  },
+  {
+    ...{ ...ETCD, name: 'failover-on-etcd', faults: [off('n1')], windowMs: 5000, lacking: 'n1' },
+    marks: ['event failover', 'event online'],
+  },
+  {
+    ...{ ...ETCD, ...WHOLE, name: 'switchover-on-etcd', windowMs: 3500 },
+    ...{ faults: [move(0, 'n2'), move(1500, 'n1')], marks: ['event switchover', 'event online'] },
+  },
+  {
+    ...{ ...ETCD, ...NOTHING, name: 'disk-lost-on-etcd', windowMs: 4000 },
+    ...{ before: offUntil(6000, 'memory', 'n2'), beforeMs: 5990 },
+    marks: ['memory lost', ...REJOINED],
   },
   {
     // It meets the witness again while that votes for the other.

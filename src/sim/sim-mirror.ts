@@ -330,6 +330,7 @@ export class SimMirror {
   /** It has changes that were given up by force, and is not to be overwritten. */
   get isKept(): boolean {
     const { base, data, note } = this.disk;
+    if (this.role !== 'secondary') return false;
     if (this.#keepBefore === undefined || base >= this.#keepBefore) return false;
     return note.state !== 'empty' && data.length > 0;
   }

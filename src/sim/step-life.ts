@@ -34,9 +34,9 @@ export function liveThrough(
   planned: Interruption | undefined,
   keepLines = 0,
 ): StepReport {
-  const { nodes, witness } = procedure;
+  const { nodes, registry, witness } = procedure;
   const groups = [{ id: 'db', nodes }];
-  const config = simConfig({ nodes, witness, groups, actionTimeoutMs: 4000 });
+  const config = simConfig({ nodes, witness, registry, groups, actionTimeoutMs: 4000 });
   const world = new World({
     ...{ config, seed: SEED, loss: 0, delayMs: { min: 0.2, max: 1 }, streamMs: 1, syncMs: 3 },
     ...{ drift: 0.004, writeEveryMs: 100, harsh: true, keepLines },
