@@ -1,7 +1,7 @@
 /** One cluster, a time of mischief, and the verdict on the histories of its votes. */
 import { Prng } from '../../src/base/prng.ts';
 import { messageOf } from '../../src/base/tako-error.ts';
-import { type Judgement, judge } from './judge.ts';
+import { type Judgement, type Registry, judge } from './judge.ts';
 import { Mischief } from './mischief.ts';
 import { type Shape, VoteCluster } from './vote-cluster.ts';
 
@@ -26,6 +26,10 @@ export interface ExperimentResult {
 
 const GROUPS = 8;
 
+export function registryOf(shape: Shape): Registry {
+  return shape === 'etcd' ? 'etcd' : 'members';
+}
+
 export async function experiment(options: ExperimentOptions): Promise<ExperimentResult> {
   const { shape, seed, seconds, groups = GROUPS, root } = options;
   const cluster = await VoteCluster.start({ shape, groups, root });
@@ -37,7 +41,7 @@ export async function experiment(options: ExperimentOptions): Promise<Experiment
       () => [],
       (error: unknown) => [messageOf(error)],
     );
-    const judgement = judge(cluster.votes(), cluster.members);
+    const judgement = judge(cluster.votes(), cluster.members, registryOf(shape));
     const failures = [...judgement.failures, ...hindered];
     const kept = failures.length > 0 ? cluster.keepLogs() : undefined;
     return { judgement, failures, done: mischief.done, kept };

@@ -1,6 +1,7 @@
 /** The verdict on the histories of all groups of a cluster, in words. */
 import { type Operation, check } from './checker.ts';
 import { type State, keyOf, operationsOf, ownership } from './registry-model.ts';
+import { storeOperationsOf } from './store-model.ts';
 import type { Vote } from './vote-lines.ts';
 import { smallestWindow } from './window.ts';
 
@@ -20,8 +21,16 @@ export interface Judgement {
   readonly failures: readonly string[];
 }
 
+/** Where the records are. */
+export type Registry = 'members' | 'etcd';
+
 /** `members`: all of the cluster, the witness among them. */
-export function judge(votes: readonly Vote[], members: readonly string[]): Judgement {
+export function judge(
+  votes: readonly Vote[],
+  members: readonly string[],
+  registry: Registry = 'members',
+): Judgement {
+  const toOperations = registry === 'etcd' ? storeOperationsOf : operationsOf;
   const groups = new Map<string, Vote[]>();
   for (const vote of votes) {
     const its = groups.get(vote.group);
@@ -36,7 +45,7 @@ export function judge(votes: readonly Vote[], members: readonly string[]): Judge
   const failures: string[] = [];
   const sums = { operations: 0, unknown: 0, tookEffect: 0, states: 0 };
   for (const [group, its] of groups) {
-    const operations = operationsOf(its, members);
+    const operations = toOperations(its, members);
     sums.operations += operations.length;
     sums.unknown += operations.filter(isUnknown).length;
     const verdict = check(operations, ownership);

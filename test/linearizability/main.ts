@@ -5,7 +5,8 @@
  *     --minutes M       one cluster after the other for that long; 5 unless told
  *     --seconds S       of mischief for each cluster; 60 unless told
  *     --seed N          of the first one; the next ones have the next seeds
- *     --shape NAME      `witness` (two nodes and a witness) or `three` (nodes); in turns unless told
+ *     --shape NAME      `witness` (two nodes and a witness), `three` (nodes) or `etcd` (two nodes and
+ *                       three members of etcd); in turns unless told
  *     --groups G        8 unless told
  *     --mutants         deliberate defects of the registry, each until it is caught; --only NAME
  *     --judge DIR       histories that a failed run has kept, once more
@@ -16,10 +17,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/base/tako-error.ts';
 import { ensurePrograms } from '../../tools/setup.ts';
-import { type ExperimentOptions, experiment } from './experiment.ts';
-import { judge, summary } from './judge.ts';
+import { type ExperimentOptions, experiment, registryOf } from './experiment.ts';
+import { type Registry, judge, summary } from './judge.ts';
 import { REGISTRY_MUTANTS, mutantNamed, mutatedTree } from './mutants.ts';
-import { SHAPES, type Shape } from './vote-cluster.ts';
+import { SHAPES, type Shape, isEtcdHost } from './vote-cluster.ts';
 import { readVotes } from './vote-lines.ts';
 
 const MINUTE_MS = 60_000;
@@ -97,7 +98,7 @@ async function mutants(only: string | undefined, seed: number): Promise<number> 
   for (const mutant of chosen) {
     const tree = mutatedTree(mutant);
     try {
-      const caught = await hunt(tree.root, seed);
+      const caught = await hunt(tree.root, mutant.registry, seed);
       if (caught === undefined) missed += 1;
       say(`${mutant.name}: ${caught ?? 'NOT CAUGHT'}`);
     } finally {
@@ -109,9 +110,10 @@ async function mutants(only: string | undefined, seed: number): Promise<number> 
 }
 
 /** What was found; undefined when nothing was. Only a history that is not linearizable counts. */
-async function hunt(root: string, seed: number): Promise<string | undefined> {
+async function hunt(root: string, registry: Registry, seed: number): Promise<string | undefined> {
+  const shapes = SHAPES.filter((shape) => registryOf(shape) === registry);
   for (let at = 0; at < MUTANT_TRIES; at += 1) {
-    const shape = SHAPES[(at + 1) % SHAPES.length] ?? 'three';
+    const shape = shapes[(at + 1) % shapes.length] ?? 'three';
     const options = { shape, root, seed: seed + at, seconds: MUTANT_SECONDS };
     try {
       const { judgement, kept } = await experiment(options);
@@ -125,14 +127,15 @@ async function hunt(root: string, seed: number): Promise<string | undefined> {
   return undefined;
 }
 
-/** The members of a kept cluster are its folders. */
+/** The members of a kept cluster are its folders, beside those of etcd's. */
 function judgeKept(folder: string): number {
-  const members = readdirSync(folder);
+  const hosts = readdirSync(folder);
+  const members = hosts.filter((name) => !isEtcdHost(name));
   const nodes = members.filter((name) => name !== 'w1');
   const votes = nodes.flatMap((name) =>
     readVotes(readFileSync(join(folder, name, 'log', 'votes.ndjson'), 'utf8')),
   );
-  const judgement = judge(votes, members);
+  const judgement = judge(votes, members, members.length < hosts.length ? 'etcd' : 'members');
   say(summary(judgement));
   for (const failure of judgement.failures) say(`FAIL ${failure}`);
   return judgement.failures.length === 0 ? 0 : 1;

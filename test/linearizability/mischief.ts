@@ -8,7 +8,7 @@ import type { GroupId, NodeId } from '../../src/protocol/ids.ts';
 import type { CutHow } from '../hosts/fabric.ts';
 import { monotonicMs } from '../hosts/host.ts';
 import { pause } from '../hosts/wait.ts';
-import type { VoteCluster } from './vote-cluster.ts';
+import { type VoteCluster, isEtcdHost } from './vote-cluster.ts';
 
 /** Troubles that last at a time; requests and kills are over at once. */
 const TROUBLES_MAX = 2;
@@ -20,6 +20,8 @@ const CALM_MS_MAX = 1600;
 const PAUSE_MS_MAX = 60;
 /** Requests that may wait for an answer at a time. */
 const REQUESTS_MAX = 24;
+/** A trouble for a member of etcd is one for its leader, whoever that is. */
+const LEADER_CHANCE = 0.4;
 const CUTS: readonly CutHow[] = ['unplug', 'mute', 'deafen', 'gag'];
 
 interface Trouble {
@@ -66,14 +68,26 @@ export class Mischief {
   async #makeTrouble(): Promise<void> {
     const prng = this.#prng;
     const dice = prng.below(100);
-    const host = prng.pick(this.#cluster.members);
+    const name = prng.pick(this.#cluster.lab.hosts).name;
+    const host = isEtcdHost(name) && prng.chance(LEADER_CHANCE) ? this.#leaderOr(name) : name;
     const ms = 100 + prng.below(prng.chance(0.2) ? LONG_MS : SHORT_MS);
     if (dice < 45) return this.#cut(host, ms);
+    if (isEtcdHost(host)) return this.#troubleEtcd(host, dice, ms);
     if (dice < 65) return this.#kill(host, 'control');
     if (dice < 72) return this.#kill(host, 'heart');
     if (dice < 78) return this.#kill(host, 'witness');
     if (dice < 92) return this.#freeze(host, ms);
     return this.#powerOff(host, ms);
+  }
+
+  async #troubleEtcd(host: string, dice: number, ms: number): Promise<void> {
+    if (dice < 72) return this.#killEtcd(host, ms);
+    if (dice < 90) return this.#freeze(host, ms);
+    return this.#powerOff(host, ms);
+  }
+
+  #leaderOr(name: string): string {
+    return this.#cluster.etcd?.leader() ?? name;
   }
 
   /** One request, or several for the same group at the same time through different nodes. */
@@ -108,7 +122,7 @@ export class Mischief {
     const how = this.#prng.pick(CUTS);
     const links = this.#prng.chance(0.5) ? host.links : [this.#prng.pick(host.links)];
     if (!this.#mayTrouble(name)) return;
-    this.#count(how);
+    this.#count(how, name);
     for (const link of links) await host.cut(link, how);
     this.#trouble(name, ms, async () => {
       for (const link of links) await host.mend(link);
@@ -120,10 +134,17 @@ export class Mischief {
     if (!troubled && (await this.#cluster.kill(name, daemon))) this.#count(`kill ${daemon}`);
   }
 
+  async #killEtcd(name: string, ms: number): Promise<void> {
+    const { etcd } = this.#cluster;
+    if (etcd === undefined || !this.#mayTrouble(name) || !(await etcd.kill(name))) return;
+    this.#count('kill', name);
+    this.#trouble(name, ms, async () => etcd.startAgain(name));
+  }
+
   async #freeze(name: string, ms: number): Promise<void> {
     const host = this.#cluster.lab.host(name);
     if (!this.#mayTrouble(name)) return;
-    this.#count('freeze');
+    this.#count('freeze', name);
     await host.freeze();
     this.#trouble(name, ms, async () => host.thaw());
   }
@@ -132,9 +153,10 @@ export class Mischief {
     const host = this.#cluster.lab.host(name);
     const carrier = this.#prng.chance(0.5) ? 'lost' : 'stays';
     if (!this.#mayTrouble(name)) return;
-    this.#count('power-off');
+    this.#count('power-off', name);
     await host.powerOff({ carrier });
     this.#trouble(name, ms, async () => {
+      if (isEtcdHost(name)) return this.#cluster.etcd?.bringBack(name);
       await host.powerOn();
       this.#cluster.startTako(name);
     });
@@ -149,7 +171,9 @@ export class Mischief {
     this.#troubles.push({ host, until: monotonicMs() + ms, mend });
   }
 
-  #count(what: string): void {
+  /** What is done to members of etcd is counted for itself. */
+  #count(kind: string, host = ''): void {
+    const what = isEtcdHost(host) ? `${kind} of etcd` : kind;
     this.done[what] = (this.done[what] ?? 0) + 1;
   }
 }

@@ -9,8 +9,12 @@ import { fileURLToPath } from 'node:url';
 import { must } from '../../src/base/assert.ts';
 import { applyMutant } from '../sim/mutant-run.ts';
 import type { Mutant } from '../sim/mutants.ts';
+import type { Registry } from './judge.ts';
 
-type RegistryMutant = Omit<Mutant, 'breaks'>;
+interface RegistryMutant extends Omit<Mutant, 'breaks'> {
+  /** Which back end has the defect. */
+  readonly registry: Registry;
+}
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -22,18 +26,35 @@ export const REGISTRY_MUTANTS: readonly RegistryMutant[] = [
     replace:
       'promised: ballot, accepted: ballot.counter % 5 > 0 ' +
       '? { ballot, record } : this.#entries.get(group)?.accepted };',
+    registry: 'members',
   },
   {
     name: 'quorums-of-one-less',
     file: 'core/registry/electorate.ts',
     find: 'return Math.floor(electorate.length / 2) + 1;',
     replace: 'return Math.max(1, Math.floor(electorate.length / 2));',
+    registry: 'members',
   },
   {
     name: 'first-answer-taken-for-the-latest',
     file: 'core/registry/proposer.ts',
     find: 'if (latest === undefined || compareVotes(accepted, latest) > 0) {',
     replace: 'if (latest === undefined) {',
+    registry: 'members',
+  },
+  {
+    name: 'etcd-swap-whatever-is-there',
+    file: 'adapters/registry-etcd/etcd-record-store.ts',
+    find: 'const transaction = { compare, success:',
+    replace: 'const transaction = { compare: compare.slice(1), success:',
+    registry: 'etcd',
+  },
+  {
+    name: 'etcd-unknown-told-as-refused',
+    file: 'adapters/registry-etcd/etcd-record-store.ts',
+    find: "if (answer.type !== 'answered') return answer;",
+    replace: "if (answer.type !== 'answered') return { type: 'refused', why: answer.why };",
+    registry: 'etcd',
   },
 ];
 

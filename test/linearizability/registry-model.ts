@@ -135,7 +135,7 @@ function isOf(record: OwnershipRecord, members: readonly string[]): boolean {
   );
 }
 
-function showChange(change: RecordChange): string {
+export function showChange(change: RecordChange): string {
   switch (change.type) {
     case 'read':
       return 'read';
@@ -180,7 +180,7 @@ function showOutcome(outcome: ProposalOutcome): string {
   }
 }
 
-function showRecord(record: OwnershipRecord): string {
+export function showRecord(record: OwnershipRecord): string {
   const { epoch, owner, want, voters, formerVoters } = record;
   const copies = Object.entries(record.inSync).map(
     ([id, nodes]) => `, ${id} on ${nodes.join('+')}`,

@@ -1,5 +1,6 @@
 /**
- * A real cluster whose nodes keep histories of their votes: two nodes and a witness, or three nodes.
+ * A real cluster whose nodes keep histories of their votes: two nodes and a witness, three nodes, or
+ * two nodes whose records are in an etcd of three members.
  * One group has a mirror; the others are programs that do nothing, so that there are many votes.
  */
 import {
@@ -21,6 +22,7 @@ import type { GroupId } from '../../src/protocol/ids.ts';
 import { type Host, monotonicMs } from '../hosts/host.ts';
 import { type Lab, createLab } from '../hosts/lab.ts';
 import { until } from '../hosts/wait.ts';
+import { ETCD_HOSTS, LabEtcd, registryLines } from '../registry/lab-etcd.ts';
 import { type Vote, readVotes } from './vote-lines.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
@@ -34,8 +36,14 @@ const START_MS = 60_000;
 const ASK_AGAIN_MS = 3000;
 const ASK_MAX = 20;
 
-export type Shape = 'witness' | 'three';
-export const SHAPES: readonly Shape[] = ['witness', 'three'];
+export type Shape = 'witness' | 'three' | 'etcd';
+export const SHAPES: readonly Shape[] = ['witness', 'three', 'etcd'];
+
+const NODES: Readonly<Record<Shape, readonly string[]>> = {
+  witness: ['n1', 'n2'],
+  three: ['n1', 'n2', 'n3'],
+  etcd: ['n1', 'n2'],
+};
 
 export interface VoteClusterOptions {
   readonly shape: Shape;
@@ -49,10 +57,22 @@ export class VoteCluster {
   readonly groups: readonly string[];
   readonly #tako: string;
   readonly #configFile: string;
+  readonly #nodeNames: readonly string[];
+  /** Where the records are; undefined when the members hold them. */
+  readonly etcd: LabEtcd | undefined;
 
-  private constructor(lab: Lab, groups: readonly string[], root: string) {
+  private constructor(
+    lab: Lab,
+    {
+      shape,
+      groups,
+      root,
+    }: { readonly shape: Shape; readonly groups: readonly string[]; readonly root: string },
+  ) {
     this.lab = lab;
     this.groups = groups;
+    this.#nodeNames = NODES[shape];
+    this.etcd = shape === 'etcd' ? new LabEtcd(lab, 'mirror') : undefined;
     this.#tako = join(root, 'bin', 'tako');
     this.#configFile = join(lab.folder, 'tako.yaml');
   }
@@ -60,17 +80,17 @@ export class VoteCluster {
   /** Resolves when every group is online. */
   static async start({ shape, groups, root = PROJECT }: VoteClusterOptions): Promise<VoteCluster> {
     const lab = await createLab({
-      nodes: shape === 'three' ? ['n1', 'n2', 'n3'] : ['n1', 'n2'],
-      witness: shape === 'three' ? false : 'w1',
+      nodes: [...NODES[shape], ...(shape === 'etcd' ? ETCD_HOSTS : [])],
+      witness: shape === 'witness' ? 'w1' : false,
       client: false,
-      mirrorLink: shape === 'three' ? 'switched' : 'direct',
+      mirrorLink: shape === 'witness' ? 'direct' : 'switched',
       keep: [root],
     });
     try {
       const names = Array.from({ length: groups }, (_, at) => `g${at}`);
-      const cluster = new VoteCluster(lab, names, root);
+      const cluster = new VoteCluster(lab, { shape, groups: names, root });
       await cluster.#prepare();
-      for (const { name } of lab.hosts) cluster.startTako(name);
+      for (const name of cluster.members) cluster.startTako(name);
       await until('every group is online', () => cluster.#allOnline(), { timeoutMs: START_MS });
       return cluster;
     } catch (error) {
@@ -79,12 +99,13 @@ export class VoteCluster {
     }
   }
 
+  /** Of the cluster: the nodes, and the witness where there is one. */
   get members(): readonly string[] {
-    return this.lab.hosts.map(({ name }) => name);
+    return this.lab.hosts.map(({ name }) => name).filter((name) => !isEtcdHost(name));
   }
 
   get nodes(): readonly Host[] {
-    return this.lab.hosts.filter(({ links }) => links.includes('mirror'));
+    return this.#nodeNames.map((name) => this.lab.host(name));
   }
 
   startTako(name: string): void {
@@ -160,7 +181,9 @@ export class VoteCluster {
   keepLogs(): string {
     const folder = mkdtempSync(join(dirname(this.lab.folder), 'tako-votes-'));
     for (const host of this.lab.hosts) {
-      for (const name of ['log', 'tako.log', 'state']) {
+      // A member of etcd keeps much on its disk that tells nothing.
+      const names = isEtcdHost(host.name) ? ['log'] : ['log', 'tako.log', 'state'];
+      for (const name of names) {
         const from = join(host.folder, name);
         if (existsSync(from)) cpSync(from, join(folder, host.name, name), { recursive: true });
       }
@@ -191,7 +214,7 @@ export class VoteCluster {
   #configText(keyFile: string): string {
     const direct = this.lab.mirrorLink === 'direct' ? ', direct: true' : '';
     const names = this.nodes.map(({ name }) => name);
-    const witness = this.lab.hosts.find(({ links }) => !links.includes('mirror'));
+    const witness = this.lab.hosts.find(({ name }) => name === 'w1');
     const nodes = this.nodes.map(
       (host) =>
         `  ${host.name}: { mirror: ${host.address('mirror').ipv4}, lan: ${host.address('lan').ipv4} }`,
@@ -208,11 +231,18 @@ export class VoteCluster {
       ...(witness === undefined
         ? []
         : ['witness:', `  ${witness.name}: { lan: ${witness.address('lan').ipv4} }`]),
+      ...(this.etcd === undefined
+        ? []
+        : ['registry:', ...registryLines(this.lab).map((line) => `  ${line}`)]),
       'groups:',
       ...this.groups.flatMap((group, at) => groupText(group, at === 0, rotated(names, at))),
       '',
     ].join('\n');
   }
+}
+
+export function isEtcdHost(name: string): boolean {
+  return ETCD_HOSTS.some((host) => host === name);
 }
 
 /** A mirror has two copies; everything else may run on all nodes. */

@@ -3,16 +3,32 @@
  * each vote together. A vote whose process was killed has no outcome. Anything that does not fit is
  * an error: a history with holes would be judged wrongly.
  */
-import { assert, must } from '../../src/base/assert.ts';
+import { assert, must, unreachable } from '../../src/base/assert.ts';
 import type { VoteNote } from '../../src/core/node/proposals.ts';
 import type { ProposalOutcome } from '../../src/core/registry/proposer.ts';
 import type { RecordChange } from '../../src/core/registry/record-change.ts';
-import type { OwnershipRecord } from '../../src/protocol/record.ts';
+import type { Ballot, OwnershipRecord } from '../../src/protocol/record.ts';
+import type { StoreReading, SwapOutcome } from '../../src/protocol/stored-record.ts';
 
-/** The accept phase of one ballot: from `at` on its record may come to be chosen. */
+/**
+ * The accept phase of one ballot, or a swap in a store: from `at` on its record may come to be
+ * chosen.
+ */
 export interface Try {
   readonly at: number;
+  readonly ballot: Ballot;
   readonly record: OwnershipRecord;
+  /** What the store was last found to hold, which the swap expects to be there still. */
+  readonly expected: StoreReading | undefined;
+  /** What the store said of it; never where the members decide. */
+  readonly answer: { readonly at: number; readonly outcome: SwapOutcome } | undefined;
+}
+
+/** What a store was found to hold, at an instant in between. */
+export interface Found {
+  readonly from: number;
+  readonly at: number;
+  readonly reading: StoreReading;
 }
 
 export interface Vote {
@@ -21,6 +37,7 @@ export interface Vote {
   readonly began: number;
   readonly change: RecordChange;
   readonly tries: readonly Try[];
+  readonly found: readonly Found[];
   /** Undefined: the process ended before the vote did, or the history was read before. */
   readonly end: { readonly at: number; readonly outcome: ProposalOutcome } | undefined;
 }
@@ -34,30 +51,42 @@ type Line = VoteNote & {
 
 interface OpenVote extends Vote {
   readonly tries: Try[];
+  readonly found: Found[];
+  /** When something was noted last. */
+  last: number;
   end: Vote['end'];
+}
+
+interface Reading {
+  readonly votes: Map<string, OpenVote>;
+  /** Votes of which the end was noted, and the beginning not yet. */
+  readonly withdrawn: Set<string>;
 }
 
 /** The votes of one file, in the order of their beginnings. */
 export function readVotes(text: string): readonly Vote[] {
   const votes = new Map<string, OpenVote>();
+  const withdrawn = new Set<string>();
   const lines = text.split('\n');
   assert(lines.pop() === '', 'a history of votes ends with a whole line');
   for (const [at, line] of lines.entries()) {
     try {
-      take(JSON.parse(line) as Line, votes);
+      take(JSON.parse(line) as Line, { votes, withdrawn });
     } catch (error) {
       throw new Error(`Cannot read line ${at + 1} of a history of votes: ${line}`, {
         cause: error,
       });
     }
   }
+  assert(withdrawn.size === 0, 'a vote that was withdrawn is told to have begun');
   return [...votes.values()];
 }
 
-function take(line: Line, votes: Map<string, OpenVote>): void {
+function take(line: Line, { votes, withdrawn }: Reading): void {
   const { at, group, node, run, vote } = line;
   const key = JSON.stringify([run, group, vote]);
   if (line.type === 'began') {
+    if (withdrawn.delete(key)) return;
     assert(!votes.has(key), 'a vote begins once');
     const name = `${node} vote ${vote}`;
     votes.set(key, {
@@ -66,16 +95,52 @@ function take(line: Line, votes: Map<string, OpenVote>): void {
       began: at,
       change: line.change,
       tries: [],
+      found: [],
+      last: at,
       end: undefined,
     });
     return;
   }
-  const open = must(votes.get(key), 'a vote begins before anything else');
-  assert(open.end === undefined, 'a vote ends once, and after its end nothing more is tried');
-  if (line.type === 'tried') {
-    open.tries.push({ at, record: line.record });
+  if (!votes.has(key) && isWithoutEffect(line)) {
+    withdrawn.add(key);
     return;
   }
-  assert(line.type === 'ended', 'a line tells of a beginning, a try or an end');
-  open.end = { at, outcome: line.outcome };
+  const open = must(votes.get(key), 'a vote begins before anything else');
+  assert(open.end === undefined, 'a vote ends once, and after its end nothing more is tried');
+  go(open, line);
+  open.last = at;
+}
+
+/**
+ * A vote that follows on another may be withdrawn by what is done on that one's outcome, before it
+ * has asked anybody anything; then its end is noted before its beginning. Nothing follows from it.
+ */
+function isWithoutEffect(line: Exclude<Line, { readonly type: 'began' }>): boolean {
+  return line.type === 'ended' && line.outcome.type === 'noQuorum' && !line.outcome.uncertain;
+}
+
+function go(open: OpenVote, line: Exclude<Line, { readonly type: 'began' }>): void {
+  const { at } = line;
+  switch (line.type) {
+    case 'tried': {
+      const { ballot, record } = line;
+      const expected = open.found.at(-1)?.reading;
+      open.tries.push({ at, ballot, record, expected, answer: undefined });
+      return;
+    }
+    case 'found':
+      open.found.push({ from: open.last, at, reading: line.reading });
+      return;
+    case 'answered': {
+      const tried = must(open.tries.pop(), 'what was never tried has no answer');
+      assert(tried.answer === undefined, 'a try is answered once');
+      open.tries.push({ ...tried, answer: { at, outcome: line.outcome } });
+      return;
+    }
+    case 'ended':
+      open.end = { at, outcome: line.outcome };
+      return;
+    default:
+      unreachable(line);
+  }
 }

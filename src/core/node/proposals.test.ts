@@ -1,7 +1,7 @@
 /** What onlookers are told of votes: everything that can have an effect, before it can have it. */
 import { expect, test } from 'vitest';
 import { instant } from '../../base/time.ts';
-import type { GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
+import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import { Acceptor } from '../registry/acceptor.ts';
 import type { RecordChange } from '../registry/record-change.ts';
@@ -66,6 +66,8 @@ function short(effect: ProposalsEffect<string>): string {
   const { note } = effect;
   if (note.type === 'began') return `${note.vote} began ${note.change.type}`;
   if (note.type === 'ended') return `${note.vote} ended ${note.outcome.type}`;
+  if (note.type === 'found') return `${note.vote} found ${note.reading.type}`;
+  if (note.type === 'answered') return `${note.vote} answered ${note.outcome.type}`;
   return `${note.vote} tried ${show(note.record)} with ${note.ballot.counter}`;
 }
 
@@ -106,4 +108,49 @@ test('a change that is rejected was never tried', () => {
   const member = new Member();
   member.propose(STOP, 0);
   expect(member.said).toEqual(['1 began want', 'send prepare', '1 ended rejected', 'settled want']);
+});
+
+test('with a store outside each reading and each swap is noted with its answer, late ones not', () => {
+  const members = [N1, N2];
+  const voters = members.map((node) => ({ node, seat: `${node}-seat` as SeatId }));
+  const record: OwnershipRecord = {
+    ...{ epoch: 1 as Epoch, owner: N1, inSync: {}, want: 'online', voters },
+    registry: 'etcd',
+  };
+  const [seat, known] = ['n1-seat' as SeatId, (): undefined => undefined];
+  const options = { me: N1, seat, group: G, members, rank: 0, outside: true, known };
+  const proposals = new Proposals<string>(options, () => undefined);
+  const said: string[] = [];
+  let [fetch, swap] = [0, 0];
+  const take = (effects: readonly ProposalsEffect<string>[]): void => {
+    for (const effect of effects) {
+      if (effect.type === 'fetch') fetch = effect.id;
+      if (effect.type === 'swap') swap = effect.id;
+      said.push(short(effect));
+    }
+  };
+  const by = { counter: 1, node: N1, seat };
+  const reading = { type: 'found', revision: 4, vote: { record, by } } as const;
+
+  take(proposals.propose({ change: STOP, purpose: 'want', timeoutMs: 1000 }, instant(0)));
+  take(proposals.fetched(fetch, reading, instant(1)));
+  take(proposals.swapped(swap, { type: 'moved' }, instant(2)));
+  take(proposals.tick(instant(500)));
+  take(proposals.fetched(fetch, reading, instant(501)));
+  take(proposals.tick(instant(1000)));
+  take(proposals.swapped(swap, { type: 'swapped', revision: 5 }, instant(1001)));
+  expect(said).toEqual([
+    '1 began want',
+    'fetch',
+    '1 found found',
+    '1 tried n1@1 offline with 16385',
+    'swap',
+    '1 answered moved',
+    'fetch',
+    '1 found found',
+    '1 tried n1@1 offline with 16385',
+    'swap',
+    '1 ended noQuorum',
+    'settled want',
+  ]);
 });

@@ -29,6 +29,10 @@ export type VoteNote = { readonly vote: number } & (
   | { readonly type: 'began'; readonly change: RecordChange }
   /** Votes are asked for this record: from now on it may come to be chosen, whatever is told later. */
   | { readonly type: 'tried'; readonly ballot: Ballot; readonly record: OwnershipRecord }
+  /** What a store outside held, at an instant after the note before this one. */
+  | { readonly type: 'found'; readonly reading: StoreReading }
+  /** What such a store made of what was tried last. */
+  | { readonly type: 'answered'; readonly outcome: SwapOutcome }
   | { readonly type: 'ended'; readonly outcome: ProposalOutcome }
 );
 
@@ -109,12 +113,16 @@ export class Proposals<Purpose> {
   /** The store's answer; one to a vote that has ended is nobody's. */
   fetched(id: number, reading: StoreReading, now: Instant): readonly ProposalsEffect<Purpose>[] {
     const asked = this.#askerOf(id);
-    return this.#convert(asked?.fetched(id % QUESTIONS_MAX, reading, now) ?? [], now);
+    if (asked === undefined) return [];
+    const found = this.#note({ type: 'found', reading });
+    return [found, ...this.#convert(asked.fetched(id % QUESTIONS_MAX, reading, now), now)];
   }
 
   swapped(id: number, outcome: SwapOutcome, now: Instant): readonly ProposalsEffect<Purpose>[] {
     const asked = this.#askerOf(id);
-    return this.#convert(asked?.swapped(id % QUESTIONS_MAX, outcome, now) ?? [], now);
+    if (asked === undefined) return [];
+    const answered = this.#note({ type: 'answered', outcome });
+    return [answered, ...this.#convert(asked.swapped(id % QUESTIONS_MAX, outcome, now), now)];
   }
 
   #askerOf(id: number): SwapProposer | undefined {
