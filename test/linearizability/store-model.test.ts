@@ -173,23 +173,3 @@ describe('a vote that contradicts itself is refused', () => {
     expect(() => story.failures()).toThrow(says);
   });
 });
-
-describe('a vote that was withdrawn before its beginning was noted', () => {
-  const about = { node: 'n1', run: 'n1/1/0', group: 'g', vote: 1 };
-  const lines = (...notes: readonly object[]): string =>
-    notes.map((note, at) => `${JSON.stringify({ at, ...about, ...note })}\n`).join('');
-  const began = { type: 'began', change: STOP };
-  const ended = { type: 'ended', outcome: HOPELESS };
-
-  test('is none', () => {
-    expect(readVotes(lines(ended, began))).toEqual([]);
-  });
-
-  test.each([
-    ['has to be told to have begun', lines(ended)],
-    ['asks nothing', lines(ended, began, { type: 'found', reading: { type: 'none' } })],
-    ['is not uncertain', lines({ ...ended, outcome: UNCERTAIN }, began)],
-  ])('%s', (_what, text) => {
-    expect(() => readVotes(text)).toThrow();
-  });
-});

@@ -57,36 +57,27 @@ interface OpenVote extends Vote {
   end: Vote['end'];
 }
 
-interface Reading {
-  readonly votes: Map<string, OpenVote>;
-  /** Votes of which the end was noted, and the beginning not yet. */
-  readonly withdrawn: Set<string>;
-}
-
 /** The votes of one file, in the order of their beginnings. */
 export function readVotes(text: string): readonly Vote[] {
   const votes = new Map<string, OpenVote>();
-  const withdrawn = new Set<string>();
   const lines = text.split('\n');
   assert(lines.pop() === '', 'a history of votes ends with a whole line');
   for (const [at, line] of lines.entries()) {
     try {
-      take(JSON.parse(line) as Line, { votes, withdrawn });
+      take(JSON.parse(line) as Line, votes);
     } catch (error) {
       throw new Error(`Cannot read line ${at + 1} of a history of votes: ${line}`, {
         cause: error,
       });
     }
   }
-  assert(withdrawn.size === 0, 'a vote that was withdrawn is told to have begun');
   return [...votes.values()];
 }
 
-function take(line: Line, { votes, withdrawn }: Reading): void {
+function take(line: Line, votes: Map<string, OpenVote>): void {
   const { at, group, node, run, vote } = line;
   const key = JSON.stringify([run, group, vote]);
   if (line.type === 'began') {
-    if (withdrawn.delete(key)) return;
     assert(!votes.has(key), 'a vote begins once');
     const name = `${node} vote ${vote}`;
     votes.set(key, {
@@ -101,22 +92,10 @@ function take(line: Line, { votes, withdrawn }: Reading): void {
     });
     return;
   }
-  if (!votes.has(key) && isWithoutEffect(line)) {
-    withdrawn.add(key);
-    return;
-  }
   const open = must(votes.get(key), 'a vote begins before anything else');
   assert(open.end === undefined, 'a vote ends once, and after its end nothing more is tried');
   go(open, line);
   open.last = at;
-}
-
-/**
- * A vote that follows on another may be withdrawn by what is done on that one's outcome, before it
- * has asked anybody anything; then its end is noted before its beginning. Nothing follows from it.
- */
-function isWithoutEffect(line: Exclude<Line, { readonly type: 'began' }>): boolean {
-  return line.type === 'ended' && line.outcome.type === 'noQuorum' && !line.outcome.uncertain;
 }
 
 function go(open: OpenVote, line: Exclude<Line, { readonly type: 'began' }>): void {

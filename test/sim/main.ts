@@ -23,12 +23,14 @@ import { shrinkList } from '../../src/sim/shrink.ts';
 import { MUTANTS } from './mutants.ts';
 import { runMutant, runSeedsElsewhere } from './mutant-run.ts';
 import {
+  type Caught,
   type HuntJob,
   huntSteps,
   interruptEverywhere,
   interruptOnce,
   procedureCalled,
 } from './steps.ts';
+import { huntKept, type KeptJob } from './kept-lives.ts';
 import { addResults, runSeeds, SEED_MAX, type SeedsJob, type SeedsResult } from './seeds.ts';
 
 const LINES = 50;
@@ -56,7 +58,7 @@ async function main(words: readonly string[]): Promise<number> {
       job: { type: 'string' },
     },
   });
-  if (values.job !== undefined) return work(JSON.parse(values.job) as SeedsJob | HuntJob);
+  if (values.job !== undefined) return work(JSON.parse(values.job) as SeedsJob | HuntJob | KeptJob);
   if (values.shrink !== undefined) return shrink(Number(values.shrink));
   if (values.replay !== undefined) return show(readPlan(values.replay));
   if (values.mutants) return mutants(values.only);
@@ -229,10 +231,15 @@ function steps(name: string | undefined, step: string | undefined, way: string):
 }
 
 /** A part of a run, in a process of its own. */
-function work(job: SeedsJob | HuntJob): number {
-  const result = 'procedure' in job ? huntSteps(job) : runSeeds(job, () => undefined);
+function work(job: SeedsJob | HuntJob | KeptJob): number {
+  const result = workOn(job);
   say(JSON.stringify(result));
   return 0;
+}
+
+function workOn(job: SeedsJob | HuntJob | KeptJob): SeedsResult | Caught {
+  if ('procedure' in job) return huntSteps(job);
+  return 'kept' in job ? huntKept(job) : runSeeds(job, () => undefined);
 }
 
 function say(line: string): void {

@@ -1,10 +1,11 @@
-/** Applies a mutant to a copy of the sources, and has fresh lives run there until one breaks. */
+/** Applies a mutant to a copy of the sources, and has lives run there until one breaks. */
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Mutant } from './mutants.ts';
+import type { KeptJob } from './kept-lives.ts';
 import type { Caught, HuntJob } from './steps.ts';
 import { SEED_MAX, type SeedsJob, type SeedsResult } from './seeds.ts';
 
@@ -57,11 +58,12 @@ export async function runMutant(mutant: Mutant, seconds: number): Promise<Mutant
 }
 
 async function hunted(mutant: Mutant, main: string, seconds: number): Promise<Caught> {
-  const { breaks: hunt, fences, procedure } = mutant;
+  const { breaks: hunt, fences, kept, procedure } = mutant;
   if (procedure !== undefined) {
     const job: HuntJob = { procedure, seconds, hunt };
     return (await runElsewhere(main, job)) as Caught;
   }
+  if (kept === true) return (await runElsewhere(main, { kept, seconds, hunt })) as Caught;
   const from = randomInt(SEED_MAX);
   const job: SeedsJob = { from, step: 1, runs: undefined, seconds, hunt, fences };
   const result = await runSeedsElsewhere(main, job);
@@ -81,7 +83,7 @@ export async function runSeedsElsewhere(main: string, job: SeedsJob): Promise<Se
 }
 
 /** Runs a job in a process of its own, which prints its result as JSON. */
-function runElsewhere(main: string, job: SeedsJob | HuntJob): Promise<unknown> {
+function runElsewhere(main: string, job: SeedsJob | HuntJob | KeptJob): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, '--job', JSON.stringify(job)], {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -14,6 +14,8 @@ export interface Mutant {
   readonly fences?: true;
   /** It shows itself when this procedure is interrupted, and hardly ever in fresh lives. */
   readonly procedure?: string;
+  /** It undoes what was mended once: the lives that are kept show it, and fresh ones hardly ever. */
+  readonly kept?: true;
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -206,5 +208,54 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'core/heart/promises.ts',
     find: 'if (promised !== undefined && now < promised.until) {',
     replace: 'if (promised !== undefined && now < promised.until - this.#termMs / 2) {',
+  },
+  {
+    name: 'admission-voted-after-the-copy-was-expelled',
+    breaks: ['P1'],
+    kept: true,
+    file: 'core/node/group-context.ts',
+    find: "change.type === 'admit' && change.mirror === mirror && change.peer === peer;",
+    replace: "change.type === 'admit' && change.mirror === mirror && change.peer === this.me;",
+  },
+  {
+    name: 'copy-expelled-while-its-admission-is-voted',
+    breaks: ['P1'],
+    kept: true,
+    file: 'core/node/owner.ts',
+    find: 'const counted = peer === record.owner || this.countedCopies(mirror).includes(peer);',
+    replace:
+      'const counted = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;',
+  },
+  {
+    name: 'copies-of-a-service-that-is-over-count',
+    breaks: ['P1'],
+    kept: true,
+    file: 'core/node/copy-keeper.ts',
+    find: 'for (const copy of this.#copies.values()) if (copy.mirror === mirror) copy.caughtUp = false;',
+    replace: 'for (const copy of this.#copies.values()) if (copy.mirror === mirror) copy.since = NEVER;',
+  },
+  {
+    name: 'rivals-claim-completed-while-serving',
+    breaks: ['P2'],
+    kept: true,
+    file: 'core/node/group-context.ts',
+    find: 'const mayDepose = (): boolean => this.epochOwned === undefined;',
+    replace: 'const mayDepose = (): boolean => true;',
+  },
+  {
+    name: 'older-line-goes-on-beside-a-forced-one',
+    breaks: ['H1', 'H2', 'P2'],
+    kept: true,
+    file: 'core/node/learning.ts',
+    find: 'if (lineOf(record) <= lineOf(known)) return;',
+    replace: 'if (lineOf(record) <= lineOf(known) || this.#unreadSince !== 0) return;',
+  },
+  {
+    name: 'unsealed-while-a-forced-claim-is-in-doubt',
+    breaks: ['N3'],
+    kept: true,
+    file: 'core/node/candidate.ts',
+    find: "if (outcome.type === 'noQuorum' && this.#forcing !== undefined && !outcome.uncertain) {",
+    replace: "if (outcome.type === 'noQuorum' && this.#forcing !== undefined) {",
   },
 ];

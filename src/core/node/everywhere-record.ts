@@ -193,7 +193,10 @@ export class EverywhereRecord {
         this.#voice.emit({ ...effect, group });
       } else if (effect.type === 'note') {
         this.#voice.emit({ type: 'vote', group, note: effect.note });
-      } else this.#ended(effect.proposal, effect.outcome, now);
+      } else {
+        this.#ended(effect.proposal, effect.outcome, now);
+        this.#did(this.#votes.tick(now), now);
+      }
     }
   }
 

@@ -268,7 +268,7 @@ export class GroupContext {
   /** Ends votes of that purpose, under way or waiting; what became of the former is unknown. */
   withdraw(purpose: Purpose, now: Instant): void {
     this.#voted(
-      this.#votes.withdraw((proposal) => proposal.purpose === purpose, now),
+      this.#votes.withdraw((proposal) => proposal.purpose === purpose),
       now,
     );
   }
@@ -277,7 +277,7 @@ export class GroupContext {
   withdrawAdmission(mirror: ResourceId, peer: NodeId, now: Instant): void {
     const admits = ({ change }: Proposal<Purpose>): boolean =>
       change.type === 'admit' && change.mirror === mirror && change.peer === peer;
-    this.#voted(this.#votes.withdraw(admits, now), now);
+    this.#voted(this.#votes.withdraw(admits), now);
   }
 
   tickVotes(now: Instant): void {
@@ -322,7 +322,10 @@ export class GroupContext {
         this.voice.emit({ ...effect, group: this.id });
       } else if (effect.type === 'note') {
         this.voice.emit({ type: 'vote', group: this.id, note: effect.note });
-      } else this.#handlers.settled(effect.proposal, effect.outcome, now);
+      } else {
+        this.#handlers.settled(effect.proposal, effect.outcome, now);
+        this.tickVotes(now);
+      }
     }
   }
 }

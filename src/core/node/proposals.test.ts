@@ -41,6 +41,7 @@ class Member {
     for (const effect of effects) {
       this.said.push(short(effect));
       if (effect.type === 'send') this.#ask(effect.message, now);
+      if (effect.type === 'settled') this.tick(now);
     }
   }
 
@@ -93,6 +94,23 @@ test('a vote begins, is tried before it is asked for, and ends before anybody ac
     '2 ended chosen',
     'settled want',
   ]);
+});
+
+test('what waits begins only once the outcome of another was acted on, which may withdraw it', () => {
+  const seat = 'seat' as SeatId;
+  const options = { me: N1, seat, group: G, members: [N1, N2], rank: 0, outside: false };
+  const known = (): undefined => undefined;
+  const proposals = new Proposals<string>({ ...options, known }, () => undefined);
+  const ask = (change: RecordChange): readonly string[] =>
+    proposals.propose({ change, purpose: change.type, timeoutMs: 1000 }, instant(0)).map(short);
+  const withdraw = (type: string): readonly string[] =>
+    proposals.withdraw(({ purpose }) => purpose === type).map(short);
+
+  expect(ask(CREATE)).toContain('1 began create');
+  expect(ask(STOP)).toEqual([]);
+  expect(withdraw('create')).toEqual(['1 ended noQuorum', 'settled create']);
+  expect(withdraw('want')).toEqual(['settled want']);
+  expect(proposals.tick(instant(2))).toEqual([]);
 });
 
 test('each ballot that asks for votes is a try of its own, a repeated question is none', () => {

@@ -2,6 +2,9 @@
  * The votes that this node starts for one group: one at a time, in the order in which they were
  * asked for. Each carries a purpose, so that the outcome finds its way back.
  *
+ * The next vote begins with `tick`, once what follows from the outcome of the former is done, which
+ * may withdraw it: whoever carries out `settled` calls it then.
+ *
  * What becomes of each vote is noted for onlookers, always before the messages that rest on it: so
  * a history of notes lacks nothing that can have had an effect, whenever it breaks off.
  */
@@ -87,15 +90,12 @@ export class Proposals<Purpose> {
   }
 
   /** Those votes, waiting or under way, end and settle as `noQuorum`. */
-  withdraw(
-    which: (proposal: Proposal<Purpose>) => boolean,
-    now: Instant,
-  ): readonly ProposalsEffect<Purpose>[] {
+  withdraw(which: (proposal: Proposal<Purpose>) => boolean): readonly ProposalsEffect<Purpose>[] {
     const withdrawn = this.#queue.filter((proposal) => which(proposal));
     this.#queue = this.#queue.filter((proposal) => !which(proposal));
     const active = this.#active;
     const ends = active !== undefined && which(active.proposal);
-    const ended = ends ? this.#convert(active.proposer.cancel(), now) : [];
+    const ended = ends ? this.#convert(active.proposer.cancel()) : [];
     const outcome = { type: 'noQuorum', uncertain: false, why: 'it was withdrawn' } as const;
     const settled = withdrawn.map((proposal) => ({ type: 'settled', proposal, outcome }) as const);
     return [...ended, ...settled];
@@ -107,7 +107,7 @@ export class Proposals<Purpose> {
     now: Instant,
   ): readonly ProposalsEffect<Purpose>[] {
     if (this.#active === undefined) return [];
-    return this.#convert(this.#active.proposer.step(from, message, now), now);
+    return this.#convert(this.#active.proposer.step(from, message, now));
   }
 
   /** The store's answer; one to a vote that has ended is nobody's. */
@@ -115,14 +115,14 @@ export class Proposals<Purpose> {
     const asked = this.#askerOf(id);
     if (asked === undefined) return [];
     const found = this.#note({ type: 'found', reading });
-    return [found, ...this.#convert(asked.fetched(id % QUESTIONS_MAX, reading, now), now)];
+    return [found, ...this.#convert(asked.fetched(id % QUESTIONS_MAX, reading, now))];
   }
 
   swapped(id: number, outcome: SwapOutcome, now: Instant): readonly ProposalsEffect<Purpose>[] {
     const asked = this.#askerOf(id);
     if (asked === undefined) return [];
     const answered = this.#note({ type: 'answered', outcome });
-    return [answered, ...this.#convert(asked.swapped(id % QUESTIONS_MAX, outcome, now), now)];
+    return [answered, ...this.#convert(asked.swapped(id % QUESTIONS_MAX, outcome, now))];
   }
 
   #askerOf(id: number): SwapProposer | undefined {
@@ -133,7 +133,7 @@ export class Proposals<Purpose> {
 
   tick(now: Instant): readonly ProposalsEffect<Purpose>[] {
     if (this.#active === undefined) return this.#next(now);
-    return this.#convert(this.#active.proposer.tick(now), now);
+    return this.#convert(this.#active.proposer.tick(now));
   }
 
   nextWakeAt(): Instant {
@@ -153,13 +153,10 @@ export class Proposals<Purpose> {
     this.#begun += 1;
     this.#tried = undefined;
     const began = this.#note({ type: 'began', change });
-    return [began, ...this.#convert(proposer.tick(now), now)];
+    return [began, ...this.#convert(proposer.tick(now))];
   }
 
-  #convert(
-    effects: readonly (ProposerEffect | SwapEffect)[],
-    now: Instant,
-  ): readonly ProposalsEffect<Purpose>[] {
+  #convert(effects: readonly (ProposerEffect | SwapEffect)[]): readonly ProposalsEffect<Purpose>[] {
     const converted: ProposalsEffect<Purpose>[] = [];
     for (const effect of effects) {
       if (effect.type === 'send') {
@@ -176,7 +173,6 @@ export class Proposals<Purpose> {
         this.#active = undefined;
         converted.push(this.#note({ type: 'ended', outcome }));
         converted.push({ type: 'settled', proposal, outcome });
-        converted.push(...this.#next(now));
       }
     }
     return converted;
