@@ -9,6 +9,7 @@ import type { Instant } from '../base/time.ts';
 import type { GroupId, NodeId } from '../protocol/ids.ts';
 import { drawFaults, drawHookFaults, type Fault, inflict } from './faults.ts';
 import { drawBars, liftAllBars } from './bar-faults.ts';
+import { leftAlone } from '../core/registry/maintenance.ts';
 import { drawEtcdFaults } from './etcd-faults.ts';
 import { drawFenceFaults, turnFencedOn } from './fence-faults.ts';
 import { drawMaintenance, endAllMaintenance } from './maintenance-faults.ts';
@@ -175,10 +176,10 @@ function served(world: World, { off }: LastingHarm, expected: readonly GroupId[]
   if (off === undefined) return;
   const missing = (): GroupId | undefined =>
     expected.find((id) => {
-      // Only what was to be expected at the beginning, and is still wanted.
-      const wanted = world.checkers.history(id).latest?.want !== 'offline';
-      const down = world.serving(id).length !== 1;
-      return wanted && down && !rightlyDown(world, id);
+      // Only what was to be expected at the beginning, and is still wanted and not left alone.
+      const { latest } = world.checkers.history(id);
+      if (latest?.want === 'offline' || leftAlone(latest) !== undefined) return false;
+      return world.serving(id).length !== 1 && !rightlyDown(world, id);
     });
   const wrong = (): string | undefined => {
     const left = missing();

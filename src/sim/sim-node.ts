@@ -49,6 +49,7 @@ export class SimNode {
   #rate: number;
   /** Of its clock; changed with its rate, so that the clock never jumps. */
   #clockOffset = 0;
+  #shown = 0;
   #boot: BootId;
   #heart: HeartCore;
   #core: NodeCore | undefined;
@@ -489,7 +490,10 @@ export class SimNode {
   }
 
   now(): Instant {
-    return instant(this.#world.now() * this.#rate + this.#clockOffset);
+    const now = this.#world.now() * this.#rate + this.#clockOffset;
+    // When the clock is set, what was rounded away is no step back.
+    this.#shown = Math.max(this.#shown, now);
+    return instant(this.#shown);
   }
 
   /** Whatever process dies meanwhile. */
