@@ -69,8 +69,8 @@ function nodeFor(
     const others = world.config.groups.filter(
       (other) =>
         !unit.includes(other) &&
-        world.serving(other.id).includes(node) &&
-        (gently || weight(other.id) >= own || leftAlone(world.record(other.id)) !== undefined),
+        (isLeftAt(world, other, node) ||
+          (world.serving(other.id).includes(node) && (gently || weight(other.id) >= own))),
     );
     if (unit.some((each) => others.some((other) => areApart(each, other)))) return false;
     return Object.entries(capacity).every(
@@ -85,6 +85,12 @@ function mayRun(world: PlacedWorld, { id, nodes }: GroupConfig, node: NodeId): b
   if (record === undefined || !nodes.includes(node)) return false;
   if (node !== record.owner && isBarred(world, { id }, node)) return false;
   return Object.values(record.inSync).every((copies) => copies.includes(node));
+}
+
+/** Nobody moves it, and its place is kept even if it does not run. */
+function isLeftAt(world: PlacedWorld, { id }: GroupConfig, node: NodeId): boolean {
+  const record = world.record(id);
+  return record?.owner === node && leftAlone(record) !== undefined;
 }
 
 function isBarred(world: PlacedWorld, { id }: Pick<GroupConfig, 'id'>, node: NodeId): boolean {
