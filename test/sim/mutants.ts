@@ -247,8 +247,8 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: ['H1', 'H2', 'P2'],
     kept: true,
     file: 'core/node/learning.ts',
-    find: 'if (lineOf(record) <= lineOf(known)) return;',
-    replace: 'if (lineOf(record) <= lineOf(known) || this.#unreadSince !== 0) return;',
+    find: 'if (line <= lineOf(known)) return;',
+    replace: 'if (line <= lineOf(known) || this.#unreadSince !== 0) return;',
   },
   {
     name: 'unsealed-while-a-forced-claim-is-in-doubt',

@@ -40,6 +40,17 @@ test('a hand-over whose vote is chosen while control is dead does not end with n
   }
 });
 
+test('a former owner that returns while the forced one cannot answer stays off', () => {
+  const returns = must(procedureCalled('owner-returns-to-forced'), 'known');
+  const way = must(
+    WAYS.find(({ name }) => name === 'disk-stalls'),
+    'known',
+  );
+  for (const step of [2, 4]) {
+    expect(liveThrough(returns, { step, way }).failure?.message).toBeUndefined();
+  }
+});
+
 test('an interruption gives the same life again, and another life than without it', () => {
   const failover = must(procedureCalled('failover'), 'known');
   const way = must(WAYS[0], 'there are ways');

@@ -77,6 +77,7 @@ export class Detector {
   readonly #options: HeartOptions;
   readonly #peers = new Map<NodeId, PeerView>();
   readonly #carrierLostAt = new Map<LinkId, Instant>();
+  #claimsChanged = false;
   #carrierChanged = false;
   /** Silence before it says nothing: this heart did not listen. */
   #listensSince: Instant;
@@ -135,6 +136,7 @@ export class Detector {
     const peer = must(this.#peers.get(from), 'heard() was called before');
     if (round < peer.round) return false;
     peer.round = round;
+    if (!sameClaims(peer.claims, said.claims)) this.#claimsChanged = true;
     peer.claims = said.claims;
     peer.hearsOn = said.hearsOn;
     peer.without.told(said, now);
@@ -176,10 +178,11 @@ export class Detector {
     return this.#options.links.map((link) => link.id).filter((link) => heard.has(link));
   }
 
-  /** True when the state of a peer or a carrier is not what it was the last time. */
+  /** True when the state of a peer, its claims or a carrier are not what they were the last time. */
   review(now: Instant): boolean {
-    let changed = this.#carrierChanged;
+    let changed = this.#carrierChanged || this.#claimsChanged;
     this.#carrierChanged = false;
+    this.#claimsChanged = false;
     for (const peer of this.#peers.values()) {
       const { state } = this.#judge(peer, now);
       if (state !== peer.state) changed = true;
@@ -296,4 +299,11 @@ function lastHeard(peer: PeerView): Instant | undefined {
     }
   }
   return latest;
+}
+
+function sameClaims(a: readonly Claim[], b: readonly Claim[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ group, epoch }, index) => b[index]?.group === group && b[index].epoch === epoch)
+  );
 }

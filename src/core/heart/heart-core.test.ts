@@ -167,6 +167,15 @@ describe('heartbeats', () => {
     });
   });
 
+  test('what a peer claims is reported when it changes, and not with every heartbeat', () => {
+    expect(reports(hear(START + 10, B, beat(1)), 'peers')).toHaveLength(1);
+    const [claimed] = reports(hear(START + 60, B, beat(2, E2)), 'peers');
+    const told = claimed?.peers.find(({ node }) => node === B)?.claims;
+    expect(told).toEqual([{ group: G, epoch: E2, withoutSince: undefined }]);
+    expect(reports(hear(START + 110, B, beat(3, E2)), 'peers')).toEqual([]);
+    expect(reports(hear(START + 160, B, beat(4)), 'peers')).toHaveLength(1);
+  });
+
   test('answers measure the round trip', () => {
     const round = roundOf(pass(START));
     const effects = [...hear(START + 3, B, upheld(round)), ...pass(START + 1100)];

@@ -29,6 +29,7 @@ import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
 import type { EngineNotice, GroupEngine, Observation } from '../group/engine.ts';
+import { lineOf, lineOfEpoch } from '../registry/forced-line.ts';
 import { Candidate } from './candidate.ts';
 import { Departure } from './departure.ts';
 import {
@@ -316,7 +317,8 @@ export class GroupCore {
   /** An answer for a vote of this node; or a question to its voter, which tells of a newer line. */
   #registryMessage(from: NodeId, message: RegistryMessage, now: Instant): void {
     if (message.type !== 'accept') return this.#context.voteMessage(from, message, now);
-    if (from !== this.#context.me) this.#learning.lineSeen(message.record, now);
+    if (from === this.#context.me) return;
+    this.#learning.lineSeen(lineOf(message.record), message.record.owner, now);
   }
 
   #mirrorAnswered(event: Extract<CoreEvent, { type: 'mirrorAnswered' }>, now: Instant): void {
@@ -368,6 +370,10 @@ export class GroupCore {
   #peersReported(peers: readonly PeerReport[], now: Instant): void {
     const context = this.#context;
     context.peers.update(peers, now);
+    const newest = context.peers.newestClaim();
+    if (newest !== undefined) {
+      this.#learning.lineSeen(lineOfEpoch(newest.epoch), newest.node, now);
+    }
     const { phase, record } = context;
     if ((phase !== 'waiting' && phase !== 'offline') || record === undefined) return;
     if (context.peers.someoneClaimsAfter(record.epoch)) context.learn(now);

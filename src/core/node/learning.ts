@@ -7,6 +7,7 @@
 import { unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER } from '../../base/time.ts';
 import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { NodeId } from '../../protocol/ids.ts';
 import { lineOf } from '../registry/forced-line.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import { sameBars } from '../registry/bars.ts';
@@ -135,16 +136,17 @@ export class Learning {
   }
 
   /**
-   * A vote for a record that was forced, perhaps while this node was thought to be off. Whatever this
-   * node owns or claims is of an older line, even where its own votes alone uphold that.
+   * A vote for a record that was forced, or a claim of whoever owns the group by one, perhaps while
+   * this node was thought to be off. Whatever this node owns or claims is of an older line, even
+   * where its own votes alone uphold that.
    */
-  lineSeen(record: OwnershipRecord, now: Instant): void {
+  lineSeen(line: number, owner: NodeId, now: Instant): void {
     const context = this.#context;
     const known = context.record ?? context.options.accepted();
-    if (lineOf(record) <= lineOf(known)) return;
+    if (line <= lineOf(known)) return;
     context.readFirst = true;
-    context.newestLine = Math.max(context.newestLine, lineOf(record));
-    const why = `${record.owner} was made its owner by force`;
+    context.newestLine = Math.max(context.newestLine, line);
+    const why = `${owner} was made its owner by force`;
     if (context.epochOwned !== undefined) return this.#moves.yield(why, now);
     if (context.phase === 'sealing') return this.#parts.candidate.unseal(why, now);
     if (context.phase === 'claiming') context.withdraw('claim', now);

@@ -113,6 +113,17 @@ export class PeerView {
     return [...this.#reports.keys()].some((node) => this.claims(node, newer));
   }
 
+  /** Who claims the group at the newest epoch of all that are claimed. */
+  newestClaim(): { readonly node: NodeId; readonly epoch: Epoch } | undefined {
+    let newest: { readonly node: NodeId; readonly epoch: Epoch } | undefined;
+    for (const [node, { claims }] of this.#reports) {
+      for (const { group, epoch } of claims) {
+        if (group === this.#group && epoch > (newest?.epoch ?? 0)) newest = { node, epoch };
+      }
+    }
+    return newest;
+  }
+
   failedOn(node: NodeId, now: Instant): void {
     this.#failedOn.set(node, plus(now, AVOID_MS));
   }

@@ -54,6 +54,11 @@ export function lineOf(record: OwnershipRecord | undefined): number {
   return record?.forced?.at ?? 0;
 }
 
+/** The same of a record of which only the epoch is known. */
+export function lineOfEpoch(epoch: Epoch): number {
+  return epoch < LINE_EPOCHS * LINES_MAX ? 0 : epoch - (epoch % LINE_EPOCHS);
+}
+
 /** Positive when `a` counts and `b` does not. */
 export function compareVotes(a: VotedRecord, b: VotedRecord): number {
   return lineOf(a.record) - lineOf(b.record) || compareBallots(a.ballot, b.ballot);
