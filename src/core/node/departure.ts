@@ -255,12 +255,13 @@ export class Departure {
 
   /**
    * The vote that has to come before the hand-over, when the next owner could not do without this
-   * node. Nothing runs any more, so the lease is given up for it.
+   * node. Nothing runs any more, so the lease is given up for it. With a store outside the next owner
+   * can move the votes by itself, and this node could not take over again without any.
    */
   #votersFor(record: OwnershipRecord, to: NodeId): RecordChange | undefined {
-    const { me, voters } = this.#context;
+    const { leaving, me, options, voters } = this.#context;
     const next = voters.voter(to);
-    if (to === me) return undefined;
+    if (to === me || (options.outside && !leaving)) return undefined;
     if (record.formerVoters !== undefined) return voters.step(record, undefined);
     const others = record.voters.filter(({ node }) => node !== me);
     const enough = others.length >= majorityOf(record.voters);
