@@ -232,7 +232,8 @@ export const MUTANTS: readonly Mutant[] = [
     kept: true,
     file: 'core/node/copy-keeper.ts',
     find: 'for (const copy of this.#copies.values()) if (copy.mirror === mirror) copy.caughtUp = false;',
-    replace: 'for (const copy of this.#copies.values()) if (copy.mirror === mirror) copy.since = NEVER;',
+    replace:
+      'for (const copy of this.#copies.values()) if (copy.mirror === mirror) copy.since = NEVER;',
   },
   {
     name: 'rivals-claim-completed-while-serving',

@@ -125,6 +125,11 @@ export class GroupCore {
     return this.#context.phase === 'owning' ? this.#context.cannotLeave : undefined;
   }
 
+  /** A line of records was seen that no reading has found yet. */
+  get awaitsLine(): boolean {
+    return this.#learning.awaitsLine;
+  }
+
   /** A vote of this process was chosen: the record is no mere guess from this node's own vote. */
   get hasRead(): boolean {
     return this.#context.hasRead;
@@ -318,7 +323,9 @@ export class GroupCore {
   #registryMessage(from: NodeId, message: RegistryMessage, now: Instant): void {
     if (message.type !== 'accept') return this.#context.voteMessage(from, message, now);
     if (from === this.#context.me) return;
-    this.#learning.lineSeen(lineOf(message.record), message.record.owner, now);
+    const { ballot, record } = message;
+    const asked = { by: from, ballot };
+    this.#learning.lineSeen({ line: lineOf(record), owner: record.owner, asked }, now);
   }
 
   #mirrorAnswered(event: Extract<CoreEvent, { type: 'mirrorAnswered' }>, now: Instant): void {
@@ -372,7 +379,8 @@ export class GroupCore {
     context.peers.update(peers, now);
     const newest = context.peers.newestClaim();
     if (newest !== undefined) {
-      this.#learning.lineSeen(lineOfEpoch(newest.epoch), newest.node, now);
+      const line = lineOfEpoch(newest.epoch);
+      this.#learning.lineSeen({ line, owner: newest.node, asked: undefined }, now);
     }
     const { phase, record } = context;
     if ((phase !== 'waiting' && phase !== 'offline') || record === undefined) return;

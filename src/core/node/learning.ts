@@ -6,8 +6,9 @@
  */
 import { unreachable } from '../../base/assert.ts';
 import { type Instant, NEVER } from '../../base/time.ts';
-import type { OwnershipRecord } from '../../protocol/record.ts';
+import type { Ballot, OwnershipRecord } from '../../protocol/record.ts';
 import type { NodeId } from '../../protocol/ids.ts';
+import { compareBallots } from '../registry/ballot.ts';
 import { lineOf } from '../registry/forced-line.ts';
 import type { ProposalOutcome } from '../registry/proposer.ts';
 import { sameBars } from '../registry/bars.ts';
@@ -30,10 +31,20 @@ export interface LearningParts {
   readonly requests: Requests;
 }
 
+/** A line of records that somebody claims by, or asks for votes on. */
+export interface Line {
+  readonly line: number;
+  readonly owner: NodeId;
+  /** Undefined where it is claimed by, and so is known to be chosen. */
+  readonly asked: { readonly by: NodeId; readonly ballot: Ballot } | undefined;
+}
+
 export class Learning {
   readonly #context: GroupContext;
   readonly #moves: Moves;
   readonly #parts: LearningParts;
+  /** That of which this node reads until it finds it. */
+  #newest: Line | undefined;
   /** Since when no reading has found a majority. */
   #unreadSince: Instant = NEVER;
 
@@ -53,7 +64,10 @@ export class Learning {
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
       context.hasRead = true;
-      if (lineOf(outcome.record) >= context.newestLine) context.readFirst = false;
+      if (lineOf(outcome.record) >= context.newestLine) {
+        context.readFirst = false;
+        this.#newest = undefined;
+      }
       // A claim that turns out to be chosen is taken up, or made anew, sealed as it is.
       const atRest = context.phase === 'probing' || context.phase === 'waiting';
       if (atRest && outcome.record.owner !== context.me) context.mirrors.claimsBeforeAreVoid();
@@ -140,16 +154,36 @@ export class Learning {
    * this node was thought to be off. Whatever this node owns or claims is of an older line, even
    * where its own votes alone uphold that.
    */
-  lineSeen(line: number, owner: NodeId, now: Instant): void {
+  lineSeen(seen: Line, now: Instant): void {
+    const { line, owner } = seen;
     const context = this.#context;
     const known = context.record ?? context.options.accepted();
+    this.#lineGivenUp(seen);
     if (line <= lineOf(known)) return;
     context.readFirst = true;
+    if (line >= context.newestLine) this.#newest = seen;
     context.newestLine = Math.max(context.newestLine, line);
     const why = `${owner} was made its owner by force`;
     if (context.epochOwned !== undefined) return this.#moves.yield(why, now);
     if (context.phase === 'sealing') return this.#parts.candidate.unseal(why, now);
     if (context.phase === 'claiming') context.withdraw('claim', now);
+  }
+
+  /** Who tried to begin that line asks for votes for an older one: it has read that it came to nothing. */
+  #lineGivenUp({ line, asked }: Line): void {
+    const newest = this.#newest;
+    if (newest?.asked === undefined || asked === undefined) return;
+    // Whoever else asked for votes on it had found it accepted.
+    const begins = newest.asked.by === newest.owner;
+    if (!begins || asked.by !== newest.owner || line >= newest.line) return;
+    if (compareBallots(asked.ballot, newest.asked.ballot) <= 0) return;
+    this.#context.newestLine = line;
+    this.#newest = undefined;
+  }
+
+  /** A line was seen that no reading has found yet: every question for votes may tell of it. */
+  get awaitsLine(): boolean {
+    return this.#newest !== undefined;
   }
 
   /** A group that was stopped here and started elsewhere is followed like any other. */

@@ -245,7 +245,8 @@ export class NodeCore {
     if (!isQuestion(message)) return this.#one(message.group, event);
     const answers = this.#acceptorDid(this.#acceptor.step(event.from, message));
     // The acceptor may have to wait; that there is a newer line stops what runs on an older one.
-    const newLine = message.type === 'accept' && lineOf(message.record) > 0;
+    const awaited = this.#groups.get(message.group)?.awaitsLine === true;
+    const newLine = message.type === 'accept' && (awaited || lineOf(message.record) > 0);
     return newLine ? [...answers, ...this.#one(message.group, event)] : answers;
   }
 
