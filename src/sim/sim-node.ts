@@ -50,6 +50,7 @@ export class SimNode {
   /** Of its clock; changed with its rate, so that the clock never jumps. */
   #clockOffset = 0;
   #shown = 0;
+  #frozenAt = 0;
   #boot: BootId;
   #heart: HeartCore;
   #core: NodeCore | undefined;
@@ -205,6 +206,7 @@ export class SimNode {
 
   freeze(): void {
     this.#frozen = true;
+    this.#frozenAt = this.now();
   }
 
   /** `asleep`: the machine slept, and its clock with it. */
@@ -228,6 +230,7 @@ export class SimNode {
   /** From now on the clock runs at that speed; `standing`: so long it stood still. */
   setClock(rate: number, standing = 0): void {
     const shows = this.now() - standing * this.#rate;
+    if (standing > 0) this.#shown = this.#frozenAt;
     this.#clockOffset = shows - this.#world.now() * rate;
     this.#rate = rate;
     this.#sleptMs += standing;
