@@ -176,6 +176,20 @@ describe('heartbeats', () => {
     expect(reports(hear(START + 160, B, beat(4)), 'peers')).toHaveLength(1);
   });
 
+  test('a heart that stood still calls nobody lost before it has listened', () => {
+    hear(START + 10, B, beat(1));
+    const state = (now: number): string | undefined => {
+      pass(now);
+      const [report] = reports(at(now, { type: 'reportAsked' }), 'peers');
+      return report?.peers.find(({ node }) => node === B)?.state;
+    };
+    expect(state(START + 60)).toBe('up');
+    const woken = START + 20_000;
+    expect(state(woken)).toBe('up');
+    for (let ms = 50; ms < timing.nodeLostMs; ms += 50) expect(state(woken + ms)).not.toBe('lost');
+    expect(state(woken + timing.nodeLostMs)).toBe('lost');
+  });
+
   test('answers measure the round trip', () => {
     const round = roundOf(pass(START));
     const effects = [...hear(START + 3, B, upheld(round)), ...pass(START + 1100)];
