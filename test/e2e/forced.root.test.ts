@@ -58,7 +58,10 @@ it('goes on with the outdated copy, and overwrites nothing', async () => {
   expect(await until('the copy of n1 is kept', kept, options)).toContain('nobody else may have');
   expect(await digest(all, 'n1')).toBe(before);
   expect(await digest(all, 'n2')).not.toBe(before);
-  expect(await all.groupSeenBy('n1')).toMatchObject({ owner: 'n2', epoch: 1_010_000 });
+  // Its mirror is there before its control answers people.
+  const known = async () => await all.groupSeenBy('n1');
+  const seen = await until('control of n1 answers', known, options);
+  expect(seen).toMatchObject({ owner: 'n2', epoch: 1_010_000 });
   const { lost } = await all.client.audit();
   expect(lost).toBeGreaterThan(0);
 });
