@@ -14,7 +14,7 @@ export interface Mutant {
   readonly fences?: true;
   /** It shows itself when this procedure is interrupted, and hardly ever in fresh lives. */
   readonly procedure?: string;
-  /** It undoes what was mended once: the lives that are kept show it, and fresh ones hardly ever. */
+  /** The lives that are kept show it, and fresh ones hardly ever: most undo what was mended once. */
   readonly kept?: true;
 }
 
@@ -82,7 +82,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'fence-that-fails-taken-for-off',
-    fences: true,
+    kept: true,
     breaks: ['P1', 'P2', 'P3', 'R6', 'H1', 'H2'],
     file: 'core/node/fence-keeper.ts',
     find: "    if (answer.state === 'off') {",
