@@ -19,7 +19,11 @@ export function drawRegistry(seed: number): 'etcd' | undefined {
   return new Prng(seed ^ 0x7f4b7c45).chance(LIVES) ? 'etcd' : undefined;
 }
 
-export function drawEtcdFaults(swarm: Swarm, config: Config, prng: Prng): readonly Fault[] {
+export function drawEtcdFaults(
+  swarm: Pick<Swarm, 'registry' | 'stormMs'>,
+  config: Pick<Config, 'nodes'>,
+  prng: Prng,
+): readonly Fault[] {
   if (swarm.registry === undefined) return [];
   return Array.from({ length: prng.below(FAULTS_MAX + 1) }, (): Fault => {
     const shape = prng.pick(['majority lost', 'majority lost', 'slow', 'out of reach']);
@@ -33,7 +37,7 @@ export function drawEtcdFaults(swarm: Swarm, config: Config, prng: Prng): readon
   });
 }
 
-export function harmEtcd(world: World, fault: Fault): void {
+export function harmEtcd(world: Pick<World, 'at' | 'etcd' | 'now'>, fault: Fault): void {
   const { etcd } = world;
   if (etcd === undefined) return;
   const node = fault.node as NodeId;

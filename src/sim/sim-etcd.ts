@@ -42,6 +42,8 @@ export class SimEtcd {
   #revision = 1;
   #hasMajority = true;
   slow = false;
+  /** How many of the answers to changes that reach it get lost, well as it may be. */
+  answerLost = ANSWER_LOST;
 
   constructor(options: SimEtcdOptions) {
     this.#options = options;
@@ -95,7 +97,7 @@ export class SimEtcd {
     if (this.#cut.has(from)) return;
     const carryOut = (): void => {
       const event = this.#carryOut(question);
-      const lost = question.type === 'swap' && prng.float() < ANSWER_LOST;
+      const lost = question.type === 'swap' && prng.float() < this.answerLost;
       if (!lost) agenda.at(plus(agenda.now, this.#delay()), () => end(event));
     };
     agenda.at(plus(agenda.now, this.#delay()), () => {
