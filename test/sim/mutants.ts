@@ -218,15 +218,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "change.type === 'admit' && change.mirror === mirror && change.peer === this.me;",
   },
   {
-    name: 'copy-expelled-while-its-admission-is-voted',
-    breaks: ['P1'],
-    kept: true,
-    file: 'core/node/owner.ts',
-    find: 'const counted = peer === record.owner || this.countedCopies(mirror).includes(peer);',
-    replace:
-      'const counted = peer === record.owner || record.inSync[mirror]?.includes(peer) === true;',
-  },
-  {
     name: 'copies-of-a-service-that-is-over-count',
     breaks: ['P1'],
     kept: true,
@@ -242,21 +233,5 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'core/node/group-context.ts',
     find: 'const mayDepose = (): boolean => this.epochOwned === undefined;',
     replace: 'const mayDepose = (): boolean => true;',
-  },
-  {
-    name: 'older-line-goes-on-beside-a-forced-one',
-    breaks: ['H1', 'H2', 'P2'],
-    kept: true,
-    file: 'core/node/learning.ts',
-    find: 'if (line <= lineOf(known)) return;',
-    replace: 'if (line <= lineOf(known) || this.#unreadSince !== 0) return;',
-  },
-  {
-    name: 'unsealed-while-a-forced-claim-is-in-doubt',
-    breaks: ['N3'],
-    kept: true,
-    file: 'core/node/candidate.ts',
-    find: "if (outcome.type === 'noQuorum' && this.#forcing !== undefined && !outcome.uncertain) {",
-    replace: "if (outcome.type === 'noQuorum' && this.#forcing !== undefined) {",
   },
 ];
