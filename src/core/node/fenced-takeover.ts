@@ -39,7 +39,11 @@ export class FencedTakeover {
     if (record.want !== 'online' || !peers.isLost(peer)) return false;
     if (staleCopies(record, me).length > 0 || peers.someoneClaimsAfter(record.epoch)) return false;
     const own = new Map([[me, options.seat]]);
-    if (electoratesOf(record).every((voters) => hasMajority(voters, own))) return false;
+    // Its own vote for other voters may be unfinished: it is not done without theirs.
+    const accepted = options.accepted();
+    const tried = accepted?.epoch === record.epoch ? electoratesOf(accepted) : [];
+    const electorates = [...electoratesOf(record), ...tried];
+    if (electorates.every((voters) => hasMajority(voters, own))) return false;
     return unknownDecision(record, own) === undefined;
   }
 
