@@ -57,12 +57,14 @@ export class Vouched {
 
   /** Those of the acknowledged writes that go on to count: the others were given up. */
   kept(key: string, record: OwnershipRecord, acknowledged: readonly number[]): number[] {
-    const mirror = key.slice(key.indexOf('/') + 1) as ResourceId;
+    const [group, mirror] = key.split('/') as [GroupId, ResourceId];
     const aside = record.keptAside?.[mirror] ?? [];
     const fenced = record.forced?.by === 'fence';
     return acknowledged.filter((write) => {
       if (this.#world.copyHas(record.owner, key, write)) return true;
-      const lied = record.forced?.off.some((id) => this.#world.fenceLied(id)) === true;
+      const lies = record.forced?.off.some((id) => this.#world.fenceLied(id)) === true;
+      // What a line lacks that was begun by a lie, no truth brings back.
+      const lied = lies || this.#falsely.has(group);
       assert(!fenced || lied, `P1: write ${write} of ${key} is lost by a fenced take-over`);
       if (fenced) return false;
       const somewhere = aside.some((id) => this.#world.copyHas(id, key, write));
