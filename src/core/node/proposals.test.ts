@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { instant } from '../../base/time.ts';
 import type { Epoch, GroupId, NodeId, SeatId } from '../../protocol/ids.ts';
 import type { OwnershipRecord, RegistryMessage } from '../../protocol/record.ts';
+import type { SwapOutcome } from '../../protocol/stored-record.ts';
 import { Acceptor } from '../registry/acceptor.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import { type Proposal, Proposals, type ProposalsEffect } from './proposals.ts';
@@ -171,4 +172,36 @@ test('with a store outside each reading and each swap is noted with its answer, 
     '1 ended noQuorum',
     'settled want',
   ]);
+});
+
+test('what became of a swap without an answer is settled by the next reading, which writes', () => {
+  const options = { me: N2, seat: 'seat' as SeatId, group: G, members: [N1, N2], rank: 0 };
+  const proposals = new Proposals<string>(
+    { ...options, outside: true, known: () => undefined },
+    () => undefined,
+  );
+  const record = { epoch: 1 as Epoch, owner: N1, inSync: {}, want: 'online', voters: [] } as const;
+  const by = { counter: 1, node: N1, seat: 'seat-n1' as SeatId };
+  /** What a vote that begins now does with the record that it finds. */
+  const finds = (change: RecordChange, revision: number): ProposalsEffect<string> => {
+    const asked = proposals.propose({ change, purpose: '', timeoutMs: 1000 }, instant(revision));
+    const fetch = asked.find((effect) => effect.type === 'fetch');
+    const reading = { type: 'found', revision, vote: { record, by } } as const;
+    const found = proposals.fetched(fetch?.id ?? NaN, reading, instant(revision));
+    const done = found.find(({ type }) => type === 'swap' || type === 'settled');
+    if (done === undefined) throw new Error(`neither swapped nor settled: ${found.map(short)}`);
+    return done;
+  };
+  const answers = (effect: ProposalsEffect<string>, outcome: SwapOutcome): readonly string[] => {
+    const id = effect.type === 'swap' ? effect.id : NaN;
+    return proposals.swapped(id, outcome, instant(100)).map(short);
+  };
+
+  const first = finds({ type: 'read' }, 1);
+  expect(first.type).toBe('swap'); // a process before this one may have asked for something
+  expect(answers(first, { type: 'swapped', revision: 2 })).toContain('settled ');
+  expect(finds({ type: 'read' }, 2).type).toBe('settled');
+  expect(answers(finds(STOP, 3), { type: 'unknown', why: 'lost' })).toEqual(['3 answered unknown']);
+  expect(proposals.tick(instant(9000)).map(short)).toContain('3 ended noQuorum');
+  expect(finds({ type: 'read' }, 3).type).toBe('swap');
 });

@@ -70,6 +70,8 @@ export class Proposals<Purpose> {
     | { readonly proposal: Proposal<Purpose>; readonly proposer: Proposer | SwapProposer }
     | undefined;
   #begun = 0;
+  /** A vote ended without a clear outcome, here or before this process began; none was chosen since. */
+  #inDoubt = true;
   /** The counter of the last ballot that the active vote was noted to have tried. */
   #tried: number | undefined;
 
@@ -147,7 +149,7 @@ export class Proposals<Purpose> {
     const { change, timeoutMs } = proposal;
     const start = { now, timeoutMs, highest: this.#highest() };
     const proposer = this.#options.outside
-      ? new SwapProposer(this.#options, change, start)
+      ? new SwapProposer({ ...this.#options, inDoubt: this.#inDoubt }, change, start)
       : new Proposer(this.#options, change, start);
     this.#active = { proposal, proposer };
     this.#begun += 1;
@@ -171,6 +173,8 @@ export class Proposals<Purpose> {
         const { proposal } = this.#active;
         const { outcome } = effect;
         this.#active = undefined;
+        if (outcome.type === 'noQuorum' && outcome.uncertain) this.#inDoubt = true;
+        if (outcome.type === 'chosen') this.#inDoubt = false;
         converted.push(this.#note({ type: 'ended', outcome }));
         converted.push({ type: 'settled', proposal, outcome });
       }

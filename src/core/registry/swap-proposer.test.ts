@@ -39,12 +39,12 @@ function at(ms: number): Instant {
 function proposer(
   change: RecordChange,
   me = N2,
-  own: { readonly known?: OwnershipRecord; readonly highest?: Ballot } = {},
+  own: { readonly known?: OwnershipRecord; readonly highest?: Ballot; inDoubt?: boolean } = {},
 ): SwapProposer {
   const seat = `seat-${me}` as SeatId;
   const known = (): OwnershipRecord | undefined => own.known;
-  const options = { me, seat, group: GROUP, members: [N1, N2], rank: 0, known };
-  const { highest } = own;
+  const { highest, inDoubt } = own;
+  const options = { me, seat, group: GROUP, members: [N1, N2], rank: 0, known, inDoubt };
   return new SwapProposer(options, change, { now: at(0), timeoutMs: 1000, highest });
 }
 
@@ -143,6 +143,21 @@ test("the owner's reading writes its record anew, so that voters may stand by it
   const { id } = one(vote.tick(at(0)), 'fetch');
   const effects = vote.fetched(id, { type: 'found', revision: 7, vote: STORED }, at(1));
   expect(one(effects, 'swap')).toMatchObject({ expected: 7, vote: { record: RECORD } });
+});
+
+test.each([
+  ['nothing of its own is under way: it is taken as it is found', false],
+  ['a swap of its own may still be carried out: it is written anew', true],
+])("another's record is read and %s", (_what, inDoubt) => {
+  const vote = proposer({ type: 'read' }, N2, { inDoubt });
+  const { id } = one(vote.tick(at(0)), 'fetch');
+  const effects = vote.fetched(id, { type: 'found', revision: 7, vote: STORED }, at(1));
+  const chosen = { type: 'chosen', record: RECORD };
+  if (!inDoubt) return expect(one(effects, 'outcome').outcome).toEqual(chosen);
+  const swap = one(effects, 'swap');
+  expect(swap).toMatchObject({ expected: 7, vote: { record: RECORD } });
+  const done = vote.swapped(swap.id, { type: 'swapped', revision: 8 }, at(2));
+  expect(one(done, 'outcome').outcome).toEqual(chosen);
 });
 
 /** What the proposer first sends when it finds the record at that revision. */

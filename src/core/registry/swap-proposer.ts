@@ -72,6 +72,8 @@ const LOST_BY_STORE = 'the store has no record of the group, but';
 export interface SwapOptions extends ProposerOptions {
   /** What this node's own acceptor accepted. */
   readonly known: () => OwnershipRecord | undefined;
+  /** What became of an earlier swap of this node is not known yet: a reading has to settle it. */
+  readonly inDoubt?: boolean | undefined;
 }
 
 type Phase = 'fetch' | 'gather' | 'release' | 'swap' | 'pause';
@@ -280,7 +282,9 @@ export class SwapProposer {
     if (evaluation.type === 'empty' || evaluation.type === 'rejected') {
       return this.#finish(evaluation);
     }
-    const rewrite = this.change.type === 'read' && record?.owner === me;
+    // What an earlier swap of unknown outcome may yet make is void only once this one has been made.
+    const reads = this.change.type === 'read' && record?.owner === me;
+    const rewrite = reads || this.#options.inDoubt === true;
     if (evaluation.type === 'settled' && !rewrite) return this.#chosen(evaluation.record, revision);
     const asks =
       record === undefined || (record.owner !== evaluation.record.owner && record.owner !== me);
