@@ -61,6 +61,8 @@ class Bench {
   readonly replies: string[] = [];
   readonly kinds: string[] = [];
   readonly orders: MirrorOrder[] = [];
+  /** Who the heart is told to count, claim by claim. */
+  readonly claims: string[] = [];
   readonly unanswered: (() => void)[] = [];
   reachable = new Set([N1, N2, W1]);
   /** Actions and orders whose answers are kept back. */
@@ -172,6 +174,10 @@ class Bench {
   }
 
   #perform(effect: Effect): void {
+    if (effect.type === 'claim') {
+      const names = effect.electorates.map((voters) => voters.map(({ node }) => node).join(' '));
+      this.claims.push(names.join(' and '));
+    }
     if (effect.type === 'reply') this.replies.push(`${effect.id} ${effect.code ?? 'ok'}`);
     else if (effect.type === 'event') this.kinds.push(effect.draft.kind);
     else if (effect.type === 'send') this.#vote(effect.to, effect.message as RegistryMessage);
@@ -565,6 +571,24 @@ describe('authority', () => {
       bench.start('online');
       expect(bench.core.phase).toBe(phase);
     }
+  });
+
+  test('what it accepted long ago tells no heart whom to count; what it reads does', () => {
+    const bench = new Bench(record(N1, 4));
+    bench.reachable = new Set([N1]);
+    bench.leaseFollows = false;
+    bench.lease(true, 4 as Epoch);
+    bench.start('online');
+    bench.step({ type: 'heartConnected' });
+    bench.lease(true, 4 as Epoch);
+    bench.advance(2000);
+    expect(bench.core.phase).toBe('owning');
+    expect(bench.claims).toEqual([]);
+    const present = record(N1, 4);
+    bench.others({ ...present, voters: present.voters.filter(({ node }) => node !== N2) });
+    bench.reachable = new Set([N1, W1]);
+    bench.advance(1100);
+    expect(bench.claims).toEqual(['n1 w1']);
   });
 
   test('a heart that comes back without the lease suspends the group', () => {

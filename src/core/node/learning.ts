@@ -60,6 +60,7 @@ export class Learning {
     const { candidate, departure, owner, requests } = this.#parts;
     const before = context.record;
     const owned = context.epochOwned;
+    const { presumed } = context;
     if (outcome.type === 'empty') context.knownEmpty = true;
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
@@ -74,6 +75,7 @@ export class Learning {
     }
     this.#take(outcome, now);
     const { record } = context;
+    if (presumed && !context.presumed && owned === record?.epoch) owner.recordRead(now);
     if (outcome.type === 'noQuorum' && outcome.rival !== undefined && owned !== undefined) {
       if (proposal.purpose === 'want') requests.wantSettled(proposal.change, outcome, now);
       if (proposal.purpose === 'bar') requests.barSettled(proposal.change, outcome, now);

@@ -116,7 +116,7 @@ export class Owner {
     this.#leaseSoughtAt = now;
     context.leaseHeld = false;
     this.#gaveUpAt = NEVER;
-    context.retryAt = NEVER;
+    context.retryAt = context.presumed ? plus(now, RETRY_MS) : NEVER;
     context.mirrors.forget();
     context.voters.begin(now);
     if (this.#support?.epoch === record.epoch) context.voters.supported(this.#support.by, now);
@@ -158,6 +158,7 @@ export class Owner {
     const context = this.#context;
     const record = must(context.record, 'an owner has a record');
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
+    if (context.presumed && now >= context.retryAt) this.#read(now);
     this.advanceCopies(record, now);
     this.#advanceVoters(record, now);
     this.#maintenance.watch(record, now);
@@ -293,8 +294,12 @@ export class Owner {
       this.#advanceVoters(record, now);
     }
     if (now < context.pausedUntil) return;
-    context.retryAt = plus(now, RETRY_MS);
-    context.learn(now);
+    this.#read(now);
+  }
+
+  #read(now: Instant): void {
+    this.#context.retryAt = plus(now, RETRY_MS);
+    this.#context.learn(now);
   }
 
   #superseded(record: OwnershipRecord, now: Instant): void {
@@ -323,9 +328,18 @@ export class Owner {
     this.#leaseSoughtAt = now;
   }
 
+  /** What this node owns was read for the first time: by what it accepted once it was only taken up. */
+  recordRead(now: Instant): void {
+    this.#claim(now);
+  }
+
+  /**
+   * What this node's own acceptor holds may be from before the last change of voters: by that alone
+   * nothing is claimed, and the heart goes on by what it counts, or by nothing if it is a new one.
+   */
   #claim(now: Instant): void {
-    const { epochOwned, record, voters } = this.#context;
-    if (epochOwned === undefined || record === undefined) return;
+    const { epochOwned, presumed, record, voters } = this.#context;
+    if (epochOwned === undefined || record === undefined || presumed) return;
     voters.toCount(record, now);
     this.#tellClaim();
   }
@@ -360,7 +374,8 @@ export class Owner {
   #advanceVoters(record: OwnershipRecord, now: Instant): void {
     const context = this.#context;
     const { voters } = context;
-    const { leaseHeld, options, peers, phase } = context;
+    const { leaseHeld, options, peers, phase, presumed } = context;
+    if (presumed) return;
     const lost = phase === 'suspended' || phase === 'stopping';
     const standing = leaseHeld ? 'leased' : lost ? 'suspended' : 'beginning';
     // Without its heart this node knows neither who answers nor whether the marks have ended.
@@ -417,7 +432,7 @@ export class Owner {
     const context = this.#context;
     const seconds = ((now - this.#suspendedAt) / 1000).toFixed(2);
     context.phase = 'owning';
-    context.retryAt = NEVER;
+    if (!context.presumed) context.retryAt = NEVER;
     this.#copies.hearsAgain(2 * context.options.timing.heartbeatMs, now);
     context.reason = `the lease came back after ${seconds} s`;
     const text = `resumed after ${seconds} s: the lease is back, nothing restarted`;

@@ -63,6 +63,7 @@ export class Probing {
     ) {
       // Control was restarted while too few voters answer, but the heart holds the lease.
       context.record = accepted;
+      context.presumed = true;
     }
     if (context.record === undefined && !context.knownEmpty) {
       if (context.leaving) return this.#leave(found, running, now);
