@@ -193,7 +193,7 @@ export type FromHeart =
       readonly why: 'promise' | 'starting' | undefined;
     }
   | { readonly type: 'message'; readonly from: NodeId; readonly body: unknown }
-  /** A voter's acceptor is behind: its promise does not cover the group at the claimed epoch. */
+  /** A voter's record is older than the claim, or of another owner at its epoch: it does not uphold it. */
   | { readonly type: 'behind'; readonly node: NodeId; readonly group: GroupId }
   /** A voter's record has a newer epoch than this node claims: the record moved on. */
   | {

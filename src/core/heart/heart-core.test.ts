@@ -420,7 +420,7 @@ describe('voter', () => {
   test.each<[string, NodeId, Epoch, Partial<AnswerBody>]>([
     ['an older record', B, 1 as Epoch, { promises: [], behind: [G] }],
     ['a newer record', A, 3 as Epoch, { ahead: [{ group: G, epoch: 3 as Epoch }], behind: [] }],
-    ['another owner at that epoch', W, E2, { promises: [], behind: [], ahead: [] }],
+    ['another owner at that epoch', W, E2, { promises: [], behind: [G], ahead: [] }],
   ])('%s', (_, owner, epoch, expected) => {
     records(START, owner, epoch);
     expect(answers(hear(QUIET, B, beat(1, E2)))[0]).toMatchObject(expected);

@@ -149,7 +149,9 @@ export class Promises {
       if (this.#records === undefined) continue;
       if (record === undefined || record.epoch < claim.epoch) behind.push(claim.group);
       else if (record.epoch > claim.epoch) ahead.push({ group: claim.group, epoch: record.epoch });
-      else if (record.owner === beat.from && this.#mayPromise(claim.group, beat, now)) {
+      // Of two claims of one epoch it has accepted the one that came to nothing.
+      else if (record.owner !== beat.from) behind.push(claim.group);
+      else if (this.#mayPromise(claim.group, beat, now)) {
         // A former boot of it may have counted on a longer term.
         const before = this.#promised.get(claim.group)?.until ?? now;
         const until = Math.max(before, plus(now, this.#neededMs(beat.termMs))) as Instant;
