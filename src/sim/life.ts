@@ -20,6 +20,7 @@ import {
   type LastingHarm,
   leftOver,
   rightlyDown,
+  isForbidden,
   survivable,
   unsettled,
 } from './policy.ts';
@@ -179,6 +180,7 @@ function served(world: World, { off }: LastingHarm, expected: readonly GroupId[]
       // Only what was to be expected at the beginning, and is still wanted and not left alone.
       const { latest } = world.checkers.history(id);
       if (latest?.want === 'offline' || leftAlone(latest) !== undefined) return false;
+      if (isForbidden(world, id, off)) return false;
       return world.serving(id).length !== 1 && !rightlyDown(world, id);
     });
   const wrong = (): string | undefined => {

@@ -5,7 +5,7 @@
  */
 import type { Prng } from '../base/prng.ts';
 import { barOf } from '../core/registry/bars.ts';
-import { leftAlone } from '../core/registry/maintenance.ts';
+import { isMaintained, leftAlone } from '../core/registry/maintenance.ts';
 import type { GroupId, NodeId, SeatId } from '../protocol/ids.ts';
 import type { OwnershipRecord } from '../protocol/record.ts';
 import { isEverywhere } from '../protocol/config.ts';
@@ -110,14 +110,37 @@ function canServe(
   const { id, record, seats } = by;
   if (record.want !== 'online' || !canDecide(world, record, seats)) return false;
   if (leftAlone(record) !== undefined) return false;
+  return copiesThere(world, id, record, seats).some((node) => isAllowed(record, node));
+}
+
+/** Nodes that are there and have everything that was acknowledged. */
+function copiesThere(
+  world: World,
+  id: GroupId,
+  record: OwnershipRecord,
+  seats: ReadonlyMap<NodeId, unknown>,
+): readonly NodeId[] {
   const nodes = world.config.groups.find((group) => group.id === id)?.nodes ?? [];
   const mirrors = mirrorsOf(world.config, id);
-  return nodes.some(
-    (node) =>
-      seats.has(node) &&
-      (node === record.owner || barOf(record, node) === undefined) &&
-      mirrors.every((mirror) => record.inSync[mirror]?.includes(node)),
+  return nodes.filter(
+    (node) => seats.has(node) && mirrors.every((mirror) => record.inSync[mirror]?.includes(node)),
   );
+}
+
+function isAllowed(record: OwnershipRecord, node: NodeId): boolean {
+  if (node === record.owner) return true;
+  return barOf(record, node) === undefined && !isMaintained(record, node);
+}
+
+/** Somebody's word keeps it from all who have it, though it was not so when that was looked at first. */
+export function isForbidden(world: World, id: GroupId, off: NodeId): boolean {
+  const record = world.checkers.history(id).latest;
+  if (record === undefined) return false;
+  const seats = new Map(
+    world.members().flatMap((node) => (node === off ? [] : [[node, node] as const])),
+  );
+  const ready = copiesThere(world, id, record, seats);
+  return ready.length > 0 && !ready.some((node) => isAllowed(record, node));
 }
 
 /** What is not yet as it should be with all mended; undefined when everything is. */
