@@ -7,12 +7,14 @@
 import process from 'node:process';
 import { systemClock } from '../adapters/clock.ts';
 import { readSetup } from '../adapters/config/setup-files.ts';
+import { lifeNotePath } from '../adapters/share/life-note.ts';
 import { ShareFiles } from '../adapters/share/share-files.ts';
 import { readClusterKey } from '../adapters/tls-psk.ts';
 import { must } from '../base/assert.ts';
 import { messageOf, TakoError } from '../base/tako-error.ts';
 import { termOf } from '../core/heart/promises.ts';
 import { decodeSheet } from '../core/share-witness/decode-sheet.ts';
+import { nextLife } from '../core/share-witness/life.ts';
 import { ShareRunner } from './share/share-runner.ts';
 import type { FromShare, ToShare } from '../protocol/share-ipc.ts';
 
@@ -33,7 +35,7 @@ function fail(error: unknown): void {
 process.on('disconnect', () => process.exit(0));
 try {
   const setup = readSetup(must(process.argv[2], 'the first argument is the setup file'));
-  const { config, node, runDir } = setup;
+  const { config, node, runDir, stateDir } = setup;
   const share = must(config.witness?.share, 'the witness of this cluster is a share');
   const files = await ShareFiles.open({
     ...share,
@@ -41,6 +43,9 @@ try {
     key: readClusterKey(config.keyFile),
     me: node,
     lockPrefix: `${runDir}/share`,
+    notePath: lifeNotePath(stateDir),
+    nextLife,
+    waits: (why, ms) => tell({ type: 'waiting', why, ms }),
     decode: decodeSheet,
   });
   const runner = new ShareRunner({

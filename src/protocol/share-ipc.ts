@@ -10,6 +10,8 @@ export type ToShare =
   | { readonly type: 'asked'; readonly question: ShareQuestion };
 
 export type FromShare =
+  /** It votes after that time. */
+  | { readonly type: 'waiting'; readonly why: string; readonly ms: number }
   /** It votes from now on. */
   | { readonly type: 'serving'; readonly seat: string }
   | { readonly type: 'answer'; readonly body: AnswerBody }

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkConfig } from '../../src/adapters/config/load-config.ts';
+import { lifeNotePath, readLifeNote, writeLifeNote } from '../../src/adapters/share/life-note.ts';
 import { makeSeat } from '../../src/adapters/share/share-seat.ts';
 import { must } from '../../src/base/assert.ts';
 import type { NodeSetup } from '../../src/protocol/config.ts';
@@ -106,7 +107,8 @@ class Shares {
     for (const pid of this.#voting()) process.kill(pid, 'SIGKILL');
   }
 
-  start(cluster: ClusterName): void {
+  async start(cluster: ClusterName): Promise<void> {
+    for (const name of this.members.keys()) await nothingComesLate(join(this.folder, name));
     renameSync(`${this.directory(cluster)}-gone`, this.directory(cluster));
   }
 
@@ -146,10 +148,17 @@ function rigOf(shares: Shares): WitnessRig {
     loseStorage: (cluster) => shares.loseStorage(cluster),
     spoilStorage: (cluster) => shares.spoilStorage(cluster),
     start: async (...clusters) => {
-      for (const cluster of clusters) shares.start(cluster);
+      for (const cluster of clusters) await shares.start(cluster);
     },
     destroy: async () => shares.destroy(),
   };
+}
+
+/** The directory is on a disk of this machine: who is dead has no write under way there. */
+async function nothingComesLate(stateDir: string): Promise<void> {
+  const path = lifeNotePath(stateDir);
+  const note = await readLifeNote(path);
+  if (note !== undefined) await writeLifeNote(path, { ...note, open: [] });
 }
 
 function keyOf(byte: number): Buffer {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { must } from '../../base/assert.ts';
 import type { SeatId } from '../../protocol/ids.ts';
 import { EMPTY_SHEET, type Sheet } from '../../protocol/share-sheet.ts';
-import { emptyFile, readFileState, slotKeys } from './node-file.ts';
+import { emptyFile, readFileState, slotFor, slotKeys } from './node-file.ts';
 import { FILE_BYTES, SLOT_BYTES, encodeSlot } from './slot-codec.ts';
 
 const NAME = { key: Buffer.alloc(32, 7), cluster: 'c', seat: 's' as SeatId, node: 'n1' };
@@ -66,4 +66,16 @@ test('what does not fit is not written', () => {
   }));
   const key = must(KEYS[0], 'a file has keys');
   expect(encodeSlot({ ...EMPTY_SHEET, claims }, { life: 1, sequence: 1 }, key)).toBeUndefined();
+});
+
+test('a life begins with the slot that is not the only good one, and goes from one to the other', () => {
+  const file = emptyFile(KEYS);
+  put(file, 2, { life: 1, sequence: 1 });
+  put(file, 3, { life: 1, sequence: 2 });
+  const { newest } = readFileState('n1', file, KEYS);
+  expect(newest[1]).toBe(3);
+  expect([1, 2, 3].map((sequence) => slotFor(sequence, 3))).toEqual([2, 3, 2]);
+  file.fill(1, 3 * SLOT_BYTES + 200, 3 * SLOT_BYTES + 210);
+  expect(readFileState('n1', file, KEYS).newest[1]).toBe(2);
+  expect(slotFor(1, 2)).toBe(3);
 });

@@ -22,6 +22,8 @@ export interface FileState {
   readonly last: Slot;
   /** In which it is. */
   readonly region: number;
+  /** The slot of each region that holds what was written there last. */
+  readonly newest: readonly number[];
 }
 
 /** The keys of all slots of one file. */
@@ -36,26 +38,36 @@ export function emptyFile(keys: readonly Buffer[]): Buffer {
 
 /** Throws when any region has no good slot. */
 export function readFileState(node: string, file: Buffer, keys: readonly Buffer[]): FileState {
-  let state: FileState | undefined;
-  for (let region = 0; region < REGIONS; region += 1) {
-    const good = slotsOf(region).flatMap((slot) => {
-      const key = keys[slot];
-      const bytes = file.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES);
-      return (key === undefined ? undefined : decodeSlot(bytes, key)) ?? [];
+  const newest = Array.from({ length: REGIONS }, (_, region) => {
+    const good = slotsOf(region).flatMap((index) => {
+      const key = keys[index];
+      const bytes = file.subarray(index * SLOT_BYTES, (index + 1) * SLOT_BYTES);
+      const slot = key === undefined ? undefined : decodeSlot(bytes, key);
+      return slot === undefined ? [] : [{ index, region, slot }];
     });
-    if (good.length === 0) {
-      throw new TakoError(
-        'share-unusable',
-        `Cannot vote on the share: what "${node}" wrote there is damaged, or of another key`,
-        { next: 'Make the share anew: tako witness prepare --replace' },
-      );
-    }
-    for (const last of good) {
-      if (state === undefined || comparePlaces(last, state.last) > 0) state = { last, region };
-    }
-  }
-  if (state === undefined) throw new TakoError('internal', 'A file has at least one region');
-  return state;
+    if (good.length > 0) return good.reduce(later);
+    throw new TakoError(
+      'share-unusable',
+      `Cannot vote on the share: what "${node}" wrote there is damaged, or of another key`,
+      { next: 'Make the share anew: tako witness prepare --replace' },
+    );
+  });
+  const { slot: last, region } = newest.reduce(later);
+  return { last, region, newest: newest.map(({ index }) => index) };
+}
+
+function later<T extends { readonly slot: Slot }>(a: T, b: T): T {
+  return comparePlaces(b.slot, a.slot) > 0 ? b : a;
+}
+
+/**
+ * Into which slot a life's write goes, by its sequence number: the first one not over the only good
+ * slot of its region, should it end half-way.
+ */
+export function slotFor(sequence: number, newest: number): number {
+  const slots = slotsOf(Math.floor(newest / SLOTS));
+  const at = slots.indexOf(newest) + sequence;
+  return slots[at % slots.length] ?? newest;
 }
 
 export function slotsOf(region: number): readonly number[] {

@@ -9,13 +9,16 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { must } from '../../base/assert.ts';
 import { messageOf, TakoError } from '../../base/tako-error.ts';
 import type { NodeId, SeatId } from '../../protocol/ids.ts';
+import type { LifeChoice, NextLife } from '../../protocol/share-life.ts';
 import type { Sheet } from '../../protocol/share-sheet.ts';
 import { tryLockFile } from '../flock.ts';
 import { checkFileSystem } from './file-system.ts';
-import { readFileState, slotKeys, slotsOf, type FileState } from './node-file.ts';
+import { readLifeNote, writeLifeNote } from './life-note.ts';
+import { readFileState, slotFor, slotKeys, type FileState } from './node-file.ts';
 import { type ShareName, nodeFile, readSeat } from './share-seat.ts';
 import { FILE_BYTES, REGIONS, SLOT_BYTES, comparePlaces, encodeSlot } from './slot-codec.ts';
 
@@ -33,6 +36,11 @@ export interface ShareFilesOptions extends ShareName {
   readonly anyFileSystem: boolean;
   /** `PREFIX-REGION.lock`: held while a process of this machine writes into that region. */
   readonly lockPrefix: string;
+  /** Where this node notes its lives, on its own disk. */
+  readonly notePath: string;
+  readonly nextLife: (choice: LifeChoice) => NextLife | undefined;
+  /** What earlier lives wrote may still come, and is waited for. */
+  readonly waits: (why: string, ms: number) => void;
   readonly decode: (sheet: unknown) => Sheet | undefined;
 }
 
@@ -48,27 +56,29 @@ export class ShareFiles {
   readonly #options: ShareFilesOptions;
   readonly #files: readonly OpenFile[];
   readonly #own: OpenFile;
-  readonly #region: number;
   readonly #life: number;
+  /** The slot of this life's region that was the newest there when it began. */
+  readonly #before: number;
   #sequence = 0;
   #readings = 0;
   readonly seat: SeatId;
 
   private constructor(
     options: ShareFilesOptions,
-    parts: { readonly seat: SeatId; readonly files: readonly OpenFile[] },
+    parts: {
+      readonly seat: SeatId;
+      readonly files: readonly OpenFile[];
+      readonly own: OpenFile;
+      readonly next: NextLife;
+    },
   ) {
+    const { seat, files, own, next } = parts;
     this.#options = options;
-    this.seat = parts.seat;
-    this.#files = parts.files;
-    const { me } = options;
-    this.#own = must(
-      this.#files.find(({ node }) => node === me),
-      'the own file was opened',
-    );
-    const region = chooseRegion(options.lockPrefix, this.#own.state.region);
-    this.#region = region;
-    this.#life = this.#own.state.last.life + 1;
+    this.seat = seat;
+    this.#files = files;
+    this.#own = own;
+    this.#life = next.note.life;
+    this.#before = must(own.state.newest[next.region], 'a region has a good slot');
   }
 
   static async open(options: ShareFilesOptions): Promise<ShareFiles> {
@@ -84,7 +94,12 @@ export class ShareFiles {
     await checkFileSystem(options);
     const files: OpenFile[] = [];
     for (const node of nodes) files.push(await openFile(options, seat, node));
-    return new ShareFiles(options, { seat, files });
+    const own = must(
+      files.find(({ node }) => node === me),
+      'the own file was opened',
+    );
+    const next = await beginLife(options, seat, own);
+    return new ShareFiles(options, { seat, files, own, next });
   }
 
   get nodes(): readonly NodeId[] {
@@ -99,8 +114,7 @@ export class ShareFiles {
   /** Comes back when it is on stable storage. */
   async write(sheet: Sheet): Promise<void> {
     const place = { life: this.#life, sequence: this.#sequence + 1 };
-    const slots = slotsOf(this.#region);
-    const slot = must(slots[place.sequence % slots.length], 'a region has slots');
+    const slot = slotFor(place.sequence, this.#before);
     const key = must(this.#own.keys[slot], 'a file has keys');
     const bytes = encodeSlot(sheet, place, key);
     if (bytes === undefined) {
@@ -161,15 +175,37 @@ export class ShareFiles {
 }
 
 /** A living process may still write into the region that it has locked, however late. */
-function chooseRegion(prefix: string, last: number): number {
-  for (let step = 1; step < REGIONS; step += 1) {
-    const region = (last + step) % REGIONS;
+async function beginLife(
+  { lockPrefix, nextLife, notePath, waits }: ShareFilesOptions,
+  seat: SeatId,
+  own: OpenFile,
+): Promise<NextLife> {
+  const { last, region } = own.state;
+  const next = nextLife({
+    seat,
+    noted: await readLifeNote(notePath),
+    last: { life: last.life, region },
+    regions: REGIONS,
     // Held until this process ends.
-    if (tryLockFile(`${prefix}-${region}.lock`) !== undefined) return region;
-  }
-  throw new TakoError('share-unusable', 'Cannot vote on the share: earlier writes still hang', {
-    next: 'Wait until the share answers again',
+    take: (taken) => tryLockFile(`${lockPrefix}-${taken}.lock`) !== undefined,
   });
+  if (next === undefined) {
+    throw new TakoError('share-unusable', 'Cannot vote on the share: earlier writes still hang', {
+      next: 'Wait until the share answers again',
+    });
+  }
+  await writeLifeNote(notePath, next.note);
+  if (next.waitMs > 0) {
+    waits('writes from before restarts, one soon after the other, may still come', next.waitMs);
+    await delay(next.waitMs);
+    // What came meanwhile is what this life begins with.
+    own.state = await readState(own);
+  }
+  setTimeout(() => {
+    // Where that fails, a later life waits without need, and nothing else.
+    writeLifeNote(notePath, next.then.note).catch(() => undefined);
+  }, next.then.afterMs).unref();
+  return next;
 }
 
 async function openFile(share: ShareFilesOptions, seat: SeatId, node: NodeId): Promise<OpenFile> {

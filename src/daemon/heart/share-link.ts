@@ -145,6 +145,9 @@ export class ShareLink {
         this.#trouble = undefined;
         this.#options.log.info('share votes', { seat: message.seat });
         return;
+      case 'waiting':
+        running.waitsSince = plus(this.#options.clock.now(), message.ms);
+        return this.#tellTrouble(`${message.why}: it votes after ${message.ms / 1000} s`);
       case 'answer':
         running.beating = false;
         running.waitsSince = undefined;
@@ -172,6 +175,10 @@ export class ShareLink {
     this.#failures += 1;
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#failures - 1, 8));
     this.#startAt = plus(this.#options.clock.now(), pauseMs);
+    this.#tellTrouble(why);
+  }
+
+  #tellTrouble(why: string): void {
     if (this.#trouble !== why) this.#options.log.warn('share does not vote', { why });
     this.#trouble = why;
   }
