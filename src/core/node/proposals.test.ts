@@ -189,7 +189,8 @@ test('what became of a swap without an answer is settled by the next reading, wh
     const reading = { type: 'found', revision, vote: { record, by } } as const;
     const found = proposals.fetched(fetch?.id ?? NaN, reading, instant(revision));
     const done = found.find(({ type }) => type === 'swap' || type === 'settled');
-    if (done === undefined) throw new Error(`neither swapped nor settled: ${found.map(short).join()}`);
+    if (done === undefined)
+      throw new Error(`neither swapped nor settled: ${found.map(short).join()}`);
     return done;
   };
   const answers = (effect: ProposalsEffect<string>, outcome: SwapOutcome): readonly string[] => {
