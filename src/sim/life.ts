@@ -148,6 +148,7 @@ function powerOnAll(world: World): void {
   world.leaving.clear();
   for (const id of world.members()) {
     world.node(id)?.thaw();
+    world.node(id)?.wakeHeart();
     world.powerOn(id);
   }
   world.findAllCarriers();

@@ -70,7 +70,7 @@ function nodeFor(
       (other) =>
         !unit.includes(other) &&
         (isLeftAt(world, other, node) ||
-          (world.serving(other.id).includes(node) && (gently || weight(other.id) >= own))),
+          (hasPlaceAt(world, other, node) && (gently || weight(other.id) >= own))),
     );
     if (unit.some((each) => others.some((other) => areApart(each, other)))) return false;
     return Object.entries(capacity).every(
@@ -85,6 +85,14 @@ function mayRun(world: PlacedWorld, { id, nodes }: GroupConfig, node: NodeId): b
   if (record === undefined || !nodes.includes(node)) return false;
   if (node !== record.owner && isBarred(world, { id }, node)) return false;
   return Object.values(record.inSync).every((copies) => copies.includes(node));
+}
+
+/** It runs there, or is about to: as soon as those run that it comes after. */
+function hasPlaceAt(world: PlacedWorld, { id, placement }: GroupConfig, node: NodeId): boolean {
+  if (world.serving(id).includes(node)) return true;
+  const record = world.record(id);
+  if (record?.owner !== node || record.want !== 'online') return false;
+  return placement?.after.some((other) => world.serving(other).length === 0) === true;
 }
 
 /** Nobody moves it, and its place is kept even if it does not run. */

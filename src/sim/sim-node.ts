@@ -303,16 +303,21 @@ export class SimNode {
     this.#hung = true;
     const run = this.#runs.heart;
     this.#machineLater(forMs, () => {
-      if (!this.#hung || run !== this.#runs.heart) return;
-      this.#hung = false;
-      const lifeMs = this.#world.config.timing.addressLifeSeconds * 1000;
-      this.#heartSureFrom = plus(this.#world.now(), lifeMs);
-      const held = this.#heldForHeart;
-      this.#heldForHeart = [];
-      this.#heartStep({ type: 'timePassed' });
-      for (const heldRun of held) heldRun();
-      this.#wake('heart');
+      if (run === this.#runs.heart) this.wakeHeart();
     });
+  }
+
+  /** It goes on, if it hangs. */
+  wakeHeart(): void {
+    if (!this.#hung) return;
+    this.#hung = false;
+    const lifeMs = this.#world.config.timing.addressLifeSeconds * 1000;
+    this.#heartSureFrom = plus(this.#world.now(), lifeMs);
+    const held = this.#heldForHeart;
+    this.#heldForHeart = [];
+    this.#heartStep({ type: 'timePassed' });
+    for (const heldRun of held) heldRun();
+    this.#wake('heart');
   }
 
   /** A mirror process dies and is started again; its copy stays as it is. */

@@ -134,6 +134,8 @@ export class GroupContext {
   record: OwnershipRecord | undefined;
   /** The record is what those who could be asked had accepted: it may never have been chosen. */
   presumed = false;
+  /** What became of a vote of this process is not known: it may be chosen yet, until another one is. */
+  inDoubt = false;
   /** A vote of this process was chosen: the record is no mere guess from this node's own vote. */
   hasRead = false;
   /** Another node claims what this one owned: what became of that is read before anything is claimed. */

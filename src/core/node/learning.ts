@@ -5,7 +5,7 @@
  * Invariant: a record never gives way to one of an older epoch.
  */
 import { unreachable } from '../../base/assert.ts';
-import { type Instant, NEVER } from '../../base/time.ts';
+import { earliest, type Instant, NEVER, plus } from '../../base/time.ts';
 import type { Ballot, OwnershipRecord } from '../../protocol/record.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { compareBallots } from '../registry/ballot.ts';
@@ -15,7 +15,7 @@ import { sameBars } from '../registry/bars.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import type { Candidate } from './candidate.ts';
 import type { Departure } from './departure.ts';
-import type { GroupContext, Moves, Purpose } from './group-context.ts';
+import { type GroupContext, type Moves, type Purpose, RETRY_MS } from './group-context.ts';
 import type { Decided } from './node-io.ts';
 import type { Owner } from './owner.ts';
 import type { Proposal } from './proposals.ts';
@@ -62,9 +62,11 @@ export class Learning {
     const owned = context.epochOwned;
     const { presumed } = context;
     if (outcome.type === 'empty') context.knownEmpty = true;
+    if (outcome.type === 'noQuorum' && outcome.uncertain) this.#inDoubt(now);
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
       context.hasRead = true;
+      context.inDoubt = false;
       if (lineOf(outcome.record) >= context.newestLine) {
         context.readFirst = false;
         this.#newest = undefined;
@@ -112,6 +114,14 @@ export class Learning {
       default:
         return unreachable(proposal.purpose);
     }
+  }
+
+  /** An owner reads what became of it, for others may count by it already. */
+  #inDoubt(now: Instant): void {
+    const context = this.#context;
+    context.inDoubt = true;
+    if (context.epochOwned === undefined) return;
+    context.retryAt = earliest([context.retryAt, plus(now, RETRY_MS)]);
   }
 
   #votersSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {

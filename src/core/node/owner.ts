@@ -158,7 +158,7 @@ export class Owner {
     const context = this.#context;
     const record = must(context.record, 'an owner has a record');
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
-    if (context.presumed && now >= context.retryAt) this.#read(now);
+    if ((context.presumed || context.inDoubt) && now >= context.retryAt) this.#read(now);
     this.advanceCopies(record, now);
     this.#advanceVoters(record, now);
     this.#maintenance.watch(record, now);
@@ -432,7 +432,7 @@ export class Owner {
     const context = this.#context;
     const seconds = ((now - this.#suspendedAt) / 1000).toFixed(2);
     context.phase = 'owning';
-    if (!context.presumed) context.retryAt = NEVER;
+    if (!context.presumed && !context.inDoubt) context.retryAt = NEVER;
     this.#copies.hearsAgain(2 * context.options.timing.heartbeatMs, now);
     context.reason = `the lease came back after ${seconds} s`;
     const text = `resumed after ${seconds} s: the lease is back, nothing restarted`;
