@@ -13,6 +13,8 @@ export interface PlacedWorld {
   readonly serving: (group: GroupId) => readonly NodeId[];
   readonly isUp: (node: NodeId) => boolean;
   readonly record: (group: GroupId) => OwnershipRecord | undefined;
+  /** Enough are up to vote on it. */
+  readonly isDecidable: (group: GroupId) => boolean;
 }
 
 /** What stands side by side on a node, or exceeds it, and may not (N30). */
@@ -87,11 +89,12 @@ function mayRun(world: PlacedWorld, { id, nodes }: GroupConfig, node: NodeId): b
   return Object.values(record.inSync).every((copies) => copies.includes(node));
 }
 
-/** It runs there, or is about to: as soon as those run that it comes after. */
+/** It runs there, is about to as soon as those run that it comes after, or nobody can move it. */
 function hasPlaceAt(world: PlacedWorld, { id, placement }: GroupConfig, node: NodeId): boolean {
   if (world.serving(id).includes(node)) return true;
   const record = world.record(id);
   if (record?.owner !== node || record.want !== 'online') return false;
+  if (!world.isDecidable(id)) return true;
   return placement?.after.some((other) => world.serving(other).length === 0) === true;
 }
 

@@ -11,8 +11,7 @@ import type { OwnershipRecord } from '../protocol/record.ts';
 import { isEverywhere } from '../protocol/config.ts';
 import { mirrorsOf } from './checkers.ts';
 import { disobeyed, withoutEverywhere } from './everywhere-faults.ts';
-import { couldRunOn, splitUnit } from './placed-checks.ts';
-import { placedWorld } from './world.ts';
+import { couldRunOn, type PlacedWorld, splitUnit } from './placed-checks.ts';
 import { decide } from './votes.ts';
 import type { World } from './world.ts';
 
@@ -179,6 +178,24 @@ export function unsettled(world: World): string | undefined {
     }
   }
   return undefined;
+}
+
+/** What is looked at where groups have relations. */
+function placedWorld(world: World): PlacedWorld {
+  const up = world.members().filter((node) => world.node(node)?.answers === true);
+  const seats = new Map(up.map((node) => [node, world.disk(node).seat]));
+  const record = (group: GroupId): OwnershipRecord | undefined =>
+    world.checkers.history(group).latest;
+  return {
+    config: world.config,
+    serving: (group) => world.serving(group),
+    isUp: (node) => up.includes(node),
+    record,
+    isDecidable: (group) => {
+      const latest = record(group);
+      return latest !== undefined && canDecide(world, latest, seats);
+    },
+  };
 }
 
 /** Other groups leave no room for it, or it waits for one of them. */

@@ -20,7 +20,6 @@ import { holds, SimDisk } from './sim-disk.ts';
 import { type Question, SimEtcd, type StoreAnswer } from './sim-etcd.ts';
 import type { SimMirror } from './sim-mirror.ts';
 import type { NodeWorld } from './node-world.ts';
-import type { PlacedWorld } from './placed-checks.ts';
 import { SimNode } from './sim-node.ts';
 import { Trace } from './trace.ts';
 
@@ -422,16 +421,6 @@ export class World {
       this.checkers.nothingLost(id, this.serving(id));
     }
   }
-}
-
-/** What is looked at where groups have relations. */
-export function placedWorld(world: World): PlacedWorld {
-  return {
-    config: world.config,
-    serving: (group) => world.serving(group),
-    isUp: (node) => world.node(node)?.answers === true,
-    record: (group) => world.checkers.history(group).latest,
-  };
 }
 
 function membersOf(config: Config): readonly NodeId[] {
