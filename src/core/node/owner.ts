@@ -64,8 +64,10 @@ export class Owner {
   /** A hook is asked about a failback; its answer wakes this node. */
   #failbackAsking = false;
   #failbackNotBefore = 0 as Instant;
-  /** It ran when this process began, and the record was perhaps not read yet. */
-  #takenUp = false;
+  /** It began before anything was read: its mirrors wait for every copy that there may be. */
+  #unread = false;
+  /** Mirrors that may wait for copies which do not count. */
+  readonly #unlisted = new Set<ResourceId>();
   /** What the heart last said of the support for a claim. */
   #support: { readonly epoch: Epoch; readonly by: Electorate } | undefined;
 
@@ -105,8 +107,11 @@ export class Owner {
   own(record: OwnershipRecord, reason: string, now: Instant): void {
     const context = this.#context;
     // What is taken up as it runs has been told while it was probed, and is told once.
-    this.#takenUp = context.phase === 'probing';
-    if (!this.#takenUp) this.#copies.reset();
+    const takenUp = context.phase === 'probing';
+    if (!takenUp) this.#copies.reset();
+    this.#unread = !context.hasRead;
+    this.#unlisted.clear();
+    if (takenUp) for (const mirror of context.mirrors.mirrors) this.#unlisted.add(mirror);
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
@@ -128,7 +133,7 @@ export class Owner {
     context.restoredEpoch = undefined;
     this.#placed.reset();
     const online = record.want === 'online';
-    if (this.#takenUp && online && this.#maintenance.takenUp(record, now)) {
+    if (takenUp && online && this.#maintenance.takenUp(record, now)) {
       this.#startPending = false;
       context.mirrors.takenUp(record);
       if (context.leaving) this.#moves.stop(now);
@@ -137,7 +142,7 @@ export class Owner {
     const asks = hooks.has('before-start') || context.options.placing !== undefined;
     this.#startPending = asks && engine.isStopped();
     if (!this.#startPending) context.engineDid(engine.start(record.epoch, now), now);
-    if (this.#takenUp) context.mirrors.takenUp(record);
+    if (takenUp) context.mirrors.takenUp(record);
     if (record.want === 'offline') context.reason = 'an administrator stopped it';
     if (record.want === 'offline' || context.leaving) this.#moves.stop(now);
   }
@@ -451,7 +456,7 @@ export class Owner {
   /** Votes copies out and in, as long as writes or the end of writes wait for them. */
   advanceCopies(record: OwnershipRecord, now: Instant): void {
     const { hasRead, me, mirrors, peers, voice, voters } = this.#context;
-    if (this.#takenUp && hasRead) this.#expelUnlisted(record, now);
+    if (hasRead) this.#expelUnlisted(record, now);
     const liveness = {
       silentMs: peers.silentMs.bind(peers),
       mayAdmit: (peer: NodeId) => voters.mayAdmit(peer, record, now),
@@ -481,13 +486,14 @@ export class Owner {
   }
 
   /**
-   * A mirror that served before this process began may wait for a copy that was voted out meanwhile:
-   * told so, it says when that is in again. Only what was read can tell who is out.
+   * A mirror that served before this process began may wait for a copy that was voted out meanwhile, as
+   * one may that began before the record was read: told so, it says when that is in again. Only what was
+   * read can tell who is out.
    */
   #expelUnlisted(record: OwnershipRecord, now: Instant): void {
     const { mirrors, options } = this.#context;
-    this.#takenUp = false;
-    for (const mirror of mirrors.mirrors) {
+    for (const mirror of this.#unlisted) {
+      this.#unlisted.delete(mirror);
       for (const peer of options.group.nodes) {
         const counted = peer === record.owner || this.countedCopies(mirror).includes(peer);
         if (counted || this.#copies.hasCaughtUp(mirror, peer)) continue;
@@ -536,7 +542,12 @@ export class Owner {
 
   /** One that serves again counts only those that it is told of then, until it says more. */
   actionFinished({ action, result }: Extract<CoreEvent, { type: 'actionFinished' }>): void {
-    if (action === 'stop' && result.outcome === 'ok') this.#copies.stopped(result.resource);
+    if (result.outcome !== 'ok') return;
+    if (action === 'stop') this.#copies.stopped(result.resource);
+    const { mirrors } = this.#context.mirrors;
+    if (action === 'start' && this.#unread && mirrors.includes(result.resource)) {
+      this.#unlisted.add(result.resource);
+    }
   }
 
   mirrorNews(mirror: ResourceId, news: MirrorNews, now: Instant): void {
