@@ -57,7 +57,8 @@ export const SETTLE_MS = 3000;
 const POLL_MS = 250;
 /** A node on which a group failed is avoided for a minute; a failed stop is tried again. */
 const PEACE_MS = 100_000;
-const QUIET_MS = 3000;
+/** Requests may wait in a row for votes, or for a stop that is tried again. */
+const QUIET_MS = 35_000;
 const ARRIVAL_MS = 250;
 /** What was begun in the storm may still have its effect; then it is as it should be for so long. */
 const STEADY_MS = 2000;
