@@ -211,14 +211,18 @@ function avoided(
   return facts.failedOn.filter((node) => node !== owner);
 }
 
-/** An owner that is heard without authority is passed over from the beginning. */
+/**
+ * An owner that is heard without authority is passed over from the beginning; this node itself, which
+ * owned it last, only when it had its turn and could not take it up again.
+ */
 function passed(
   around: Surroundings,
   id: GroupId,
   facts: GroupFacts | undefined,
 ): readonly NodeId[] | undefined {
-  if (facts?.record === undefined || !isLostElsewhere(around, facts)) return undefined;
-  return [...new Set([facts.record.owner, ...(around.passedOver.get(id) ?? [])])].sort();
+  if (facts?.record === undefined || !facts.ownerLost) return undefined;
+  const owner = isLostElsewhere(around, facts) ? [facts.record.owner] : [];
+  return [...new Set([...owner, ...(around.passedOver.get(id) ?? [])])].sort();
 }
 
 function isLostElsewhere({ me }: Surroundings, { ownerLost, record }: GroupFacts): boolean {

@@ -104,6 +104,19 @@ describe('turns', () => {
     expect(placing.nextWakeAt()).toBe(NEVER);
   });
 
+  test('what this node owned last and cannot take up again keeps no room for ever', () => {
+    const needs = { memory: 5 };
+    make(N1, { [DB]: { needs }, [LOG]: { needs } });
+    peers({ n2: 'lost', n3: 'lost' });
+    owned(DB, N1, { ownerLost: true });
+    owned(LOG, N1, { own: { state: 'down' } });
+    after(0);
+    expect(placing.placement(DB)?.target).toBe(N1);
+    expect(placing.placement(LOG)?.target).toBeUndefined();
+    after(5000);
+    expect(placing.placement(LOG)?.target).toBe(N1);
+  });
+
   test('nobody takes what must be apart from what runs there', () => {
     make(N2, { [LOG]: { apart: [DB], priority: 1 } });
     peers({ n1: 'lost', n3: 'lost' });

@@ -176,7 +176,7 @@ export class Placing {
   /** Those that had their turn and did not take a lost owner's group: the plan does without them. */
   #takeTurns(now: Instant): void {
     for (const [group, { ownerLost, record }] of this.#facts) {
-      if (!ownerLost || record?.want !== 'online' || record.owner === this.#options.me) {
+      if (!ownerLost || record?.want !== 'online') {
         if (this.#passedOver.delete(group)) this.#dirty = true;
         this.#turns.delete(group);
         continue;
