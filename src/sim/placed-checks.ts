@@ -85,6 +85,8 @@ function nodeFor(
 function mayRun(world: PlacedWorld, { id, nodes }: GroupConfig, node: NodeId): boolean {
   const record = world.record(id);
   if (record === undefined || !nodes.includes(node)) return false;
+  // Nobody moves what is left alone, and so none that belong together with it.
+  if (node !== record.owner && leftAlone(record) !== undefined) return false;
   if (node !== record.owner && isBarred(world, { id }, node)) return false;
   return Object.values(record.inSync).every((copies) => copies.includes(node));
 }
