@@ -7,6 +7,9 @@
  * `npm run bench -- witness [--runs 100] [--json]`: the memory of a witness of 1, 20 and 100
  * clusters, beside an empty Node.js, and how long its votes take; `--runs` votes each.
  *
+ * `npm run bench -- mirror [--runs 5] [--json]`: how fast programs work on mirrored files, beside the
+ * plain file system and, where Debian's libfuse3-dev is installed, a FUSE file system in C.
+ *
  * `npm run bench -- failover`: how long clients wait when the owner fails or hands over, at default
  * settings, beside keepalived where Debian's package is installed. Runs are interleaved, so that
  * both see the same machine.
@@ -27,11 +30,12 @@ import {
 } from './failover/figures.ts';
 import { KeepalivedBench } from './failover/keepalived.ts';
 import { TakoBench } from './failover/tako.ts';
+import { measureMirror, mirrorTable } from './mirror/mirror.ts';
 import { measurePlacement, placementTable } from './placement/placement.ts';
 import { measureSimulate, simulateTable } from './simulate/simulate.ts';
 import { measureWitness, witnessTable } from './witness/witness.ts';
 
-const NAMES = ['failover', 'placement', 'simulate', 'witness'] as const;
+const NAMES = ['failover', 'mirror', 'placement', 'simulate', 'witness'] as const;
 const RUNS_DEFAULT = 10;
 const USAGE_EXIT = 2;
 
@@ -105,6 +109,12 @@ async function main(words: readonly string[]): Promise<number> {
   const missing = (await ensurePrograms('bench', { print: tell })).map(({ name }) => name);
   const others = missing.filter((name) => name !== 'keepalived');
   if (others.length > 0) return 1;
+  if (choices.name === 'mirror') {
+    const figures = await measureMirror(choices.runs, tell);
+    if (choices.json) print(JSON.stringify({ benchmark: 'mirror', ...figures }, undefined, 2));
+    else print(`${mirrorTable(figures)}\n\n${machine(choices)}.`);
+    return 0;
+  }
   const contenders = await measureAll(choices, !missing.includes('keepalived'));
   if (choices.json) print(JSON.stringify(toJson(contenders, choices), undefined, 2));
   else print(`${table(contenders)}\n\n${conditions(choices)}`);

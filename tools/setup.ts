@@ -127,6 +127,12 @@ export const PROGRAMS: readonly Program[] = [
     for: ['bench'],
   },
   {
+    name: 'fio',
+    package: 'fio',
+    why: 'writes and reads files, as fast as they can be',
+    for: ['bench'],
+  },
+  {
     name: 'stress-ng',
     package: 'stress-ng',
     why: 'keeps the processors busy during the soak',
