@@ -102,7 +102,7 @@ export class EverywhereRequests {
   settled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
     if (change.type === 'bar') return this.#barSettled(change, outcome);
     if (change.type !== 'want') return;
-    const { instance, options, voice } = this.#parts;
+    const { instance, obstacle, options, voice } = this.#parts;
     if (voice.request?.type !== (change.want === 'online' ? 'start' : 'stop')) return;
     if (outcome.type !== 'chosen') {
       return voice.failed('no-quorum', `Cannot record what is wanted: ${whyNot(outcome)}`);
@@ -112,7 +112,8 @@ export class EverywhereRequests {
       voice.say('info', `wanted-${change.want}`, text);
     }
     this.#recorded = true;
-    if (change.want === 'online') instance?.again(now);
+    // What was read on the way may keep it from this node by now.
+    if (change.want === 'online' && obstacle() === undefined) instance?.again(now);
     if (instance === undefined) {
       voice.done(`"${options.group.id}" is wanted ${change.want}; it never runs on ${options.me}`);
     }

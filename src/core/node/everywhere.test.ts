@@ -90,6 +90,13 @@ class Bench {
     this.#do(() => this.core.step({ type: 'asked', now: this.now, id: 7, group: WEB, request }));
   }
 
+  /** What runs here ends by itself. */
+  failed(): void {
+    const seen: Observation = { resource: NGINX, state: 'failed', detail: 'it is gone' };
+    const event = { type: 'observed', group: WEB, seen, monitorId: undefined } as const;
+    this.#do(() => this.core.step({ ...event, now: this.now }));
+  }
+
   /** Somebody else's vote, of which this node hears or not. */
   changed(to: OwnershipRecord, heard: boolean): void {
     const ballot = { counter: 1000, node: N2, seat: SEAT };
@@ -299,6 +306,16 @@ describe('requests', () => {
     ]);
     bench.ask({ type: 'bar', kind: 'ban', node: 'n9' as NodeId, on: true });
     expect(bench.replies.at(-1)).toBe('no-node: n9 is not among the nodes of "web"');
+  });
+
+  test('a start that finds on the way that this node is barred starts nothing', () => {
+    bench.failed();
+    const before = bench.actions.filter((action) => action === 'start').length;
+    bench.changed(record({ banned: [N1] }), false);
+    bench.ask({ type: 'start' });
+    bench.pass(500);
+    expect(bench.replies.at(-1)).toContain('is wanted online, but not on n1');
+    expect(bench.actions.filter((action) => action === 'start')).toHaveLength(before);
   });
 
   test.each([

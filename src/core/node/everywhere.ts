@@ -131,8 +131,9 @@ export class EverywhereCore {
     const { engine } = this.#instance;
     switch (event.type) {
       case 'timePassed':
-        this.#record.tick(now);
-        return this.#instance.tick(now);
+        // By what was known until now; what a vote tells next is obeyed next.
+        this.#instance.tick(now);
+        return this.#record.tick(now);
       case 'peers':
         this.#up = new Set(event.peers.filter((p) => p.state === 'up').map(({ node }) => node));
         return this.#record.peers(event.peers, now);
