@@ -58,14 +58,14 @@ export async function runMutant(mutant: Mutant, seconds: number): Promise<Mutant
 }
 
 async function hunted(mutant: Mutant, main: string, seconds: number): Promise<Caught> {
-  const { breaks: hunt, fences, kept, procedure } = mutant;
+  const { breaks: hunt, kept, only, procedure } = mutant;
   if (procedure !== undefined) {
     const job: HuntJob = { procedure, seconds, hunt };
     return (await runElsewhere(main, job)) as Caught;
   }
   if (kept === true) return (await runElsewhere(main, { kept, seconds, hunt })) as Caught;
   const from = randomInt(SEED_MAX);
-  const job: SeedsJob = { from, step: 1, runs: undefined, seconds, hunt, fences };
+  const job: SeedsJob = { from, step: 1, runs: undefined, seconds, hunt, only };
   const result = await runSeedsElsewhere(main, job);
   const failure = result.failures.find(({ message }) =>
     hunt.some((promise) => message.startsWith(`${promise}:`)),

@@ -3,6 +3,8 @@
  * in one file of the production sources. The text must be there exactly once, so that a mutant
  * that no longer fits the code is noticed.
  */
+import type { LifeKind } from './seeds.ts';
+
 export interface Mutant {
   readonly name: string;
   readonly file: string;
@@ -10,8 +12,8 @@ export interface Mutant {
   readonly replace: string;
   /** The promises of which it must break one; what else breaks does not count. */
   readonly breaks: readonly string[];
-  /** It shows itself in lives of two nodes with fences only, and only those are lived. */
-  readonly fences?: true;
+  /** It shows itself in lives of that kind only, and only those are lived. */
+  readonly only?: LifeKind;
   /** It shows itself when this procedure is interrupted, and hardly ever in fresh lives. */
   readonly procedure?: string;
   /** The lives that are kept show it, and fresh ones hardly ever: most undo what was mended once. */
@@ -32,6 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'core/node/placed.ts',
     find: 'if (this.#isDue(wish, now)) this.#go(wish, now);',
     replace: 'if (now < 0) this.#go(wish, now);',
+    only: 'placement',
   },
   {
     name: 'promise-forgotten-at-restart',
@@ -79,6 +82,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'core/node/hooks.ts',
     find: '      if (now < endsAt) continue;',
     replace: '      if (now < endsAt + 3_600_000) continue;',
+    only: 'hooks',
   },
   {
     name: 'fence-that-fails-taken-for-off',
@@ -90,7 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'fence-although-the-other-decides-alone',
-    fences: true,
+    only: 'fences',
     breaks: ['P1', 'R6'],
     file: 'core/registry/forced-line.ts',
     find: '    if (silent.length < majorityOf(voters)) continue;',

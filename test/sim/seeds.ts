@@ -3,6 +3,9 @@ import { addMarks } from '../../src/sim/coverage.ts';
 import { live, planLife } from '../../src/sim/life.ts';
 import { drawSwarm } from '../../src/sim/swarm.ts';
 
+/** Two nodes with fences, groups with hooks, or groups with words of placement. */
+export type LifeKind = 'fences' | 'hooks' | 'placement';
+
 export interface SeedsJob {
   readonly from: number;
   readonly step: number;
@@ -11,8 +14,8 @@ export interface SeedsJob {
   readonly seconds: number | undefined;
   /** End with the first life that breaks one of these promises. */
   readonly hunt: readonly string[];
-  /** Only lives of two nodes with fences. */
-  readonly fences?: boolean | undefined;
+  /** Only lives of that kind. */
+  readonly only?: LifeKind | undefined;
 }
 
 export interface SeedsResult {
@@ -39,7 +42,7 @@ export function runSeeds(job: SeedsJob, onFailure: (seed: number) => void): Seed
   for (let seed = job.from; ; seed = (seed + job.step) % SEED_MAX) {
     if (job.runs !== undefined && lives >= job.runs) break;
     if (job.seconds !== undefined && seconds() >= job.seconds) break;
-    if (job.fences === true && drawSwarm(seed).fenceDelayMs === undefined) continue;
+    if (job.only !== undefined && !isOfKind(seed, job.only)) continue;
     const plan = planLife(seed);
     const report = live(plan);
     lives += 1;
@@ -55,6 +58,13 @@ export function runSeeds(job: SeedsJob, onFailure: (seed: number) => void): Seed
     if (job.hunt.some((promise) => report.failure?.message.startsWith(`${promise}:`))) break;
   }
   return { lives, seconds: seconds(), virtualMs, acknowledged, failures, unlike, marks };
+}
+
+function isOfKind(seed: number, kind: LifeKind): boolean {
+  const { fenceDelayMs, groups, hookTimeoutMs } = drawSwarm(seed);
+  if (kind === 'fences') return fenceDelayMs !== undefined;
+  if (kind === 'hooks') return hookTimeoutMs !== undefined;
+  return groups.some(({ placement }) => placement !== undefined);
 }
 
 function clockSeconds(): () => number {
