@@ -8,7 +8,7 @@
  * clusters, beside an empty Node.js, and how long its votes take; `--runs` votes each.
  *
  * `npm run bench -- mirror [--runs 5] [--json]`: how fast programs work on mirrored files, beside the
- * plain file system and, where Debian's libfuse3-dev is installed, a FUSE file system in C.
+ * plain file system and, where Debian's packages are installed, a FUSE file system in C and GlusterFS.
  *
  * `npm run bench -- failover`: how long clients wait when the owner fails or hands over, at default
  * settings, beside keepalived where Debian's package is installed. Runs are interleaved, so that

@@ -1,7 +1,7 @@
 /**
  * Directories of one test host whose files are served in different ways, all on the same disk: the
- * plain file system, C libfuse's `passthrough_ll`, Tako's file system without a copy, and a mirror of
- * Tako whose copy is on another host.
+ * plain file system, C libfuse's `passthrough_ll`, Tako's file system without a copy, a mirror of Tako
+ * whose copy is on another host, and GlusterFS with one there, too.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Cluster } from '../../test/demo/cluster.ts';
 import type { Host } from '../../test/hosts/host.ts';
 import { until } from '../../test/hosts/wait.ts';
+import { glusterVolume } from './gluster.ts';
 
 const PASSTHROUGH = fileURLToPath(new URL('../../test/fuse/passthrough.ts', import.meta.url));
 /** Debian's libfuse3-dev ships it as an example. */
@@ -36,7 +37,8 @@ export async function prepareContenders(
   }
   contenders.push(await unmirrored(host));
   contenders.push(await directory(host, 'Tako, durable', '/srv/ledger/bench'));
-  return contenders;
+  const gluster = await glusterVolume([host, cluster.other(host.name)], tell);
+  return gluster === undefined ? contenders : [...contenders, gluster];
 }
 
 async function directory(host: Host, name: string, path: string): Promise<Contender> {

@@ -85,7 +85,8 @@ export const MEASURES: readonly Measure[] = [
     better: 'less',
     run: async ({ host, directory, archive }) => {
       const begin = performance.now();
-      await host.run(['tar', '--extract', `--file=${archive}`, `--directory=${directory}`]);
+      const words = ['--extract', `--file=${archive}`, `--directory=${directory}`];
+      await host.run(['tar', ...words], { timeoutMs: TIMEOUT_MS });
       const seconds = (performance.now() - begin) / 1000;
       await empty(host, directory);
       return seconds;
@@ -142,5 +143,5 @@ async function script<T>(host: Host, path: string, ...words: readonly string[]):
 }
 
 async function empty(host: Host, directory: string): Promise<void> {
-  await host.run(['find', directory, '-mindepth', '1', '-delete']);
+  await host.run(['find', directory, '-mindepth', '1', '-delete'], { timeoutMs: TIMEOUT_MS });
 }
