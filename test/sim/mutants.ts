@@ -156,14 +156,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "return { type: 'write', record: { ...present, voters } };",
   },
   {
-    name: 'claim-that-outlived-control-is-kept',
-    breaks: ['liveness'],
-    file: 'core/node/probing.ts',
-    find: "if (record !== undefined && record.owner !== me) voice.emit({ type: 'release', group: id });",
-    replace: "if (record === undefined && id === '') voice.emit({ type: 'release', group: id });",
-    procedure: 'switchover',
-  },
-  {
     name: 'votes-counted-by-the-new-voters-alone',
     breaks: ['R', 'R4', 'R5', 'R6', 'R11'],
     file: 'core/registry/electorate.ts',
