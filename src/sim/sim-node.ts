@@ -443,6 +443,10 @@ export class SimNode {
     });
   }
 
+  bootHeard(from: NodeId): BootId | undefined {
+    return this.#bootsHeard.get(from);
+  }
+
   /** As the guard of packets does: nothing meant for an earlier boot, nothing of an earlier one. */
   #fresh(from: { readonly id: NodeId; readonly boot: BootId }, to?: BootId): boolean {
     if (!this.#up.heart || (to !== undefined && to !== this.#boot)) return false;

@@ -348,7 +348,9 @@ export class World {
     const receiver = this.#nodes.get(to);
     if (sender === undefined) return;
     const boot = sender.boot;
-    const meant = this.options.harsh === true ? receiver?.boot : undefined;
+    // As the guard of packets does: for the run of the other heart that its sender has heard last.
+    const known = sender.bootHeard(to) ?? receiver?.boot;
+    const meant = this.options.harsh === true ? known : undefined;
     this.network.carry(() => {
       this.trace.mix(((this.#now * 1024) | 0) ^ (this.#index.get(to) ?? 0));
       this.node(to)?.packet({ id: from, boot }, meant, link, body);
