@@ -447,13 +447,13 @@ export class SimNode {
     return this.#bootsHeard.get(from);
   }
 
-  /** As the guard of packets does: nothing meant for an earlier boot, nothing of an earlier one. */
+  /** As the guard of packets does: nothing of an earlier boot, nothing meant for one; that ends with hellos. */
   #fresh(from: { readonly id: NodeId; readonly boot: BootId }, to?: BootId): boolean {
-    if (!this.#up.heart || (to !== undefined && to !== this.#boot)) return false;
+    if (!this.#up.heart) return false;
     const heard = this.#bootsHeard.get(from.id);
     if (heard !== undefined && from.boot < heard) return false;
     if (heard !== from.boot) this.#bootsHeard.set(from.id, from.boot);
-    return true;
+    return to === undefined || to === this.#boot;
   }
 
   carrier(link: LinkId, carrier: boolean): void {
