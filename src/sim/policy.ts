@@ -117,12 +117,12 @@ function copiesThere(
   world: World,
   id: GroupId,
   record: OwnershipRecord,
-  seats: ReadonlyMap<NodeId, unknown>,
+  there: { has(node: NodeId): boolean },
 ): readonly NodeId[] {
   const nodes = world.config.groups.find((group) => group.id === id)?.nodes ?? [];
   const mirrors = mirrorsOf(world.config, id);
   return nodes.filter(
-    (node) => seats.has(node) && mirrors.every((mirror) => record.inSync[mirror]?.includes(node)),
+    (node) => there.has(node) && mirrors.every((mirror) => record.inSync[mirror]?.includes(node)),
   );
 }
 
@@ -135,10 +135,8 @@ function isAllowed(record: OwnershipRecord, node: NodeId): boolean {
 export function isForbidden(world: World, id: GroupId, off: NodeId): boolean {
   const record = world.checkers.history(id).latest;
   if (record === undefined) return false;
-  const seats = new Map(
-    world.members().flatMap((node) => (node === off ? [] : [[node, node] as const])),
-  );
-  const ready = copiesThere(world, id, record, seats);
+  const there = new Set(world.members().filter((node) => node !== off));
+  const ready = copiesThere(world, id, record, there);
   return ready.length > 0 && !ready.some((node) => isAllowed(record, node));
 }
 

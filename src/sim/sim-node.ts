@@ -447,7 +447,7 @@ export class SimNode {
     return this.#bootsHeard.get(from);
   }
 
-  /** As the guard of packets does: nothing of an earlier boot, nothing meant for one; that ends with hellos. */
+  /** As the guard of packets does: nothing of an earlier boot nor meant for one; hellos end that. */
   #fresh(from: { readonly id: NodeId; readonly boot: BootId }, to?: BootId): boolean {
     if (!this.#up.heart) return false;
     const heard = this.#bootsHeard.get(from.id);

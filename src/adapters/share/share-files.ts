@@ -200,6 +200,16 @@ async function beginLife(
     await delay(next.waitMs);
     // What came meanwhile is what this life begins with.
     own.state = await readState(own);
+    // A life that was not noted: its number may be the same.
+    if (own.state.last.life >= next.note.life) {
+      throw new TakoError(
+        'share-unusable',
+        'Cannot vote on the share: an earlier write came late',
+        {
+          next: 'Nothing: it is opened again, and goes on from there',
+        },
+      );
+    }
   }
   setTimeout(() => {
     // Where that fails, a later life waits without need, and nothing else.
