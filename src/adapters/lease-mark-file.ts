@@ -1,14 +1,32 @@
 /**
- * Lease marks as files on tmpfs: written in place, 32 bytes at offset 0, through a descriptor that
+ * Lease marks as files on tmpfs: written in place, 40 bytes at offset 0, through a descriptor that
  * stays open, so that a renewal is one short system call. The format is `src/protocol/lease-mark.ts`.
  */
-import { closeSync, constants, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import type { GroupId } from '../protocol/ids.ts';
-import { encodeLeaseMark, type LeaseMark } from '../protocol/lease-mark.ts';
+import { decodeLeaseMark, encodeLeaseMark, type LeaseMark } from '../protocol/lease-mark.ts';
 
 const GROUPS_MAX = 1024;
+
+/** As the heart wrote it last. Undefined when there is none that can be read: that is no lease. */
+export function readLeaseMark(runDir: string, group: GroupId): LeaseMark | undefined {
+  try {
+    return decodeLeaseMark(readFileSync(join(runDir, 'lease', group)));
+  } catch {
+    // Unreadable is like missing.
+    return undefined;
+  }
+}
 
 export class LeaseMarkFiles {
   readonly #directory: string;

@@ -16,12 +16,19 @@ import type { Epoch } from './ids.ts';
 import { FORMATS } from './versions.ts';
 
 const MAGIC = 0x544b4c4d;
+/** Well above what two readings of the clocks differ by. */
+const SLEEP_MS_MIN = 20;
 export const LEASE_MARK_BYTES = 40;
 
 export interface LeaseMark {
   readonly epoch: Epoch;
   readonly validUntil: Instant;
   readonly sleptMs: number;
+}
+
+/** Whether it is good at that moment, on a machine that has slept so long since it was started. */
+export function isFreshMark(mark: LeaseMark, now: Instant, sleptMs: number): boolean {
+  return now < mark.validUntil && sleptMs - mark.sleptMs <= SLEEP_MS_MIN;
 }
 
 export function encodeLeaseMark(mark: LeaseMark): Uint8Array {

@@ -4,6 +4,7 @@ import type { CancelSignal } from '../base/cancel-signal.ts';
 import type { EngineAction } from '../core/group/engine.ts';
 import type { ActionOutcome, Agent, MonitorResult } from '../ports/agent.ts';
 import type { MonitorDepth } from '../protocol/config.ts';
+import type { Timer } from '../ports/timer.ts';
 import type { Epoch, GroupId, ResourceId } from '../protocol/ids.ts';
 import { ActionLane } from './action-lane.ts';
 
@@ -21,6 +22,7 @@ let calls: Call[] = [];
 let timers: { at: number; run: () => void }[] = [];
 let now = 0;
 let lane: ActionLane;
+let leased: number | undefined;
 
 function call<T>(what: string, cancel: CancelSignal): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -36,16 +38,15 @@ const agent: Agent = {
 };
 
 beforeEach(() => {
-  [calls, timers, now] = [[], [], 0];
-  lane = new ActionLane(agent, {
-    after: (ms, run) => {
-      const timer = { at: now + ms, run };
-      timers.push(timer);
-      return () => {
-        timers = timers.filter((t) => t !== timer);
-      };
-    },
-  });
+  [calls, timers, now, leased] = [[], [], 0, 1];
+  const after: Timer['after'] = (ms, run) => {
+    const timer = { at: now + ms, run };
+    timers.push(timer);
+    return () => {
+      timers = timers.filter((t) => t !== timer);
+    };
+  };
+  lane = new ActionLane(agent, { after }, (epoch) => epoch === leased);
 });
 
 /** Lets everything run that can without time. */
@@ -107,6 +108,24 @@ describe('a start or stop', () => {
     await pass(5500);
     last().end({ outcome: 'unknown', detail: 'port 80 does not accept yet' } as never);
     expect(await result).toMatchObject({ detail: 'port 80 does not accept yet' });
+  });
+
+  test('a start asks for its lease when it begins, after what it waited for', async () => {
+    leased = undefined;
+    expect(await lane.run(action('start'))).toMatchObject({ outcome: 'withheld' });
+    leased = 2;
+    expect(await lane.run(action('start'))).toMatchObject({ outcome: 'withheld' });
+    expect(calls).toEqual([]);
+
+    leased = 1;
+    const stopped = lane.run(action('stop'));
+    await settle();
+    const started = lane.run(action('start', { id: 2 }));
+    leased = undefined;
+    last().end(OK as never);
+    expect(await started).toMatchObject({ id: 2, outcome: 'withheld' });
+    await stopped;
+    expect(calls.map(({ what }) => what)).toEqual(['stop orderly']);
   });
 
   test('that the agent throws out of has failed', async () => {

@@ -3,19 +3,25 @@
  * or a check runs cancels it and waits for it to come to rest first, so that two actions never work
  * on the same resource. What is not over within its time limit has an unknown outcome.
  *
+ * A start begins only with the lease at that very moment. What was last heard of it may be old: a
+ * machine that stood still has heard nothing meanwhile, and neither has one whose heart hangs.
+ *
  * A check only looks: one that does not come to rest is waited for but a moment, and not at all by
  * a stop that abandons. While it hangs no further check begins, so they can't pile up.
  */
 import { Canceller } from '../base/canceller.ts';
 import { messageOf } from '../base/tako-error.ts';
 import type { ActionResult, EngineAction, Observation } from '../core/group/engine.ts';
-import type { ActionOutcome, Agent, MonitorResult } from '../ports/agent.ts';
+import type { Agent, MonitorResult } from '../ports/agent.ts';
 import type { Timer } from '../ports/timer.ts';
+import type { Epoch } from '../protocol/ids.ts';
 
 /** How long a cancelled or overdue action may take to come to rest. */
 const REST_MS = 1000;
 /** The same for a check that is in the way of a start or stop. */
 const CHECK_REST_MS = 250;
+
+type Outcome = Omit<ActionResult, 'id' | 'resource'>;
 
 interface Running {
   readonly canceller: Canceller;
@@ -25,13 +31,16 @@ interface Running {
 export class ActionLane {
   readonly #agent: Agent;
   readonly #timer: Timer;
+  readonly #holdsLease: (epoch: Epoch) => boolean;
   #running: Running | undefined;
   /** The check that has not come to rest yet, within its time limit or not. */
   #checking: Running | undefined;
 
-  constructor(agent: Agent, timer: Timer) {
+  /** `holdsLease`: asked right before each start, and to say how it is now. */
+  constructor(agent: Agent, timer: Timer, holdsLease: (epoch: Epoch) => boolean) {
     this.#agent = agent;
     this.#timer = timer;
+    this.#holdsLease = holdsLease;
   }
 
   /** A start is to follow soon. */
@@ -85,10 +94,10 @@ export class ActionLane {
 
   async #after(
     before: Running | undefined,
-    act: () => Promise<ActionOutcome>,
+    act: () => Promise<Outcome>,
     action: EngineAction,
     canceller: Canceller,
-  ): Promise<ActionOutcome> {
+  ): Promise<Outcome> {
     if (before !== undefined) await this.#limited(before.ended, REST_MS, new Canceller());
     const check = this.#checking;
     if (check !== undefined && action.mode === 'orderly') {
@@ -99,9 +108,13 @@ export class ActionLane {
     return { outcome: 'unknown', detail: `${action.action} did not end in ${action.timeoutMs} ms` };
   }
 
-  async #act(action: EngineAction, canceller: Canceller): Promise<ActionOutcome> {
+  async #act(action: EngineAction, canceller: Canceller): Promise<Outcome> {
+    const starts = action.action === 'start';
+    if (starts && !this.#holdsLease(action.epoch)) {
+      return { outcome: 'withheld', detail: 'the lease has run out; it is tried again' };
+    }
     try {
-      if (action.action === 'start') return await this.#agent.start(action.epoch, canceller.signal);
+      if (starts) return await this.#agent.start(action.epoch, canceller.signal);
       return await this.#agent.stop(canceller.signal, action.mode);
     } catch (error) {
       return { outcome: 'failed', detail: messageOf(error) };

@@ -29,7 +29,7 @@ import type { Timer } from '../ports/timer.ts';
 import type { EventDraft } from '../protocol/event.ts';
 import type { ToHeart } from '../protocol/heart-ipc.ts';
 import type { RegistryMessage } from '../protocol/record.ts';
-import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
+import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { WeekMinute } from '../protocol/week-window.ts';
 import { ActionLane } from './action-lane.ts';
 
@@ -41,6 +41,8 @@ export interface ControlPorts {
   readonly store: StateStore<AcceptorEntry>;
   readonly heart: { send(message: ToHeart): boolean };
   readonly agents: ReadonlyMap<string, Agent>;
+  /** By the mark that the heart leaves, at this moment; see `src/protocol/lease-mark.ts`. */
+  readonly holdsLease: (group: GroupId, epoch: Epoch) => boolean;
   /** Resolves in bounded time; never rejects. */
   readonly orderMirror: (
     group: GroupId,
@@ -81,6 +83,10 @@ export function agentKey(group: GroupId, resource: ResourceId): string {
   return `${group}/${resource}`;
 }
 
+function keyParts(key: string): [GroupId, ResourceId] {
+  return key.split('/') as [GroupId, ResourceId];
+}
+
 export class ControlRuntime {
   readonly #me: NodeId;
   readonly #core: NodeCore;
@@ -102,10 +108,7 @@ export class ControlRuntime {
     this.#me = me;
     this.#core = core;
     this.#ports = ports;
-    const lanes = [...ports.agents].map(
-      ([key, agent]) => [key, new ActionLane(agent, ports.timer)] as const,
-    );
-    this.#lanes = new Map(lanes);
+    this.#lanes = new Map([...ports.agents].map(([key, agent]) => [key, this.#lane(key, agent)]));
   }
 
   start(): void {
@@ -177,9 +180,17 @@ export class ControlRuntime {
     });
   }
 
+  /** What runs on each of its nodes at once has no lease. */
+  #lane(key: string, agent: Agent): ActionLane {
+    const [group] = keyParts(key);
+    const isLeased = this.#core.instance(group) === undefined;
+    const holdsLease = (epoch: Epoch): boolean => !isLeased || this.#ports.holdsLease(group, epoch);
+    return new ActionLane(agent, this.#ports.timer, holdsLease);
+  }
+
   #listen(group: GroupId): void {
     for (const [key, agent] of this.#ports.agents) {
-      const [owner, resource] = key.split('/') as [GroupId, ResourceId];
+      const [owner, resource] = keyParts(key);
       if (owner !== group) continue;
       agent.onChange((seen) => {
         const monitorId = undefined;
@@ -302,6 +313,9 @@ export class ControlRuntime {
       return;
     }
     void lane.run(action).then((result) => {
+      if (result.outcome === 'withheld') {
+        this.#ports.log.warn('start withheld', { group, resource, why: result.detail });
+      }
       this.dispatch({ type: 'actionFinished', group, action: action.action, result });
     });
   }
@@ -364,7 +378,7 @@ function isOfRegistry(message: MemberMessage): message is RegistryMessage {
 const PROBE_TIMEOUT_MS = 5000;
 
 function probeAction(group: GroupId, key: string): EngineAction {
-  const resource = key.slice(key.indexOf('/') + 1) as ResourceId;
+  const [, resource] = keyParts(key);
   return {
     type: 'action',
     id: 0,
@@ -373,7 +387,7 @@ function probeAction(group: GroupId, key: string): EngineAction {
     action: 'monitor',
     mode: 'orderly',
     depth: 'light',
-    epoch: 0 as EngineAction['epoch'],
+    epoch: 0 as Epoch,
     timeoutMs: PROBE_TIMEOUT_MS,
   };
 }

@@ -42,8 +42,6 @@ export interface CheckOptions {
 const SLACK_MS = 10;
 /** Clocks that drift make fractions. */
 const ROUNDING_MS = 0.001;
-/** A heart is told an end a moment late. */
-const HEART_SLACK_MS = 1;
 
 interface Claim {
   readonly epoch: Epoch;
@@ -222,11 +220,8 @@ export class Checkers {
   /** Nothing starts without the lease of its epoch. */
   starting(node: SimNode, group: GroupId, epoch: Epoch): void {
     if (node.core?.instance(group) !== undefined) return this.#instanceStarts(node, group);
-    const mark = node.mark(group);
-    const until = mark?.epoch === epoch ? mark.validUntil + HEART_SLACK_MS : 0;
     const text = `P3: ${group} starts on ${node.id} at epoch ${epoch} without its lease`;
-    // A heart that hangs or died tells nothing, and what it marked ends by itself.
-    assert(node.now() < until || !node.heartAnswers, text);
+    assert(node.leaseOf(group) === epoch, text);
   }
 
   /** An instance starts only where the newest record that its node knows wants it. */

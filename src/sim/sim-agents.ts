@@ -34,6 +34,8 @@ export interface AgentWorld {
   running: Set<string>;
   /** Changes what is on stable storage, and goes on while this control process lives. */
   durably(what: DurableKind, work: Pick<DurableWork, 'make' | 'then'>): void;
+  /** By what its heart left, at this moment. */
+  holdsLease(action: EngineAction): boolean;
   starting(action: EngineAction): void;
   changed(): void;
   fence(node: NodeId, answer: (given: FenceAnswer) => void): void;
@@ -117,9 +119,17 @@ export class SimAgents {
     const { group, resource, timeoutMs } = action;
     const key = `${group}/${resource}`;
     if (action.action === 'monitor') return this.#monitor(action, key);
-    if (action.action === 'start') this.#world.starting(action);
     this.#latest.set(key, action.id);
+    if (action.action === 'start') {
+      if (!this.#world.holdsLease(action)) return this.#withhold(action);
+      this.#world.starting(action);
+    }
     this.#world.later(ACTION_MS, () => this.#perform(action, key, timeoutMs - ACTION_MS));
+  }
+
+  #withhold(action: EngineAction): void {
+    const detail = 'the lease has run out';
+    this.#world.later(0, () => this.#done(action, 'withheld', detail));
   }
 
   #monitor(action: EngineAction, key: string): void {

@@ -20,16 +20,9 @@ import type { NodeWorld } from './node-world.ts';
 import { SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { heartOptions } from './sim-heart.ts';
+import { SimMarks } from './sim-marks.ts';
 import { SimMirror } from './sim-mirror.ts';
 import { SimOrders } from './sim-orders.ts';
-
-interface Promised {
-  readonly group: GroupId;
-  readonly epoch: Epoch;
-  readonly validUntil: Instant;
-  /** What the machine had slept by then: after more of it the mark is void. */
-  readonly sleptMs: number;
-}
 
 type Part = 'heart' | 'control';
 
@@ -60,7 +53,7 @@ export class SimNode {
   readonly #running = new Set<string>();
   /** When the kernel drops an address by itself. */
   readonly #addressEnds = new Map<string, Instant>();
-  readonly #marks = new Map<GroupId, Promised>();
+  readonly #marks = new SimMarks({ now: () => this.now(), sleptMs: () => this.#sleptMs });
   readonly #carriers = new Map<LinkId, boolean>();
   readonly #bootsHeard = new Map<NodeId, BootId>();
   /** Counts the processes of each kind: what belongs to an earlier one is void. */
@@ -166,19 +159,13 @@ export class SimNode {
     return keys;
   }
 
-  mark(group: GroupId): Promised | undefined {
-    return this.#marks.get(group);
-  }
-
   holdsLease(group: GroupId): boolean {
     return this.leaseOf(group) !== undefined;
   }
 
   /** The epoch of the lease that is marked for the group and fresh. */
   leaseOf(group: GroupId): Epoch | undefined {
-    const mark = this.#marks.get(group);
-    if (mark === undefined || mark.sleptMs !== this.#sleptMs) return undefined;
-    return this.now() < mark.validUntil ? mark.epoch : undefined;
+    return this.#marks.leaseOf(group);
   }
 
   mirror(key: string): SimMirror | undefined {
@@ -209,12 +196,14 @@ export class SimNode {
     this.#frozenAt = this.now();
   }
 
-  /** `asleep`: the machine slept, and its clock with it. */
+  /** `asleep`: the machine slept, and its clock with it. Any of its processes may go on first. */
   thaw(asleep = false): void {
     if (!this.#frozen) return;
     this.#frozen = false;
     const held = this.#held;
     this.#held = [];
+    const controlFirst = Math.floor(this.#frozenAt) % 2 === 0;
+    if (controlFirst) this.#coreStep({ type: 'timePassed' });
     if (asleep) this.#heartStep({ type: 'timeLost' });
     this.#heartStep({ type: 'timePassed' });
     for (const run of held) run();
@@ -398,6 +387,8 @@ export class SimNode {
       fault: (key, action) => this.#faults.of(key, action),
       running: this.#running,
       durably: (what, work) => this.#path.change(what, { ...work, lives: this.#sameControl() }),
+      holdsLease: ({ group, epoch }) =>
+        this.#core?.instance(group) !== undefined || this.leaseOf(group) === epoch,
       starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
       changed: () => this.#world.checkers.changed(),
       fence: (node, answer) => this.#world.fence(node, answer),
@@ -584,7 +575,7 @@ export class SimNode {
       case 'send':
         return this.#world.packet(this.id, effect.to, effect.link, effect.body);
       case 'mark':
-        this.#marks.set(effect.group, { ...effect, sleptMs: this.#sleptMs });
+        this.#marks.write(effect.group, effect);
         return this.#world.checkers.marked(this, effect.group, effect);
       case 'hold':
         return this.#hold(effect);
@@ -778,10 +769,7 @@ export class SimNode {
         const event = { type: 'mirrorNews', group, mirror: resource, news } as const;
         this.#later(NEWS_MS, () => this.#coreStep(event));
       },
-      markUntil: (epoch) => {
-        const mark = this.#marks.get(group);
-        return mark?.epoch === epoch ? plus(mark.validUntil, mark.sleptMs) : (0 as Instant);
-      },
+      markUntil: (epoch) => this.#marks.until(group, epoch),
       session: () => world.newBoot(),
       served: ({ epoch }) => checkers.served(this, key, epoch),
       confirmed: (epoch) => checkers.confirmed(this, key, epoch),

@@ -5,6 +5,8 @@
  *   2. Each `ask` is answered at most once, by `advised`, and soon: the resource waits for it.
  *   3. A start or stop for a resource cancels the action under way there and waits for it to come
  *      to rest; the answer to what was cancelled is ignored.
+ *   4. Right before a start begins the lease of its epoch is looked at, not what was last heard of
+ *      it; when it has run out nothing is begun, and the start is `withheld`.
  */
 import type { MonitorDepth } from '../../protocol/config.ts';
 import type { HookAnswer } from '../../protocol/hook.ts';
@@ -70,7 +72,7 @@ export type EngineEffect =
 export interface ActionResult {
   readonly id: number;
   readonly resource: ResourceId;
-  readonly outcome: 'ok' | 'failed' | 'unknown';
+  readonly outcome: 'ok' | 'failed' | 'unknown' | 'withheld';
   readonly detail: string;
   /** With `failed`: starting it again here cannot help. */
   readonly lasting?: boolean | undefined;

@@ -243,6 +243,11 @@ class Machine {
       const seen: Observation = { resource, state, detail: 'seen' };
       return this.take(this.engine.observed(seen, this.now, id));
     }
+    if (name === 'start' && !this.peace && this.prng.chance(0.1)) {
+      this.truth.set(resource, 'gone');
+      const withheld = { id, resource, outcome: 'withheld', detail: 'no lease' } as const;
+      return this.take(this.engine.actionFinished(withheld, this.now));
+    }
     const good = this.peace || this.prng.chance(0.75);
     const bad = this.prng.chance(0.5) ? 'failed' : 'unknown';
     const outcome: ActionResult['outcome'] = good ? 'ok' : bad;
@@ -256,7 +261,7 @@ class Machine {
   #answerLate({ id, resource, action }: EngineAction): void {
     const answer = { id, resource, detail: 'late' };
     const state = this.prng.pick(['online', 'failed', 'unknown'] as const);
-    const outcome = this.prng.pick(['ok', 'failed', 'unknown'] as const);
+    const outcome = this.prng.pick(['ok', 'failed', 'unknown', 'withheld'] as const);
     const effects =
       action === 'monitor'
         ? this.engine.observed({ ...answer, state }, this.now, id)
@@ -386,7 +391,7 @@ describe('whatever happens', () => {
   });
 
   test('all that can be told is told somewhere', () => {
-    const told = new Set(Array.from({ length: 60 }, (_, seed) => run(seed).notices).flat());
+    const told = new Set(Array.from({ length: 300 }, (_, seed) => run(seed).notices).flat());
     const kinds = ['heldDown', 'online', 'resourceFailed', 'resourceOnline'];
     expect([...told].toSorted()).toEqual([...kinds, 'stopFailed', 'stopped']);
   });

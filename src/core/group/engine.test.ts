@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { must } from '../../base/assert.ts';
-import { type Instant, instant } from '../../base/time.ts';
+import { type Instant, instant, NEVER } from '../../base/time.ts';
 import type { GroupConfig, ResourceConfig } from '../../protocol/config.ts';
 import type { Epoch, GroupId, NodeId, ResourceId } from '../../protocol/ids.ts';
 import {
@@ -10,7 +10,7 @@ import {
   GroupEngine,
   type Observation,
 } from './engine.ts';
-import type { Advice, ResourceView } from './engine-types.ts';
+import type { ActionResult, Advice, ResourceView } from './engine-types.ts';
 
 const EPOCH = 3 as Epoch;
 
@@ -91,7 +91,7 @@ class Driver {
     return this.open.map((action) => `${action.action} ${action.resource}`);
   }
 
-  finish(name: string, outcome: 'ok' | 'failed' | 'unknown' = 'ok'): void {
+  finish(name: string, outcome: ActionResult['outcome'] = 'ok'): void {
     const index = this.open.findIndex((a) => `${a.action} ${a.resource}` === name);
     const [action] = this.open.splice(index, 1);
     const { id, resource: of } = must(action, `${name} is under way`);
@@ -195,6 +195,25 @@ describe('starting and stopping', () => {
     driver.mayStart = true;
     driver.wait(0);
     expect(driver.wanted()).toEqual(['start program']);
+  });
+
+  test('a start that found no lease is no failure, and is tried again', () => {
+    const driver = chain();
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    driver.finish('start disk', 'withheld');
+    expect(driver.wanted()).toEqual([]);
+    expect(driver.engine.nextWakeAt()).toBe(driver.now + 100);
+    expect(driver.view('disk')).toMatchObject({ state: 'stopped', failures: 0, restarts: 0 });
+    driver.wait(100);
+    expect(driver.wanted()).toEqual(['start disk']);
+    driver.finish('start disk', 'withheld');
+    driver.mayStart = false;
+    driver.wait(100);
+    expect(driver.engine.nextWakeAt()).toBe(NEVER);
+    driver.mayStart = true;
+    driver.wait(0);
+    expect(driver.wanted()).toEqual(['start disk']);
+    expect(driver.told).toEqual([]);
   });
 
   test('a program after an address waits for what is below the address', () => {

@@ -59,6 +59,8 @@ export type {
 const GO: Advice = { word: 'go', waitMs: 0 };
 /** Before each further try of a stop that did not succeed; the last one before all further. */
 const STOP_RETRY_MS: readonly number[] = [2000, 4000, 8000, 15_000, 30_000];
+/** A start that was withheld is tried again, unless the heart's word has come by then. */
+const WITHHELD_RETRY_MS = 100;
 
 export class GroupEngine {
   readonly #group: GroupConfig;
@@ -309,6 +311,11 @@ export class GroupEngine {
   // Outcomes.
 
   #started(r: Resource, result: ActionResult, now: Instant): EngineEffect[] {
+    if (result.outcome === 'withheld') {
+      r.state = 'stopped';
+      r.startAt = plus(now, WITHHELD_RETRY_MS);
+      return [];
+    }
     if (result.outcome !== 'ok') {
       const reason = `did not start: ${result.detail}`;
       const unknown = result.outcome === 'unknown';

@@ -176,10 +176,7 @@ export class NodeCore {
   step(event: CoreEvent): readonly Effect[] {
     const before = this.#fence?.before(event) ?? [];
     const effects = [...this.#watch(event), ...this.#take(event)];
-    // The heart tells all leases that were lost one after the other: nobody acts on the first of them.
-    const isLoss = event.type === 'lease' && !event.held;
-    const placing = isLoss ? undefined : this.#placing;
-    const placed = placing === undefined ? [] : this.#place(placing, event);
+    const placed = this.#placing === undefined ? [] : this.#place(this.#placing, event);
     return [...before, ...effects, ...placed, ...(this.#fence?.after(event) ?? [])];
   }
 

@@ -7,11 +7,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEventLog } from '../../adapters/event-log.ts';
 import { HeartClient } from '../../adapters/heart-client.ts';
+import { readLeaseMark } from '../../adapters/lease-mark-file.ts';
 import { createLog } from '../../adapters/log.ts';
 import { MirrorClient } from '../../adapters/mirror-client.ts';
 import { openRecordLog } from '../../adapters/record-log.ts';
 import { systemCalendar } from '../../adapters/calendar.ts';
 import { systemClock } from '../../adapters/clock.ts';
+import { sleptMs } from '../../adapters/supervise/sleep-watch.ts';
 import { systemTimer } from '../../adapters/timer.ts';
 import { VOTE_HISTORY, openVoteHistory } from '../../adapters/vote-history.ts';
 import { readSetup } from '../../adapters/config/setup-files.ts';
@@ -41,6 +43,7 @@ import {
   type SeatId,
   mirrorId,
 } from '../../protocol/ids.ts';
+import { isFreshMark } from '../../protocol/lease-mark.ts';
 import type { FromMirror } from '../../protocol/mirror-ipc.ts';
 import { ControlRuntime } from '../../runtime/control-runtime.ts';
 import { NodeSteering } from '../../runtime/node-steering.ts';
@@ -180,6 +183,10 @@ function wire(parts: Parts): Wired {
     store,
     heart,
     agents: buildAgents({ setup, log, heart, mirrors, core }),
+    holdsLease: (group, epoch) => {
+      const mark = readLeaseMark(runDir, group);
+      return mark?.epoch === epoch && isFreshMark(mark, systemClock.now(), sleptMs());
+    },
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
     hooks,
     fence,

@@ -7,15 +7,18 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { type Instant, instant, plus } from '../../../base/time.ts';
 import type { Epoch } from '../../../protocol/ids.ts';
-import { decodeLeaseMark, LEASE_MARK_BYTES } from '../../../protocol/lease-mark.ts';
+import {
+  decodeLeaseMark,
+  isFreshMark,
+  LEASE_MARK_BYTES,
+  type LeaseMark,
+} from '../../../protocol/lease-mark.ts';
 
 /** An expired or missing mark is looked at again after this time, not at every reply. */
 const LOOK_AGAIN_MS = 5;
 /** An expired mark may have been replaced by another file: the path is opened anew this often. */
 const OPEN_AGAIN_MS = 100;
-/** Well above what two readings of the clocks differ by. */
-const SLEEP_MS_MIN = 20;
-const NO_LEASE = instant(Number.NEGATIVE_INFINITY);
+const NEVER_YET = instant(Number.NEGATIVE_INFINITY);
 
 export interface LeaseGateOptions {
   readonly path: string;
@@ -27,11 +30,10 @@ export class LeaseGate {
   readonly #bytes = new Uint8Array(LEASE_MARK_BYTES);
   #fd: number | undefined;
   readonly #slept: () => number;
-  #validUntil = NO_LEASE;
-  /** What the machine had slept when the mark that was read was written. */
-  #sleptMs = 0;
-  #lookAgainAt = NO_LEASE;
-  #openAgainAt = NO_LEASE;
+  /** As it was last read; none, or one of another epoch: undefined. */
+  #mark: LeaseMark | undefined;
+  #lookAgainAt = NEVER_YET;
+  #openAgainAt = NEVER_YET;
 
   /** `slept`: the milliseconds that the machine has slept since it was started. */
   constructor(options: LeaseGateOptions, slept: () => number) {
@@ -49,13 +51,13 @@ export class LeaseGate {
   }
 
   #fresh(now: Instant): boolean {
-    return now < this.#validUntil && this.#slept() - this.#sleptMs <= SLEEP_MS_MIN;
+    return this.#mark !== undefined && isFreshMark(this.#mark, now, this.#slept());
   }
 
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-    this.#validUntil = NO_LEASE;
+    this.#mark = undefined;
   }
 
   #look(now: Instant): void {
@@ -77,9 +79,7 @@ export class LeaseGate {
       read = 0;
     }
     const mark = decodeLeaseMark(this.#bytes.subarray(0, read));
-    const mine = mark?.epoch === this.#options.epoch;
-    this.#validUntil = mark !== undefined && mine ? mark.validUntil : NO_LEASE;
-    this.#sleptMs = mark?.sleptMs ?? 0;
+    this.#mark = mark?.epoch === this.#options.epoch ? mark : undefined;
     return this.#fresh(now);
   }
 }
