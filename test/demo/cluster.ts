@@ -141,7 +141,16 @@ export class Cluster {
 
   /** SIGKILL to one of a node's daemons: `heart`, `control` or `mirror-GROUP.RESOURCE`. */
   async killDaemon(name: string, daemon: string): Promise<void> {
-    await this.lab.host(name).killByPidFile(`${RUN_DIR}/${daemon}.pid`);
+    await this.lab.host(name).signalByPidFile(`${RUN_DIR}/${daemon}.pid`, 'KILL');
+  }
+
+  /** That process alone stops where it is; what was sent to it waits. */
+  async hangDaemon(name: string, daemon: string): Promise<void> {
+    await this.lab.host(name).signalByPidFile(`${RUN_DIR}/${daemon}.pid`, 'STOP');
+  }
+
+  async wakeDaemon(name: string, daemon: string): Promise<void> {
+    await this.lab.host(name).signalByPidFile(`${RUN_DIR}/${daemon}.pid`, 'CONT');
   }
 
   /** What the node answers, or undefined when it has no power, is frozen, or Tako does not run. */

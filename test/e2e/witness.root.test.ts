@@ -170,7 +170,7 @@ describe('one witness for two clusters', () => {
 
   it('one fails over while the votes of the other are damaged, which goes on without', async () => {
     const witness = lab.host('w1');
-    await witness.killByPidFile(`${RUN_DIR}/witness.pid`);
+    await witness.signalByPidFile(`${RUN_DIR}/witness.pid`, 'KILL');
     const votes = join(witness.folder, 'state', 'bank');
     for (const file of readdirSync(votes).filter((name) => name.startsWith('acceptor.log'))) {
       writeFileSync(join(votes, file), 'garbage');

@@ -196,12 +196,12 @@ export class Host {
     });
   }
 
-  /** SIGKILL to the process whose number, as the host counts, stands first in a file of the host. */
-  async killByPidFile(path: string): Promise<void> {
+  /** To the process whose number, as the host counts, stands first in a file of the host. */
+  async signalByPidFile(path: string, signal: 'KILL' | 'STOP' | 'CONT'): Promise<void> {
     const said = readFileSync(this.pathOf(path), 'utf8').trim();
     const pid = /^[1-9][0-9]*(?= |$)/.exec(said)?.[0];
-    if (pid === undefined) throw new Error(`Cannot kill by "${path}": it says "${said}"`);
-    await this.run(['sh', '-c', `kill -KILL ${pid}`]);
+    if (pid === undefined) throw new Error(`Cannot signal by "${path}": it says "${said}"`);
+    await this.run(['sh', '-c', `kill -${signal} ${pid}`]);
   }
 
   /** Leaves no free block on `/srv`. Only for hosts with a disk of limited size. */

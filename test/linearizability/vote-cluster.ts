@@ -129,7 +129,7 @@ export class VoteCluster {
     const host = this.lab.host(name);
     if (!host.powered || !existsSync(host.pathOf(`${RUN_DIR}/${daemon}.pid`))) return false;
     try {
-      await host.killByPidFile(`${RUN_DIR}/${daemon}.pid`);
+      await host.signalByPidFile(`${RUN_DIR}/${daemon}.pid`, 'KILL');
       if (daemon === 'witness') this.startTako(name);
       return true;
     } catch (error) {

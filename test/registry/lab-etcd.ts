@@ -56,7 +56,7 @@ export class LabEtcd {
       return (await host.run(probe, { allowFailure: true })).code === 0;
     };
     if (!(await lives())) return false;
-    await host.killByPidFile(PID_FILE);
+    await host.signalByPidFile(PID_FILE, 'KILL');
     await until(`etcd on ${name} is gone`, async () => !(await lives()), { timeoutMs: END_MS });
     return true;
   }

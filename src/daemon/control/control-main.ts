@@ -37,6 +37,7 @@ import type { NodeSetup } from '../../protocol/config.ts';
 import type { EventDraft, TakoEvent } from '../../protocol/event.ts';
 import type { FromHeart } from '../../protocol/heart-ipc.ts';
 import {
+  type Epoch,
   type GroupId,
   type MirrorId,
   type ResourceId,
@@ -171,10 +172,7 @@ function wire(parts: Parts): Wired {
     return event;
   };
   const versions = new VersionEvents((draft) => void publish(draft));
-  const watch =
-    records === undefined
-      ? undefined
-      : new RegistryWatch(records, systemTimer, (draft) => void publish(draft));
+  const watch = records && new RegistryWatch(records, systemTimer, (draft) => void publish(draft));
   const runtime: ControlRuntime = new ControlRuntime(node, core, {
     clock: systemClock,
     calendar: systemCalendar,
@@ -183,10 +181,7 @@ function wire(parts: Parts): Wired {
     store,
     heart,
     agents: buildAgents({ setup, log, heart, mirrors, core }),
-    holdsLease: (group, epoch) => {
-      const mark = readLeaseMark(runDir, group);
-      return mark?.epoch === epoch && isFreshMark(mark, systemClock.now(), sleptMs());
-    },
+    holdsLease: (group, epoch) => isLeased(runDir, group, epoch),
     orderMirror: (group, mirror, order) => orderMirror(mirrors, mirrorId(group, mirror), order),
     hooks,
     fence,
@@ -224,6 +219,12 @@ function wire(parts: Parts): Wired {
     reload: async () => reloadConfig(setup, events),
   });
   return { runtime, steering, heart, rpc, watch };
+}
+
+/** Whether the heart of this node holds that lease now, by what it left. */
+function isLeased(runDir: string, group: GroupId, epoch: Epoch): boolean {
+  const mark = readLeaseMark(runDir, group);
+  return mark?.epoch === epoch && isFreshMark(mark, systemClock.now(), sleptMs());
 }
 
 function connectMirrors(setup: NodeSetup, log: Log): Map<MirrorId, MirrorClient> {
