@@ -134,10 +134,8 @@ export class GroupContext {
   record: OwnershipRecord | undefined;
   /** The record is what those who could be asked had accepted: it may never have been chosen. */
   presumed = false;
-  /** What became of a vote of this process is not known: it may be chosen yet, until another one is. */
-  inDoubt = false;
-  /** A vote of this process was chosen: the record is no mere guess from this node's own vote. */
-  hasRead = false;
+  /** When a vote of this process was last chosen, and so told what is true. */
+  readAt: Instant | undefined;
   /** Another node claims what this one owned: what became of that is read before anything is claimed. */
   readFirst = false;
   /** The newest line of records that anybody was seen to vote on; older ones count no longer. */
@@ -198,6 +196,16 @@ export class GroupContext {
     this.leaseTermMs = timing.leaseMs * (1 + timing.clockDrift);
     const { leaseTermMs } = this;
     this.voters = new VoterKeeper({ me, members, nodes: group.nodes, leaseTermMs, outside });
+  }
+
+  /** What became of a vote of this node is not known, or nothing was read by this process yet. */
+  get inDoubt(): boolean {
+    return this.#votes.inDoubt;
+  }
+
+  /** A vote of this process was chosen: the record is no mere guess from this node's own vote. */
+  get hasRead(): boolean {
+    return this.readAt !== undefined;
   }
 
   /** The epoch at which resources may run here; undefined while this node is not the owner. */

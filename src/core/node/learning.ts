@@ -62,11 +62,10 @@ export class Learning {
     const owned = context.epochOwned;
     const { presumed } = context;
     if (outcome.type === 'empty') context.knownEmpty = true;
-    if (outcome.type === 'noQuorum' && outcome.uncertain) this.#inDoubt(now);
+    if (outcome.type === 'noQuorum' && outcome.uncertain) this.#readSoon(now);
     if (outcome.type === 'chosen') {
       context.voters.chosen(outcome.record);
-      context.hasRead = true;
-      context.inDoubt = false;
+      context.readAt = now;
       if (lineOf(outcome.record) >= context.newestLine) {
         context.readFirst = false;
         this.#newest = undefined;
@@ -117,9 +116,8 @@ export class Learning {
   }
 
   /** An owner reads what became of it, for others may count by it already. */
-  #inDoubt(now: Instant): void {
+  #readSoon(now: Instant): void {
     const context = this.#context;
-    context.inDoubt = true;
     if (context.epochOwned === undefined) return;
     context.retryAt = earliest([context.retryAt, plus(now, RETRY_MS)]);
   }

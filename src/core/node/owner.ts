@@ -10,7 +10,7 @@
  * vote that took it out.
  */
 import { must } from '../../base/assert.ts';
-import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
+import { type Instant, NEVER, earliest, instant, plus } from '../../base/time.ts';
 import type { HookFacts } from '../../protocol/hook.ts';
 import type { Epoch, NodeId, ResourceId } from '../../protocol/ids.ts';
 import type { Electorate, OwnershipRecord } from '../../protocol/record.ts';
@@ -33,6 +33,8 @@ const MIRROR_STOPS_MAX = 2;
 const LASTING_RETRY_MS = 2000;
 /** How often the owner of a stopped group reads whether it is still to be stopped. */
 const OFFLINE_READ_MS = 5000;
+/** What others recorded is noticed that late at most, should their word have been lost. */
+const READ_MS = 30_000;
 /** What failed too often is tried here all the same where nobody else can take over. */
 const NOBODY_ELSE_RETRY_MS = 10_000;
 /** A hook that said no to a failback is asked again. */
@@ -56,6 +58,7 @@ export class Owner {
   #wasWhole = false;
   #gaveUpAt: Instant = NEVER;
   #refreshedAt = 0 as Instant;
+  #readAskedAt = 0 as Instant;
   #heldDownVoteAt = 0 as Instant;
   /** The hook has still to say whether the resources may start here. */
   #startPending = false;
@@ -94,6 +97,7 @@ export class Owner {
       owning && this.#startPending ? this.#startAskedAgainAt : NEVER,
       owning && engine.heldDown() !== undefined ? this.#heldDownVoteAt : NEVER,
       owning && !leaseHeld ? this.#leaseDueAt() : NEVER,
+      owning ? this.#readDueAt() : NEVER,
       owning ? this.#maintenance.nextWakeAt(now) : NEVER,
       acts ? this.#gaveUpAt : NEVER,
       acts && engine.hasGivenUp() ? peers.avoidEndsAt(now) : NEVER,
@@ -121,7 +125,7 @@ export class Owner {
     this.#leaseSoughtAt = now;
     context.leaseHeld = false;
     this.#gaveUpAt = NEVER;
-    context.retryAt = context.presumed ? plus(now, RETRY_MS) : NEVER;
+    context.retryAt = context.presumed || context.inDoubt ? plus(now, RETRY_MS) : NEVER;
     context.mirrors.forget();
     context.voters.begin(now);
     if (this.#support?.epoch === record.epoch) context.voters.supported(this.#support.by, now);
@@ -163,7 +167,7 @@ export class Owner {
     const context = this.#context;
     const record = must(context.record, 'an owner has a record');
     if (context.peers.someoneClaimsAfter(record.epoch)) return this.#superseded(record, now);
-    if ((context.presumed || context.inDoubt) && now >= context.retryAt) this.#read(now);
+    if (now >= this.#readDueAt()) this.#read(now);
     this.advanceCopies(record, now);
     this.#advanceVoters(record, now);
     this.#maintenance.watch(record, now);
@@ -302,7 +306,15 @@ export class Owner {
     this.#read(now);
   }
 
+  /** What is in doubt is read soon; of the rest every vote of this node has told as well. */
+  #readDueAt(): Instant {
+    const { inDoubt, presumed, readAt, retryAt } = this.#context;
+    if (inDoubt || presumed) return retryAt;
+    return plus(instant(Math.max(readAt ?? 0, this.#readAskedAt)), READ_MS);
+  }
+
   #read(now: Instant): void {
+    this.#readAskedAt = now;
     this.#context.retryAt = plus(now, RETRY_MS);
     this.#context.learn(now);
   }

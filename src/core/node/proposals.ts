@@ -70,7 +70,6 @@ export class Proposals<Purpose> {
     | { readonly proposal: Proposal<Purpose>; readonly proposer: Proposer | SwapProposer }
     | undefined;
   #begun = 0;
-  /** A vote ended without a clear outcome, here or before this process began; none was chosen since. */
   #inDoubt = true;
   /** The counter of the last ballot that the active vote was noted to have tried. */
   #tried: number | undefined;
@@ -79,6 +78,14 @@ export class Proposals<Purpose> {
   constructor(options: ProposalsOptions, highest: () => Ballot | undefined) {
     this.#options = options;
     this.#highest = highest;
+  }
+
+  /**
+   * A vote ended without a clear outcome, here or before this process began, and none was chosen since:
+   * it may be chosen yet.
+   */
+  get inDoubt(): boolean {
+    return this.#inDoubt;
   }
 
   /** False when the queue is full, or when the same vote is under way or waits already. */
