@@ -53,6 +53,8 @@ interface Batch {
   readonly values: readonly number[];
   /** Ends the epoch: the copy notes that it is equal. */
   readonly clean: boolean;
+  /** The connection over which it came is there. */
+  isOpen(): boolean;
 }
 
 interface Peer {
@@ -343,18 +345,17 @@ export class SimMirror {
   #pump(node: NodeId, peer: Peer): void {
     if (peer.flying) return;
     const { data } = this.disk;
+    const { connection } = peer;
+    const session = this.#session;
+    const current = (): boolean =>
+      this.#session === session && peer.connection === connection && this.#alive;
     const batch: Batch = {
-      session: this.#session,
-      epoch: this.epoch,
-      from: peer.sent,
-      values: data.slice(peer.sent),
+      ...{ session, epoch: this.epoch, from: peer.sent, values: data.slice(peer.sent) },
       clean: this.#draining && this.#tracker.heldCount === 0,
+      isOpen: current,
     };
     peer.flying = true;
     peer.sent = data.length;
-    const { connection } = peer;
-    const current = (): boolean =>
-      this.#session === batch.session && peer.connection === connection && this.#alive;
     const upTo = peer.sent;
     // The next check makes another connection.
     const ended = (): void => {
@@ -407,7 +408,7 @@ export class SimMirror {
       disk.note = { state: 'clean', epoch: batch.epoch, seq: length };
     };
     const then = (): void => {
-      if (!confirms) return;
+      if (!confirms || !batch.isOpen()) return;
       this.#world.confirmed(batch.epoch);
       confirm();
     };
