@@ -407,7 +407,7 @@ export class Owner {
   votersSettled(change: RecordChange, outcome: ProposalOutcome, now: Instant): void {
     const context = this.#context;
     if (outcome.type !== 'chosen') {
-      context.voters.refused(now);
+      context.voters.refused(outcome.type === 'noQuorum' && outcome.uncertain, now);
       if (context.epochOwned !== undefined) context.learn(now);
       return;
     }
@@ -443,6 +443,15 @@ export class Owner {
     context.reason = `the lease is out: ${reason}`;
     const text = `suspended: ${reason}; addresses are withdrawn and writes wait`;
     context.voice.say('warning', 'suspended', text);
+    if (!context.options.outside) this.#standByVoters(now);
+  }
+
+  /** Those who were to vote as well are left out again, unless they may have the vote already. */
+  #standByVoters(now: Instant): void {
+    const { record, voters } = this.#context;
+    this.#context.withdraw('voters', now);
+    voters.leaseLost(now);
+    if (record !== undefined && voters.toCount(record, now) !== undefined) this.#tellClaim();
   }
 
   #resume(now: Instant): void {

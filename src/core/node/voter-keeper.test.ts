@@ -160,9 +160,32 @@ describe('a change', () => {
 
   test('a vote without a majority is tried again after a while', () => {
     expect(at(4000, record())).toBe('joinVoters n1');
-    keeper.refused(instant(4100));
+    keeper.refused(true, instant(4100));
     expect(at(4300, record())).toBe('nothing');
     expect(at(4600, record())).toBe('joinVoters n1');
+  });
+
+  test('is off when the lease is lost before it was voted on, and begins anew a little later', () => {
+    keeper.leaseLost(instant(3000 + TERM_MS - 1));
+    keeper.supported(of(N1, N2), instant(3000 + TERM_MS));
+    at(3000 + TERM_MS, record());
+    expect(told.at(-1)).toBe('n1+n2+w1');
+    at(4000 + TERM_MS, record());
+    expect(told.at(-1)).toBe('n1+n2+w1 and n1');
+  });
+
+  test.each([
+    ['was surely not chosen', false, 'n1+n2+w1'],
+    ['may be chosen yet', true, 'n1+n2+w1 and n1'],
+  ])('voted on before the lease was lost that %s', (_, uncertain, counted) => {
+    expect(at(4000, record())).toBe('joinVoters n1');
+    keeper.refused(uncertain, instant(4100));
+    // A later vote for the same says nothing of the former.
+    expect(at(4700, record())).toBe('joinVoters n1');
+    keeper.refused(false, instant(4800));
+    keeper.leaseLost(instant(4800));
+    at(4800, record());
+    expect(told.at(-1)).toBe(counted);
   });
 
   test('begun by the owner before is brought to its end', () => {

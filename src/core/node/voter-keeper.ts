@@ -35,7 +35,7 @@ import { staleCopies } from './candidacy.ts';
 
 /** A voter that did not uphold the lease for so long is gone. */
 const LOST_MS = 2000;
-/** Pause between two votes of which the first found no majority. */
+/** Pause between two votes of which the first found no majority, and after a lease was lost. */
 const RETRY_MS = 500;
 
 export interface VoterKeeperOptions {
@@ -66,8 +66,10 @@ export class VoterKeeper {
   readonly #options: VoterKeeperOptions;
   readonly #seen = new Map<NodeId, Sighting>();
   #target: Electorate | undefined;
-  /** A vote for the target was begun: it may be chosen, whatever this node wants by then. */
+  /** A vote for the target is under way, or may be chosen yet: it stays the target until it is. */
   #voted = false;
+  /** One of them has ended without a clear outcome. */
+  #inDoubt = false;
   #counted: readonly Electorate[] = [];
   #countedSince: Instant = NEVER;
   /** A joint record of these electorates was chosen. */
@@ -109,8 +111,16 @@ export class VoterKeeper {
     else this.#target = undefined;
   }
 
-  /** A vote on the voters has ended without success. */
-  refused(now: Instant): void {
+  /** A vote on the voters has ended without success. `uncertain`: it may be chosen yet. */
+  refused(uncertain: boolean, now: Instant): void {
+    this.#voteAt = plus(now, RETRY_MS);
+    this.#inDoubt ||= uncertain;
+    this.#voted = this.#inDoubt;
+  }
+
+  /** The lease was lost: who was to be counted beside the present voters may be what it lacks. */
+  leaseLost(now: Instant): void {
+    if (!this.#voted) this.#target = undefined;
     this.#voteAt = plus(now, RETRY_MS);
   }
 
@@ -142,11 +152,13 @@ export class VoterKeeper {
       return false;
     }
     if (wanted === undefined || sameVoters(wanted, record.voters)) return false;
+    if (now < this.#voteAt) return false;
     const seats = this.#seats();
     if (!hasMajority(wanted, seats) || !seats.has(this.#options.me)) return false;
     if (!this.#options.outside && !hasMajority(record.voters, seats)) return false;
     this.#target = wanted;
     this.#voted = false;
+    this.#inDoubt = false;
     return true;
   }
 

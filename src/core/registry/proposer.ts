@@ -188,11 +188,14 @@ export class Proposer {
       const uncertain = this.#reachedAccept;
       return this.#finish({ type: 'noQuorum', uncertain, why, rival });
     }
+    this.#record = evaluation.record;
+    this.#electorates = electoratesOf(evaluation.record);
+    // Once asked for, it binds: new voters that do not answer now would keep it from ever ending.
+    const joins = this.change.type === 'joinVoters';
+    if (joins && this.#lackOfVotes() !== undefined) return this.tick(now);
     this.#phase = 'accept';
     this.#reachedAccept = true;
-    this.#record = evaluation.record;
     this.#previous = latest?.record?.owner;
-    this.#electorates = electoratesOf(evaluation.record);
     this.#answers.clear();
     this.#askAt = new Map(this.#options.members.map((member) => [member, now]));
     return this.tick(now);
@@ -262,6 +265,7 @@ export class Proposer {
   #restart(now: Instant): void {
     this.#round += 1;
     this.#phase = 'own';
+    this.#record = undefined;
     this.#ballot = this.#ballotAt(this.#ballot.counter + 1);
     this.#answers.clear();
     this.#askAt = new Map([[this.#options.me, now]]);
@@ -305,11 +309,13 @@ export class Proposer {
     }
     const record = this.#latest()?.record;
     const known = record === undefined ? [] : electoratesOf(record);
-    const short = lacking(this.#phase === 'accept' ? this.#electorates : known, seats);
+    const joining = type === 'joinVoters' && this.#record !== undefined;
+    const needed = this.#phase === 'accept' || joining ? this.#electorates : known;
+    const short = lacking(needed, seats);
     if (short !== undefined) {
-      const [got, needed] = [present(short, seats).length, majorityOf(short)];
+      const [got, majority] = [present(short, seats).length, majorityOf(short)];
       const voters = short.map(({ node }) => node).join(', ');
-      return `${got} of ${needed} needed votes of ${voters} in time (heard: ${heard})`;
+      return `${got} of ${majority} needed votes of ${voters} in time (heard: ${heard})`;
     }
     if (this.#phase === 'accept' || known.length > 0) return undefined;
     const missing = this.#unheard().join(', ');
