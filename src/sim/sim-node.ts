@@ -29,6 +29,8 @@ type Part = 'heart' | 'control';
 const DISK_MS = 0.3;
 const ORDER_MS = 1;
 const NEWS_MS = 0.2;
+/** What comes after something else comes that much later at least. */
+const ROUNDING_MS = 0.001;
 /** Between the processes of one machine. */
 const SOCKET_MS = 0.5;
 /** A mirror process that is not there is waited for that long before an order fails. */
@@ -50,6 +52,8 @@ export class SimNode {
   #acceptor: Acceptor | undefined;
   readonly #agents: SimAgents;
   readonly #mirrors = new Map<string, SimMirror>();
+  /** When the last news of each has come: its answers come on the same way, and overtake none. */
+  readonly #newsCome = new Map<string, Instant>();
   readonly #running = new Set<string>();
   /** When the kernel drops an address by itself. */
   readonly #addressEnds = new Map<string, Instant>();
@@ -767,6 +771,7 @@ export class SimNode {
       durably: (what, work) => this.#path.change(what, { ...work, lives: () => mirror.alive }),
       news: (news) => {
         const event = { type: 'mirrorNews', group, mirror: resource, news } as const;
+        this.#newsCome.set(key, plus(this.now(), NEWS_MS));
         this.#later(NEWS_MS, () => this.#coreStep(event));
       },
       markUntil: (epoch) => this.#marks.until(group, epoch),
@@ -779,8 +784,12 @@ export class SimNode {
   }
 
   #order({ group, mirror, order }: Extract<Effect, { type: 'mirrorOrder' }>): void {
-    this.#orders.give(`${group}/${mirror}`, order, (answer) => {
-      this.#coreStep({ type: 'mirrorAnswered', group, mirror, order, ...answer });
+    const key = `${group}/${mirror}`;
+    this.#orders.give(key, order, (answer) => {
+      const event = { type: 'mirrorAnswered', group, mirror, order, ...answer } as const;
+      const ms = (this.#newsCome.get(key) ?? this.now()) - this.now();
+      if (ms > 0) this.#later(ms + ROUNDING_MS, () => this.#coreStep(event));
+      else this.#coreStep(event);
     });
   }
 }
