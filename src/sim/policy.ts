@@ -33,6 +33,7 @@ export function survivable(world: World, harm: LastingHarm): readonly GroupId[] 
     const records = findable(world, id, there);
     // A first record is made by all.
     if (records.length === 0) return harm.off === undefined ? [id] : [];
+    if (harm.off !== undefined && isInDoubt(world, id, there)) return [];
     return records.every((record) => canServe(world, { id, record, seats })) ? [id] : [];
   });
 }
@@ -50,6 +51,14 @@ function findable(world: World, id: GroupId, there: readonly NodeId[]): readonly
   });
   if (world.etcd !== undefined) return history.latest === undefined ? [] : [history.latest];
   return history.latest === undefined ? stored : [history.latest, ...stored];
+}
+
+/**
+ * Somebody was asked to vote for a line that a person has begun, and knows of it only from who is off now:
+ * whether it counts, a person has to say.
+ */
+function isInDoubt(world: World, id: GroupId, there: readonly NodeId[]): boolean {
+  return there.some((node) => world.node(node)?.core?.group(id)?.awaitsLine === true);
 }
 
 /**
