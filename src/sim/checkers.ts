@@ -149,8 +149,8 @@ export class Checkers {
     // A line that was forced by hand beside one of a fence need not be the newest.
     const byHand = beginsLine(accepted.record) && accepted.record.forced?.by !== 'fence';
     const fences = this.#world.config.withoutWitness !== undefined;
-    if (byHand && fences) this.#vouched.forced(group, accepted.record);
     const was = this.history(group).latest;
+    if (byHand && fences) this.#vouched.forced(group, accepted.record, was?.epoch);
     const record = this.history(group).stored(voter, accepted.ballot);
     if (record === undefined) return;
     const begins = was !== undefined && was.epoch < record.epoch;
@@ -176,7 +176,7 @@ export class Checkers {
 
   /** Writes that were acknowledged and given up by that are no loss any more. */
   #forced(group: GroupId, record: OwnershipRecord): void {
-    this.#vouched.forced(group, record);
+    this.#vouched.forced(group, record, undefined);
     for (const mirror of mirrorsOf(this.#world.config, group)) {
       const key = `${group}/${mirror}`;
       const acknowledged = this.#acknowledged.get(key) ?? [];

@@ -12,7 +12,7 @@
  * given up, and all promises hold. One that lied is as somebody who vouched falsely.
  */
 import { assert } from '../base/assert.ts';
-import type { GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
+import type { Epoch, GroupId, NodeId, ResourceId } from '../protocol/ids.ts';
 import type { OwnershipRecord } from '../protocol/record.ts';
 
 export interface VouchedWorld {
@@ -44,8 +44,12 @@ export class Vouched {
     return this.#falsely.has(group);
   }
 
-  /** A record that begins a line was chosen. */
-  forced(group: GroupId, record: OwnershipRecord): void {
+  /**
+   * A record that begins a line was chosen. One below the newest was made by who did not know of that:
+   * the line of a fence by the very node that is off now.
+   */
+  forced(group: GroupId, record: OwnershipRecord, newest: Epoch | undefined): void {
+    if (newest !== undefined && newest > record.epoch) this.#falsely.add(group);
     const off = record.forced?.off ?? [];
     if (record.forced?.by === 'fence') {
       if (off.some((id) => this.#world.fenceLied(id))) this.#falsely.add(group);

@@ -15,7 +15,13 @@ import { sameBars } from '../registry/bars.ts';
 import type { RecordChange } from '../registry/record-change.ts';
 import type { Candidate } from './candidate.ts';
 import type { Departure } from './departure.ts';
-import { type GroupContext, type Moves, type Purpose, RETRY_MS } from './group-context.ts';
+import {
+  type GroupContext,
+  type GroupPhase,
+  type Moves,
+  type Purpose,
+  RETRY_MS,
+} from './group-context.ts';
 import type { Decided } from './node-io.ts';
 import type { Owner } from './owner.ts';
 import type { Proposal } from './proposals.ts';
@@ -23,6 +29,8 @@ import type { Requests } from './requests.ts';
 
 /** A record that cannot be read for so long is worth a word. */
 const UNREAD_MS = 5000;
+/** In which nothing of the group runs here. */
+const RESTING: readonly GroupPhase[] = ['waiting', 'sealing', 'claiming', 'offline'];
 
 export interface LearningParts {
   readonly candidate: Candidate;
@@ -175,6 +183,8 @@ export class Learning {
     context.newestLine = Math.max(context.newestLine, line);
     const why = `${owner} was made its owner by force`;
     if (context.epochOwned !== undefined) return this.#moves.yield(why, now);
+    // Nothing runs: what the heart still claims from before this process keeps voters from that line.
+    if (RESTING.includes(context.phase)) context.voice.emit({ type: 'release', group: context.id });
     if (context.phase === 'sealing') return this.#parts.candidate.unseal(why, now);
     if (context.phase === 'claiming') context.withdraw('claim', now);
   }

@@ -37,8 +37,9 @@ const OFFLINE_READ_MS = 5000;
 const READ_MS = 30_000;
 /** What failed too often is tried here all the same where nobody else can take over. */
 const NOBODY_ELSE_RETRY_MS = 10_000;
-/** A hook that said no to a failback is asked again. */
-const FAILBACK_VETO_RETRY_MS = 60_000;
+/** A hook that said no to a failback is asked again; one that came to nothing is tried again, ever later. */
+const FAILBACK_RETRY_MS = 60_000;
+const FAILBACK_RETRY_MS_MAX = 3_600_000;
 /** A hook that said no to a start is asked again where nobody else can take over. */
 const VETO_RETRY_MS = 10_000;
 
@@ -67,6 +68,8 @@ export class Owner {
   /** A hook is asked about a failback; its answer wakes this node. */
   #failbackAsking = false;
   #failbackNotBefore = 0 as Instant;
+  /** How often it was begun in the present period of ownership. */
+  #failbacks: { readonly epoch: Epoch; readonly tries: number } | undefined;
   /** It began before anything was read: its mirrors wait for every copy that there may be. */
   #unread = false;
   /** Mirrors that may wait for copies which do not count. */
@@ -715,9 +718,19 @@ export class Owner {
     const verdict = hooks.gateLeaving(matter, now);
     this.#failbackAsking = verdict === undefined;
     if (verdict === undefined) return;
-    if (verdict.type === 'go') return this.#moves.handOver(record, first, reason, now);
+    if (verdict.type === 'go') {
+      this.#failbackNotBefore = plus(now, this.#failbackPause(epoch));
+      return this.#moves.handOver(record, first, reason, now);
+    }
     hooks.forgetLeaving();
-    this.#failbackNotBefore = plus(now, FAILBACK_VETO_RETRY_MS);
+    this.#failbackNotBefore = plus(now, FAILBACK_RETRY_MS);
+  }
+
+  /** Each try interrupts the service, so one that comes to nothing is not tried again at once. */
+  #failbackPause(epoch: Epoch): number {
+    const tries = this.#failbacks?.epoch === epoch ? this.#failbacks.tries : 0;
+    this.#failbacks = { epoch, tries: tries + 1 };
+    return Math.min(FAILBACK_RETRY_MS * 2 ** tries, FAILBACK_RETRY_MS_MAX);
   }
 }
 

@@ -119,8 +119,9 @@ export class Probing {
    * owns it now would not ask, because the former owner still seems to be at work.
    */
   #rest(now: Instant): void {
-    const { id, me, record, voice } = this.#context;
-    if (record !== undefined && record.owner !== me) voice.emit({ type: 'release', group: id });
+    const { id, me, readFirst, record, voice } = this.#context;
+    const given = record !== undefined && record.owner !== me;
+    if (given || readFirst) voice.emit({ type: 'release', group: id });
     this.#moves.wait(now);
   }
 
