@@ -207,13 +207,11 @@ export class SimMirror {
     this.#draining = true;
     this.flush();
     if (this.#tracker.heldCount > 0) return false;
-    for (const [node, peer] of this.#peers) {
-      if (!this.#tracker.waitsFor(node)) continue;
-      if (peer.state !== 'in-sync') return false;
-      if (!peer.clean) this.#pump(node, peer);
-      if (!peer.clean) return false;
+    const waited = [...this.#peers].filter(([node]) => this.#tracker.waitsFor(node));
+    for (const [node, peer] of waited) {
+      if (peer.state === 'in-sync' && !peer.clean) this.#pump(node, peer);
     }
-    return true;
+    return waited.every(([, peer]) => peer.state === 'in-sync' && peer.clean);
   }
 
   /** The end of a primary that is drained. */

@@ -16,6 +16,7 @@ import type { BootId, Epoch, GroupId, LinkId, NodeId, ResourceId } from '../prot
 import type { AnswerBody, HeartbeatBody } from '../protocol/packet.ts';
 import type { AgentFaults } from './agent-faults.ts';
 import { DurablePath } from './durable-path.ts';
+import { HeardBoots } from './heard-boots.ts';
 import type { NodeWorld } from './node-world.ts';
 import { SimAgents, type Untimed } from './sim-agents.ts';
 import type { SimDisk } from './sim-disk.ts';
@@ -23,6 +24,7 @@ import { heartOptions } from './sim-heart.ts';
 import { SimMarks } from './sim-marks.ts';
 import { SimMirror } from './sim-mirror.ts';
 import { SimOrders } from './sim-orders.ts';
+import { StepQueue } from './step-queue.ts';
 
 type Part = 'heart' | 'control';
 
@@ -59,7 +61,7 @@ export class SimNode {
   readonly #addressEnds = new Map<string, Instant>();
   readonly #marks = new SimMarks({ now: () => this.now(), sleptMs: () => this.#sleptMs });
   readonly #carriers = new Map<LinkId, boolean>();
-  readonly #bootsHeard = new Map<NodeId, BootId>();
+  readonly #boots = new HeardBoots();
   /** Counts the processes of each kind: what belongs to an earlier one is void. */
   readonly #runs = { heart: 0, control: 0 };
   readonly #up = { heart: true, control: true };
@@ -72,6 +74,8 @@ export class SimNode {
   /** What came while it was frozen, or while its heart hung. */
   #held: (() => void)[] = [];
   #heldForHeart: (() => void)[] = [];
+  readonly #heartEvents = new StepQueue<HeartEvent>((event) => this.#heartTakes(event));
+  readonly #controlEvents = new StepQueue<CoreEvent>((event) => this.#controlTakes(event));
   readonly #orders: SimOrders;
   #durable = new DurableOrder();
   readonly #path: DurablePath;
@@ -242,6 +246,7 @@ export class SimNode {
 
   #controlGone(): void {
     this.#runs.control += 1;
+    this.#controlEvents.clear();
     this.#durable = new DurableOrder();
     this.#disk.processDied(this.#world.prng);
     this.#agents.controlDied();
@@ -265,6 +270,7 @@ export class SimNode {
     this.#hung = false;
     this.#heldForHeart = [];
     this.#runs.heart += 1;
+    this.#heartEvents.clear();
     this.#wakeAt.delete('heart');
     if (this.#core === undefined) this.#controlGone();
     else this.#later(SOCKET_MS, () => this.#coreStep({ type: 'heartLost' }));
@@ -432,23 +438,14 @@ export class SimNode {
     body: HeartbeatBody | AnswerBody,
   ): void {
     this.deliver(() => {
-      if (!this.#fresh(from, to)) return;
+      if (!this.#up.heart || !this.#boots.takes(from, to, this.#boot)) return;
       this.#world.checkers.heard(this.id, from.id);
       this.#heartStep({ type: 'heard', from: from.id, boot: from.boot, link, body });
     });
   }
 
   bootHeard(from: NodeId): BootId | undefined {
-    return this.#bootsHeard.get(from);
-  }
-
-  /** As the guard of packets does: nothing of an earlier boot nor meant for one; hellos end that. */
-  #fresh(from: { readonly id: NodeId; readonly boot: BootId }, to?: BootId): boolean {
-    if (!this.#up.heart) return false;
-    const heard = this.#bootsHeard.get(from.id);
-    if (heard !== undefined && from.boot < heard) return false;
-    if (heard !== from.boot) this.#bootsHeard.set(from.id, from.boot);
-    return to === undefined || to === this.#boot;
+    return this.#boots.of(from);
   }
 
   carrier(link: LinkId, carrier: boolean): void {
@@ -528,10 +525,14 @@ export class SimNode {
     if (trace.on && event.type !== 'timePassed' && event.type !== 'heard') {
       this.#traced('heart', event.type, event);
     }
-    const effects = this.#heart.step({ ...event, now: this.now() } as HeartEvent);
-    for (const effect of effects) this.#heartDid(effect);
-    trace.mix(effects.length);
+    this.#heartEvents.push({ ...event, now: this.now() } as HeartEvent);
     this.#wake('heart');
+  }
+
+  #heartTakes(event: HeartEvent): void {
+    const effects = this.#heart.step(event);
+    for (const effect of effects) this.#heartDid(effect);
+    this.#world.trace.mix(effects.length);
   }
 
   #coreStep(event: Untimed<CoreEvent>): void {
@@ -541,10 +542,14 @@ export class SimNode {
     if (trace.on && event.type !== 'timePassed' && event.type !== 'peers') {
       this.#traced('control', event.type, event);
     }
-    const effects = core.step({ ...event, now: this.now() } as CoreEvent);
-    trace.mix(effects.length);
-    this.#perform(effects);
+    this.#controlEvents.push({ ...event, now: this.now() } as CoreEvent);
     this.#wake('control');
+  }
+
+  #controlTakes(event: CoreEvent): void {
+    const effects = must(this.#core, 'a node has a core').step(event);
+    this.#world.trace.mix(effects.length);
+    this.#perform(effects);
   }
 
   #traced(who: string, what: string, event: object): void {

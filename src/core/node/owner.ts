@@ -68,8 +68,8 @@ export class Owner {
   /** A hook is asked about a failback; its answer wakes this node. */
   #failbackAsking = false;
   #failbackNotBefore = 0 as Instant;
-  /** How often it was begun in the present period of ownership. */
-  #failbacks: { readonly epoch: Epoch; readonly tries: number } | undefined;
+  /** How often it was begun since the group came here. */
+  #failbacks = 0;
   /** It began before anything was read: its mirrors wait for every copy that there may be. */
   #unread = false;
   /** Mirrors that may wait for copies which do not count. */
@@ -119,6 +119,10 @@ export class Owner {
     this.#unread = !context.hasRead;
     this.#unlisted.clear();
     if (takenUp) for (const mirror of context.mirrors.mirrors) this.#unlisted.add(mirror);
+    if (context.arrival !== undefined && context.arrival.from !== context.me) {
+      this.#failbackNotBefore = 0 as Instant;
+      this.#failbacks = 0;
+    }
     context.record = record;
     context.reason = reason;
     context.phase = 'owning';
@@ -719,18 +723,14 @@ export class Owner {
     this.#failbackAsking = verdict === undefined;
     if (verdict === undefined) return;
     if (verdict.type === 'go') {
-      this.#failbackNotBefore = plus(now, this.#failbackPause(epoch));
+      // Each try interrupts the service: one that comes to nothing is not tried again at once.
+      const pauseMs = Math.min(FAILBACK_RETRY_MS * 2 ** this.#failbacks, FAILBACK_RETRY_MS_MAX);
+      this.#failbackNotBefore = plus(now, pauseMs);
+      this.#failbacks += 1;
       return this.#moves.handOver(record, first, reason, now);
     }
     hooks.forgetLeaving();
     this.#failbackNotBefore = plus(now, FAILBACK_RETRY_MS);
-  }
-
-  /** Each try interrupts the service, so one that comes to nothing is not tried again at once. */
-  #failbackPause(epoch: Epoch): number {
-    const tries = this.#failbacks?.epoch === epoch ? this.#failbacks.tries : 0;
-    this.#failbacks = { epoch, tries: tries + 1 };
-    return Math.min(FAILBACK_RETRY_MS * 2 ** tries, FAILBACK_RETRY_MS_MAX);
   }
 }
 
