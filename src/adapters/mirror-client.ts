@@ -48,11 +48,10 @@ export class MirrorClient implements MirrorControl {
 
   async command(command: MirrorCommand): Promise<MirrorAnswer> {
     if (!this.connected) return gone();
-    const keeps = command.type === 'follow' && command.keepBefore !== undefined;
     const { newest } = readRange(this.#status?.speaks) ?? { newest: 0 };
-    if (keeps && newest < LOCAL_FEATURES.keepAside) {
-      const message =
-        'the mirror process is of a release that cannot keep its copy aside; restart it';
+    const asked = featureOf(command);
+    if (asked !== undefined && newest < asked.from) {
+      const message = `the mirror process is of a release that cannot ${asked.what}; restart it`;
       return { ok: false, code: 'version-unsupported', message };
     }
     return this.#send(command);
@@ -141,4 +140,13 @@ export class MirrorClient implements MirrorControl {
 
 function gone(): MirrorAnswer {
   return { ok: false, code: 'not-running', message: 'the mirror process does not answer' };
+}
+
+/** What not every release can do. */
+function featureOf(
+  command: MirrorCommand,
+): { readonly from: number; readonly what: string } | undefined {
+  if (command.type === 'verify') return { from: LOCAL_FEATURES.verify, what: 'verify copies' };
+  if (command.type !== 'follow' || command.keepBefore === undefined) return undefined;
+  return { from: LOCAL_FEATURES.keepAside, what: 'keep its copy aside' };
 }

@@ -38,6 +38,10 @@ beforeEach(async () => {
       moves.push([group, node, on]);
       return 'done';
     },
+    verify: async (group, bytesPerSecond) => {
+      moves.push([group, bytesPerSecond]);
+      return 'begun';
+    },
     clearNode: async (node) => {
       moves.push(node);
       return 'done';
@@ -113,6 +117,8 @@ test.each([
   ['POST', '/v1/nodes/n1/standby', undefined, 400],
   ['POST', '/v1/nodes/n1/standby', '{"on": "maybe"}', 400],
   ['POST', '/v1/groups/g/ban', '{"on": true}', 400],
+  ['POST', '/v1/groups/g/verify', undefined, 400],
+  ['POST', '/v1/groups/g/verify', '{"bytesPerSecond": 0}', 400],
   ['POST', '/v1/groups/g/start', '{"on": "n1"}', 400],
   ['POST', '/v1/maintenance', '{"on": true}', 400],
   ['POST', '/v1/maintenance', '{"scope": "world", "on": true}', 400],
@@ -137,6 +143,7 @@ test('a good request goes through', async () => {
   await ask('POST', '/v1/groups/g/stop', '{"node": "n1"}');
   await ask('POST', '/v1/maintenance', '{"scope": "cluster", "on": true, "forMs": 2000}');
   await ask('POST', '/v1/nodes/n1/clear');
+  await ask('POST', '/v1/groups/g/verify', '{"bytesPerSecond": 5}');
   expect(moves).toEqual([
     ['g', 'n1'],
     ['n1', true],
@@ -145,6 +152,7 @@ test('a good request goes through', async () => {
     ['g', 'n1'],
     { scope: 'cluster', on: true, forMs: 2000 },
     'n1',
+    ['g', 5],
   ]);
 });
 

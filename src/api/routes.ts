@@ -13,6 +13,8 @@ export const OPERATION_MS_MAX = 60_000;
 export const MAINTENANCE_MS_MAX = 31_536_000_000;
 export const EVENTS_DEFAULT = 50;
 export const EVENTS_MAX = 10_000;
+/** Bytes per second; more than any disk. */
+export const VERIFY_RATE_MAX = 1_000_000_000_000;
 
 /** Whether there is such a group or node is for steering to say, in its own words. */
 const NAME = { type: 'string', minLength: 1, maxLength: 64 };
@@ -76,6 +78,12 @@ const banBody = {
   type: 'object',
   properties: { node: NAME, on: { type: 'boolean' } },
   required: ['node', 'on'],
+  additionalProperties: false,
+};
+const verifyBody = {
+  type: 'object',
+  properties: { bytesPerSecond: { type: 'integer', minimum: 1, maximum: VERIFY_RATE_MAX } },
+  required: ['bytesPerSecond'],
   additionalProperties: false,
 };
 const eventsQuery = {
@@ -165,8 +173,14 @@ export function addRoutes(app: FastifyInstance, steering: Steering, streams: Eve
   app.post('/v1/config/reload', async () => bounded(steering.reload(), 'reload the configuration'));
 }
 
-/** About nodes that come and go, and what is left alone. */
+/** About copies that may differ, nodes that come and go, and what is left alone. */
 function addCareRoutes(app: FastifyInstance, steering: Steering): void {
+  app.post<{ Params: GroupParams; Body: { readonly bytesPerSecond: number } }>(
+    '/v1/groups/:group/verify',
+    { schema: { params: groupParams, body: verifyBody } },
+    async ({ params: { group }, body: { bytesPerSecond } }) =>
+      bounded(steering.verify(group, bytesPerSecond), `begin to verify "${group}"`),
+  );
   app.post<{ Params: { readonly node: NodeId } }>(
     '/v1/nodes/:node/clear',
     { schema: { params: nodeParams } },

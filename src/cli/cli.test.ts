@@ -168,6 +168,10 @@ const steering: Steering = {
     calls.push(['ban', group, node, on]);
     return `"${group}" is ${on ? '' : 'no longer '}banned from ${node}`;
   },
+  verify: async (group, bytesPerSecond) => {
+    calls.push(['verify', group, bytesPerSecond]);
+    return 'comparing the copies of "data" on n2';
+  },
   clearNode: async (node) => {
     calls.push(['clear', node]);
     return `${node} is cleared, as far as n1, n2 can tell`;

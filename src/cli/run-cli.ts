@@ -13,6 +13,7 @@ import { addForceCommands } from './commands/force.ts';
 import { addGroupCommands } from './commands/group.ts';
 import { addKeyCommands } from './commands/key.ts';
 import { addMaintenanceCommands } from './commands/maintenance.ts';
+import { addMirrorCommands } from './commands/mirror.ts';
 import { addMoveCommand } from './commands/move.ts';
 import { addNodeCommands } from './commands/node.ts';
 import { addReportCommand } from './commands/report.ts';
@@ -50,6 +51,7 @@ export async function runCli(words: readonly string[], world: CliWorld): Promise
     addFenceCommands,
     addStandbyCommands,
     addBanCommands,
+    addMirrorCommands,
     addMaintenanceCommands,
     addNodeCommands,
     addReportCommand,

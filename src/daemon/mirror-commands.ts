@@ -19,6 +19,8 @@ export function isToMirror(value: unknown): value is ToMirror {
     case 'expel':
     case 'admit':
       return isName(message['peer']);
+    case 'verify':
+      return isRate(message['bytesPerSecond']);
     case 'peers':
       return areNames(message['up']);
     case 'unseal':
@@ -33,6 +35,10 @@ export function isToMirror(value: unknown): value is ToMirror {
 
 function isEpoch(value: unknown): boolean {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isRate(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 }
 
 function isName(value: unknown): boolean {

@@ -33,14 +33,18 @@ import {
 } from '../protocol/mirror-frames.ts';
 import type { FromMirror, MirrorPeerStatus } from '../protocol/mirror-ipc.ts';
 import type { NodeId } from '../protocol/ids.ts';
+import { isVerification } from '../protocol/verification.ts';
 import {
   CLUSTER_PROTOCOL,
+  FEATURES,
   FIRST_PROTOCOL,
   commonVersion,
   noCommonVersion,
 } from '../protocol/versions.ts';
 import type { MirrorPeer } from './mirror-setup.ts';
 import type { HeldReplies } from './mirror-held.ts';
+import { PeerVerify, type PeerVerifyDeps, type VerifyRun } from './mirror-peer-verify.ts';
+import type { RunEvents, StoreRun } from './mirror-store-run.ts';
 import type { StreamReader } from './mirror-stream.ts';
 
 const STALL_MS_MIN = 150;
@@ -53,12 +57,6 @@ const CONNECT_AGAIN_MS = 50;
 const CONNECT_AGAIN_DOWN_MS = 1000;
 const FAILED_AGAIN_MS = 2000;
 const FAILED_AGAIN_MS_MAX = 30_000;
-
-/** The resync worker of one copy. */
-export interface ResyncRun {
-  receive(body: Uint8Array): void;
-  stop(): void;
-}
 
 export interface PeerContext {
   readonly log: Log;
@@ -74,10 +72,10 @@ export interface PeerContext {
   readonly streamFacts: () => Omit<PrimaryStream, 'first' | 'sendableFrom' | 'last'>;
   /** A number that no entry in the ring has as its target. */
   readonly newTarget: () => number;
-  readonly startResync: (
-    target: number,
-    report: { progress: (p: ResyncProgress) => void; failed: (reason: string) => void },
-  ) => ResyncRun;
+  readonly startResync: (target: number, events: RunEvents<ResyncProgress>) => StoreRun;
+  readonly startVerify: PeerVerifyDeps['start'];
+  /** Undefined: no copy is compared without being asked for. */
+  readonly scrubBytesPerSecond: number | undefined;
   readonly report: (message: FromMirror) => void;
   /** Something in its status changed. */
   readonly changed: () => void;
@@ -100,7 +98,10 @@ export class PrimaryPeer {
   #voted = false;
   #reportedCaughtUp = false;
   #caughtUpAt: number | undefined;
-  #resync: ResyncRun | undefined;
+  #resync: StoreRun | undefined;
+  readonly #verify: PeerVerify;
+  /** The version of the protocol that both ends of the connection speak. */
+  #version = 0;
   /** Its resync has begun and the barrier is not in the stream yet. */
   #resyncing = false;
   #progress: ResyncProgress | undefined;
@@ -118,6 +119,8 @@ export class PrimaryPeer {
     this.#peer = peer;
     this.#with = context;
     this.#silence = new Silence(context.secondaryLostMs, context.clock.now());
+    const { changed, clock, report, startVerify: start } = context;
+    this.#verify = new PeerVerify(peer.node, { clock, start, report, changed });
   }
 
   get node(): NodeId {
@@ -147,7 +150,7 @@ export class PrimaryPeer {
     this.#giveUpRace?.();
     clearTimeout(this.#retry);
     this.#connection?.close(reason);
-    this.#endResync();
+    this.#endRuns(reason);
   }
 
   /** The registry has it in sync: replies wait for it from the first one on. */
@@ -167,6 +170,21 @@ export class PrimaryPeer {
     held.apply(() => tracker.leave(this.node));
     if (this.#connection === undefined && !this.#stopped) this.#connectSoon(CONNECT_AGAIN_MS);
     changed();
+  }
+
+  /** Why it cannot be compared with the primary at present. */
+  verifiable(): string | undefined {
+    if (this.#verify.busy) return `"${this.node}" is being verified already`;
+    const follows = this.#streaming && !this.#resyncing;
+    if (!follows) return `the copy on "${this.node}" is not in sync`;
+    if (this.#version >= FEATURES.verification) return undefined;
+    return `"${this.node}" runs a release that cannot verify its copy`;
+  }
+
+  /** Only when it is verifiable. */
+  verify(kind: VerifyRun['kind'], bytesPerSecond: number): void {
+    this.#target = this.#with.newTarget();
+    this.#verify.start({ kind, target: this.#target, bytesPerSecond });
   }
 
   setUp(up: boolean): void {
@@ -193,12 +211,15 @@ export class PrimaryPeer {
   barrier(seq: number, target: number): void {
     if (!this.#resyncing || !this.#streaming || target !== this.#target) return;
     this.#resyncing = false;
-    this.#endResync();
+    this.#endRuns('its resync has ended');
     this.#join(seq);
     this.#with.changed();
   }
 
   timePassed(now: Instant): void {
+    const { scrubBytesPerSecond: rate } = this.#with;
+    const scrubs = rate !== undefined && this.#verify.scrubIsDue(now);
+    if (scrubs && this.#voted && this.verifiable() === undefined) this.verify('scrub', rate);
     if (this.joined) {
       this.#tell(this.#silence.timePassed(now));
       return this.#lookWhetherStuck(now);
@@ -248,6 +269,7 @@ export class PrimaryPeer {
       state: this.#state(),
       behindBytes: known ? behind + this.#resyncBehind() : 0,
       resync: this.#resyncing ? this.#progress : undefined,
+      verify: this.#verify.status,
       detail: this.#detail(),
     };
   }
@@ -330,7 +352,7 @@ export class PrimaryPeer {
     this.#connection = connection;
     this.#streaming = false;
     this.#sent = [];
-    this.#endResync();
+    this.#endRuns('another connection took its place');
     former?.close('another connection took its place');
     connection.control(this.#with.hello());
   }
@@ -349,7 +371,7 @@ export class PrimaryPeer {
     this.#streaming = false;
     this.#sent = [];
     if (wasStreaming) log.info('connection to a copy lost', { peer: this.node, reason });
-    this.#endResync();
+    this.#endRuns(reason);
     if (this.joined && !this.#reportedCaughtUp) {
       this.#caughtUpAt = undefined;
       held.apply(() => tracker.leave(this.node));
@@ -374,8 +396,13 @@ export class PrimaryPeer {
     }
     this.#tell(this.#silence.heard(this.#with.clock.now()));
     if (frame.type === 'ack') this.#ackFrame(frame);
-    else if (frame.type === 'answer') this.#resync?.receive(frame.payload.slice());
+    else if (frame.type === 'answer') this.#answered(frame.payload.slice());
     else if (frame.type === 'entry') this.#connection?.close('a secondary sent an entry');
+  }
+
+  #answered(body: Uint8Array): void {
+    if (isVerification(body)) this.#verify.receive(body);
+    else this.#resync?.receive(body);
   }
 
   #controlFrame(frame: Frame): void {
@@ -402,12 +429,14 @@ export class PrimaryPeer {
       return connection.close('it is not the mirror that was expected there');
     }
     const speaks = hello.speaks ?? FIRST_PROTOCOL;
-    if (commonVersion(CLUSTER_PROTOCOL, speaks) === undefined) {
+    const version = commonVersion(CLUSTER_PROTOCOL, speaks);
+    if (version === undefined) {
       const us = { name: own.node, speaks: CLUSTER_PROTOCOL };
       const { why, next } = noCommonVersion(us, { name: this.node, speaks });
       this.#problem(`version-unsupported: ${why}; next: ${next}`);
       return connection.refuse({ type: 'refused', why: 'protocol', message: why }, why);
     }
+    this.#version = version;
     const { stream } = this.#with;
     stream.scan();
     const facts = this.#with.streamFacts();
@@ -472,9 +501,10 @@ export class PrimaryPeer {
     });
   }
 
-  #endResync(): void {
+  #endRuns(reason: string): void {
     this.#resync?.stop();
     this.#resync = undefined;
+    this.#verify.breakOff(reason);
   }
 
   /** Replies wait for it from now on; it has caught up with what went without it at `caughtUpAt`. */

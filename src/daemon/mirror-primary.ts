@@ -24,7 +24,7 @@ import { HeldReplies } from './mirror-held.ts';
 import type { MirrorHelper } from './mirror-helper-worker.ts';
 import { type MirrorMount, openMount } from './mirror-mount.ts';
 import { type PeerContext, PrimaryPeer } from './mirror-peer.ts';
-import { startResyncWorker } from './mirror-resync-worker.ts';
+import { startResyncWorker, startVerifyWorker } from './mirror-store-run.ts';
 import type { MirrorSetup } from './mirror-setup.ts';
 import { StreamReader } from './mirror-stream.ts';
 
@@ -213,6 +213,19 @@ export class MirrorPrimary {
     return peer !== undefined;
   }
 
+  /** Has every copy compared that is there. Throws when there is none, or one cannot be. */
+  verify(bytesPerSecond: number): void {
+    const [first, ...others] = this.#peers.flatMap((peer) => peer.verifiable() ?? []);
+    const there = this.#peers.filter((peer) => peer.verifiable() === undefined);
+    if (there.length === 0) {
+      const why = [first ?? 'there is no other copy', ...others].join('; ');
+      throw new TakoError('busy', `Cannot verify: ${why}`, {
+        next: 'Wait until "tako status" shows a copy in sync',
+      });
+    }
+    for (const peer of there) peer.verify('asked', bytesPerSecond);
+  }
+
   setUp(up: readonly NodeId[]): void {
     for (const peer of this.#peers) peer.setUp(up.includes(peer.node));
   }
@@ -281,6 +294,7 @@ export class MirrorPrimary {
       report,
       changed,
       secondaryLostMs: setup.secondaryLostMs,
+      scrubBytesPerSecond: setup.config.scrubBytesPerSecond,
       stream: this.#stream,
       tracker: this.#tracker,
       acknowledged: () => this.#progressed(),
@@ -297,6 +311,8 @@ export class MirrorPrimary {
       },
       startResync: (target, events) =>
         startResyncWorker({ rootFd, target, stream: this.#ring.memory }, events),
+      startVerify: (run, events) =>
+        startVerifyWorker({ rootFd, stream: this.#ring.memory, ...run }, events),
     };
   }
 

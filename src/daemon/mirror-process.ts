@@ -166,6 +166,8 @@ export class MirrorProcess {
         return this.#known(message.peer, this.#primary?.expel(message.peer));
       case 'admit':
         return this.#known(message.peer, this.#primary?.admit(message.peer));
+      case 'verify':
+        return this.#verify(message.bytesPerSecond);
       case 'peers':
         return this.#primary?.setUp(message.up);
       case 'status':
@@ -343,6 +345,12 @@ export class MirrorProcess {
   #known(peer: NodeId, done: boolean | undefined): void {
     if (done === undefined) throw refused('This node does not serve');
     if (!done) throw refused(`"${peer}" is no other node of this mirror`);
+    this.#deps.changed();
+  }
+
+  #verify(bytesPerSecond: number): void {
+    if (this.#primary === undefined) throw refused('This node does not serve');
+    this.#primary.verify(bytesPerSecond);
     this.#deps.changed();
   }
 

@@ -1,17 +1,18 @@
-/** A resync worker; see `mirror-resync-worker.ts`. Ends when its run is over. */
+/** A resync worker; see `mirror-store-run.ts`. Ends when its run is over. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { StoreResyncSource } from '../adapters/mirror/copy/resync-source.ts';
 import { RingResyncStream } from '../adapters/mirror/stream/resync-stream.ts';
 import { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
 import { LinuxFileSystem } from '../adapters/system/file-system.ts';
 import { must } from '../base/assert.ts';
-import type { FromResync, ResyncTask, ToResync } from './mirror-resync-worker.ts';
+import type { ResyncProgress } from '../ports/resync.ts';
+import type { FromStoreRun, StoreTask, ToStoreRun } from './mirror-store-run.ts';
 
 const port = must(parentPort, 'this file runs as a worker');
-const task = workerData as ResyncTask;
+const task = workerData as StoreTask;
 const cancel = new Int32Array(task.cancel);
 
-function tell(message: FromResync): void {
+function tell(message: FromStoreRun<ResyncProgress>): void {
   port.postMessage(message);
 }
 
@@ -28,7 +29,7 @@ const source = new StoreResyncSource({
   },
 });
 
-port.on('message', (message: ToResync) => {
+port.on('message', (message: ToStoreRun) => {
   if (message.type === 'receive') {
     source.receive(message.body);
     return;

@@ -27,6 +27,7 @@ export interface ApiClient {
   ban(group: GroupId, node: NodeId, on: boolean): Promise<string>;
   clearNode(node: NodeId): Promise<string>;
   maintain(request: MaintenanceRequest): Promise<string>;
+  verify(group: GroupId, bytesPerSecond: number): Promise<string>;
   fence(node: NodeId, action: FenceAction): Promise<string>;
   reload(): Promise<string>;
   /** Every event from now on, across restarts of the API, until cancelled. */

@@ -35,6 +35,11 @@ export interface Steering {
   clearNode(node: NodeId): Promise<string>;
   /** Has a group, a node or the cluster left alone, or no longer; resolves when it is recorded. */
   maintain(request: MaintenanceRequest): Promise<string>;
+  /**
+   * Compares the copies of its mirrors with its owner's, at most that fast; resolves when that has begun.
+   * A copy that differs is voted out and brought up to date; events tell how it ends.
+   */
+  verify(group: GroupId, bytesPerSecond: number): Promise<string>;
   why(group: GroupId): Promise<WhyAnswer>;
   /** Events of this node and of all reachable nodes, oldest first, at most `limit` of the latest. */
   events(limit: number): Promise<readonly TakoEvent[]>;

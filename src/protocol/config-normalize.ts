@@ -29,6 +29,7 @@ import {
   parseAddress,
   parseAddressWithPrefix,
   parseDuration,
+  parseRate,
   parseRestarts,
 } from './config-words.ts';
 import { HOOK_POINTS, type HookPoint } from './hook.ts';
@@ -50,6 +51,8 @@ const MAINTENANCE_WARNING_DEFAULT = '4h';
 export const MONITOR_DEFAULT = '1s';
 export const DEEP_MONITOR_DEFAULT = { every: '30s', timeout: '20s' } as const;
 const UNKNOWN_LIMIT_DEFAULT = 3;
+/** A terabyte in six days, and nothing that a disk would notice. */
+const SCRUB_DEFAULT = '2MB/s';
 /** Somebody waits for the answer of a hook that is asked; nobody for one that is told. */
 const HOOK_TIMEOUT_DEFAULT = { asked: '2s', told: '30s' } as const;
 const TIMEOUTS = {
@@ -245,7 +248,9 @@ function normalizeResource(
   if (file.agent === 'mirror') {
     const index = mirrors.next;
     mirrors.next += 1;
-    return { ...common, agent: 'mirror', path: file.path, mode: file.mode ?? 'durable', index };
+    const scrubBytesPerSecond = parseRate(file.scrub ?? SCRUB_DEFAULT);
+    const own = { path: file.path, mode: file.mode ?? 'durable', scrubBytesPerSecond, index };
+    return { ...common, agent: 'mirror', ...own };
   }
   if (file.agent === 'virtual-ip') {
     const parsed = must(parseAddressWithPrefix(file.address), 'the schema checked it');

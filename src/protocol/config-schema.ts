@@ -21,6 +21,8 @@ import {
   parseAddressWithPrefix,
   parseDuration,
   parseRestarts,
+  RATE_PATTERN,
+  RATE_WANTED,
   RESTARTS_PATTERN,
   RESTARTS_WANTED,
   UNKNOWN_LIMIT_MAX,
@@ -311,6 +313,13 @@ const mirror = z
       .optional()
       .describe(
         'durable: fsync and the like wait for the other copy (default). every-write: each write does, for programs that never sync.',
+      ),
+    scrub: z
+      .string()
+      .regex(RATE_PATTERN, RATE_WANTED)
+      .optional()
+      .describe(
+        'How fast the copies in sync are compared with the primary, again and again: a rate, or "never". Default "2MB/s".',
       ),
     ...common,
   })

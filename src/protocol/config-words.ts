@@ -16,6 +16,11 @@ export const DURATION_WANTED = 'a duration such as 300ms, 1s or 5m';
 export const RESTARTS_PATTERN = /^(never|(\d{1,4}) within (\d{1,9})(ms|s|m|h))$/u;
 export const RESTARTS_WANTED = 'how often and within what time, such as "3 within 60s", or "never"';
 
+export const RATE_PATTERN = /^(never|([1-9]\d{0,5})(kB|MB|GB)\/s)$/u;
+export const RATE_WANTED = 'a rate such as 500kB/s or 2MB/s, or "never"';
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { kB: 1e3, MB: 1e6, GB: 1e9 };
+
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Milliseconds, or undefined when `text` is not a duration. */
@@ -23,6 +28,12 @@ export function parseDuration(text: string): number | undefined {
   const match = DURATION_PATTERN.exec(text);
   if (match === null) return undefined;
   return Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? 0);
+}
+
+/** Bytes per second; undefined for `never`, and for what is no rate. */
+export function parseRate(text: string): number | undefined {
+  const [, , count, unit] = RATE_PATTERN.exec(text) ?? [];
+  return count === undefined ? undefined : Number(count) * (UNIT_BYTES[unit ?? ''] ?? 0);
 }
 
 /** The shortest way to write it: 1500 is `1500ms`, 60000 is `1m`. */

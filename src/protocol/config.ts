@@ -238,6 +238,8 @@ export interface MirrorConfig extends ResourceCommon {
   readonly agent: 'mirror';
   readonly path: string;
   readonly mode: 'durable' | 'every-write';
+  /** How fast copies are compared with their primary, all the time; undefined: never. */
+  readonly scrubBytesPerSecond?: number | undefined;
   /** Position among all mirrors of the cluster; fixes its TCP port. */
   readonly index: number;
 }

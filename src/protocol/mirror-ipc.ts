@@ -44,6 +44,8 @@ export type ToMirror = { readonly id: number } &
     | { readonly type: 'expel'; readonly peer: NodeId }
     /** The registry voted this peer in. */
     | { readonly type: 'admit'; readonly peer: NodeId }
+    /** Primary: compare every copy that is there with this one. Done when that has begun. */
+    | { readonly type: 'verify'; readonly bytesPerSecond: number }
     /** What other nodes the heart hears, to try them or not. */
     | { readonly type: 'peers'; readonly up: readonly NodeId[] }
     | { readonly type: 'status' }
@@ -71,6 +73,15 @@ export type FromMirror =
   | { readonly type: 'peerFailed'; readonly peer: NodeId; readonly reason: string }
   /** A resynced copy has everything on stable storage and acknowledges: vote it in. */
   | { readonly type: 'peerCaughtUp'; readonly peer: NodeId }
+  /** A verification has found that copy equal. */
+  | {
+      readonly type: 'verified';
+      readonly peer: NodeId;
+      readonly files: number;
+      readonly bytes: number;
+    }
+  /** It came to nothing, because this node's own store could not be read. */
+  | { readonly type: 'verifyFailed'; readonly peer: NodeId; readonly reason: string }
   /** The local store or the mount failed. */
   | { readonly type: 'failed'; readonly code: string; readonly reason: string }
   /** Programs that had files open below before the mount write past it: no copy gets that. */
@@ -91,6 +102,17 @@ export interface MirrorStatus {
   readonly peers: readonly MirrorPeerStatus[];
 }
 
+export interface MirrorVerifyStatus {
+  /** By a person, or by the scrub that goes on all the time. */
+  readonly kind: 'asked' | 'scrub';
+  readonly state: 'running' | 'equal' | 'broken-off';
+  /** Compared so far. */
+  readonly files: number;
+  readonly bytes: number;
+  /** Why it was broken off. */
+  readonly detail: string;
+}
+
 export interface MirrorPeerStatus {
   readonly node: NodeId;
   readonly state: 'absent' | 'connecting' | 'resync' | 'caught-up' | 'in-sync' | 'failed';
@@ -104,5 +126,7 @@ export interface MirrorPeerStatus {
         readonly bytesTotal: number;
       }
     | undefined;
+  /** The last verification since the primary began to serve. */
+  readonly verify?: MirrorVerifyStatus | undefined;
   readonly detail: string;
 }

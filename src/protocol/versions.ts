@@ -16,10 +16,10 @@ export interface VersionRange {
 }
 
 /** Between members: packets, votes, controls, streams of mirrors, the witness. */
-export const CLUSTER_PROTOCOL: VersionRange = { oldest: 1, newest: 2 };
+export const CLUSTER_PROTOCOL: VersionRange = { oldest: 1, newest: 3 };
 
 /** Between the processes of one node: the sockets of heart, mirrors and witness. */
-export const LOCAL_PROTOCOL: VersionRange = { oldest: 1, newest: 2 };
+export const LOCAL_PROTOCOL: VersionRange = { oldest: 1, newest: 3 };
 
 /** Of the first release, which did not tell its versions. */
 export const FIRST_PROTOCOL: VersionRange = { oldest: 1, newest: 1 };
@@ -30,6 +30,8 @@ export const FEATURES = {
   forcedRecords: 2,
   /** A copy may say that it is kept aside (`CopyWorth`). */
   keptCopies: 2,
+  /** A copy can be verified (`verification.ts`). */
+  verification: 3,
 } as const;
 
 /** Newest version that this release reads and writes, of each format that outlives an upgrade. */
@@ -60,6 +62,8 @@ export function commonVersion(a: VersionRange, b: VersionRange): number | undefi
 export const LOCAL_FEATURES = {
   /** A mirror can be told to keep its copy aside (`follow` with `keepBefore`). */
   keepAside: 2,
+  /** A mirror can be told to verify its copies (`verify`). */
+  verify: 3,
 } as const;
 
 /** What a side said it speaks; undefined for what is no range. */

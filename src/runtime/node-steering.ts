@@ -40,6 +40,7 @@ import { instanceKey, ownInstance } from './everywhere-view.ts';
 import { forceStakes } from './force-stakes.ts';
 import { type StatusSources, clusterStatus, groupStatus, ownGroupStatus } from './status-view.ts';
 import { until } from './until.ts';
+import { verifyHere } from './verify-steering.ts';
 
 export interface SteeringParts {
   readonly me: NodeId;
@@ -180,6 +181,19 @@ export class NodeSteering implements Steering {
     return setMaintenance(this.#barParts(), request, { me, nowMs: civilMs(clock) });
   }
 
+  async verify(group: GroupId, bytesPerSecond: number): Promise<string> {
+    this.#checkOwned(group, 'verify');
+    const { me, peers } = this.#parts;
+    const owner = this.#ownerOf(group);
+    if (owner === me) return this.#verifyHere(group, bytesPerSecond);
+    const options = { timeoutMs: CALL_TIMEOUT_MS };
+    return String(await peers.call(owner, 'verify', { group, bytesPerSecond }, options));
+  }
+
+  #verifyHere(group: GroupId, bytesPerSecond: number): Promise<string> {
+    return verifyHere(this.#parts.mirrors, this.#configOf(group), bytesPerSecond);
+  }
+
   async why(group: GroupId): Promise<WhyAnswer> {
     const config = this.#configOf(group);
     const all = await this.events(WHY_SEARCH);
@@ -228,12 +242,16 @@ export class NodeSteering implements Steering {
       request?: OperatorRequest;
       limit?: number;
       node?: NodeId;
+      bytesPerSecond?: number;
     };
     if (method === 'events')
       return this.#parts.events.latest(Math.min(given.limit ?? 100, WHY_SEARCH));
     if (method === 'ask' && given.group !== undefined && given.request !== undefined) {
       this.#configOf(given.group);
       return this.#askHere(given.group, given.request);
+    }
+    if (method === 'verify' && given.group !== undefined && given.bytesPerSecond !== undefined) {
+      return this.#verifyHere(given.group, given.bytesPerSecond);
     }
     if (method === 'clear-node' && given.node !== undefined) {
       this.#checkNode(given.node);

@@ -41,6 +41,7 @@ export function createApiClient(socketPath: string): ApiClient {
     },
     force: (id, force) => post(`${group(id)}/force`, force),
     standby: (node, on) => post(`/v1/nodes/${encodeURIComponent(node)}/standby`, { on }),
+    verify: (id, bytesPerSecond) => post(`${group(id)}/verify`, { bytesPerSecond }),
     ban: (id, node, on) => post(`${group(id)}/ban`, { node, on }),
     clearNode: (node) => post(`/v1/nodes/${encodeURIComponent(node)}/clear`),
     maintain: (request) => post('/v1/maintenance', request),

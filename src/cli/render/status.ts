@@ -12,7 +12,7 @@ import type {
   ResourceStatus,
 } from '../../protocol/api.ts';
 import type { NodeId } from '../../protocol/ids.ts';
-import type { MirrorPeerStatus } from '../../protocol/mirror-ipc.ts';
+import type { MirrorPeerStatus, MirrorVerifyStatus } from '../../protocol/mirror-ipc.ts';
 import { localTime, plain } from './event.ts';
 import { bytes, duration, progress } from './figures.ts';
 import { createPaint, type Paint, toneOf } from './paint.ts';
@@ -164,6 +164,7 @@ function resourceRows(resource: ResourceStatus, group: GroupStatus, paint: Paint
   }
   for (const peer of mirror.peers) {
     rows.push(['', `→ ${peer.node}`, paint(toneOf(peer.state), peer.state), peerDetail(peer)]);
+    if (peer.verify !== undefined) rows.push(['', '', '', verifyDetail(peer.verify)]);
   }
   return rows;
 }
@@ -175,6 +176,14 @@ function peerDetail({ resync, behindBytes, detail }: MirrorPeerStatus): string {
   const { bytesDone, bytesTotal, filesDone, filesTotal } = resync;
   const bar = progress(bytesDone, bytesTotal);
   return `${bar}  ${bytes(bytesDone)} of ${bytes(bytesTotal)}, ${filesDone} of ${filesTotal} files`;
+}
+
+function verifyDetail(verify: MirrorVerifyStatus): string {
+  const found = `${bytes(verify.bytes)} in ${verify.files} files`;
+  const what = verify.kind === 'scrub' ? 'scrub' : 'verification';
+  if (verify.state === 'running') return `${what} under way: ${found} equal so far`;
+  if (verify.state === 'equal') return `last ${what}: ${found} are equal`;
+  return `last ${what} broken off after ${found}: ${plain(verify.detail)}`;
 }
 
 function renderNodes(status: ClusterStatus, colours: boolean): string {

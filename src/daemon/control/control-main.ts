@@ -57,6 +57,7 @@ import { recordDecisions } from './recording.ts';
 import { openRecords } from './registry.ts';
 import { reloadConfig } from './reload.ts';
 import { listenToPrograms } from './reports.ts';
+import { verificationEvent } from './verification-event.ts';
 import { VersionEvents } from './version-events.ts';
 
 /** How often the other controls hear how this node's groups are, beside every event. */
@@ -92,13 +93,13 @@ export async function main(): Promise<void> {
   };
   const recording = recordDecisions(made, { stateDir, events, log });
   const records = openRecords(config);
-  const { runtime, steering, heart, rpc, watch } = wire({
+  const { runtime, steering, heart, rpc, watch, publish } = wire({
     ...{ setup, log, store, records, events, mirrors, hooks, fence },
     core: recording.core,
     recorder: recording.recorder,
     onlooker: openVoteHistory({ path: process.env[VOTE_HISTORY], node, clock, log }),
   });
-  listenToMirrors(setup, mirrors, runtime);
+  listenToMirrors(setup, mirrors, { runtime, publish });
   const telling = setInterval(() => steering.tellPeers(), TELL_MS);
   runtime.start();
   watch?.start();
@@ -149,6 +150,7 @@ interface Wired {
   readonly heart: HeartClient;
   readonly rpc: ControlRpc;
   readonly watch: RegistryWatch | undefined;
+  readonly publish: (draft: EventDraft) => TakoEvent;
 }
 
 /** The parts that know one another. */
@@ -218,7 +220,7 @@ function wire(parts: Parts): Wired {
     registryFails: () => watch?.fails,
     reload: async () => reloadConfig(setup, events),
   });
-  return { runtime, steering, heart, rpc, watch };
+  return { runtime, steering, heart, rpc, watch, publish };
 }
 
 /** Whether the heart of this node holds that lease now, by what it left. */
@@ -248,7 +250,7 @@ function mirrorsHere(setup: NodeSetup): readonly { group: GroupId; resource: Res
 function listenToMirrors(
   setup: NodeSetup,
   mirrors: ReadonlyMap<MirrorId, MirrorControl>,
-  runtime: ControlRuntime,
+  { runtime, publish }: Pick<Wired, 'runtime' | 'publish'>,
 ): void {
   for (const { group, resource } of mirrorsHere(setup)) {
     const mirror = must(mirrors.get(mirrorId(group, resource)), 'every mirror has a client');
@@ -257,6 +259,10 @@ function listenToMirrors(
     });
     mirror.onNews((news: FromMirror) => {
       if (news.type === 'done' || news.type === 'status') return;
+      if (news.type === 'verified' || news.type === 'verifyFailed') {
+        publish(verificationEvent(group, resource, news));
+        return;
+      }
       runtime.dispatch({ type: 'mirrorNews', group, mirror: resource, news });
     });
   }

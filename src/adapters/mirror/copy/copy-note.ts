@@ -36,15 +36,13 @@ import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
 import { FORMATS } from '../../../protocol/versions.ts';
 import { newerFormat } from '../../newer-format.ts';
 import { replaceFileSync } from '../../replace-file.ts';
-import { ROOT_KEY, keyOf } from './paths.ts';
+import { LOST_AND_FOUND, ROOT_KEY, keyOf } from './paths.ts';
 import { listDirectory } from './remove-tree.ts';
 import { type Store, errnoName } from './store.ts';
 
 const VERSION = FORMATS.copyNote;
 /** A copy that has not changed for so long is noted `clean` on disk. */
 const CLEAN_AFTER_MS = 1000;
-/** What mkfs(8) leaves at the top of an empty file system. */
-const LOST_AND_FOUND = 'lost+found';
 
 type Clean = Extract<CopyState, { state: 'clean' }>;
 type Written = Clean | Extract<CopyState, { state: 'dirty' }>;

@@ -24,11 +24,13 @@ import type {
 } from '../../../ports/replica.ts';
 import type { Change } from '../../../protocol/change.ts';
 import type { Epoch } from '../../../protocol/ids.ts';
+import { decodeVerify, encodeVerified, isVerification } from '../../../protocol/verification.ts';
 import { type Background, backgroundOf } from './background.ts';
 import { ChangeApplier, type TreeChange, refusedPath } from './change-applier.ts';
 import { OpenFiles } from './open-files.ts';
 import { keyOf, readable } from './paths.ts';
 import { ResyncTarget } from './resync-target.ts';
+import { VerifyCheck } from './verify-check.ts';
 import {
   type CallFailure,
   S_IFDIR,
@@ -70,6 +72,7 @@ export class CopyReplica implements Replica {
   readonly #applier: ChangeApplier;
   readonly #work = new Set<Promise<void>>();
   #session: Session | undefined;
+  #check: VerifyCheck | undefined;
 
   constructor(deps: CopyReplicaDeps) {
     this.#deps = deps;
@@ -103,6 +106,7 @@ export class CopyReplica implements Replica {
       case 'change':
         return this.#change(session, entry.seq, entry.change);
       case 'resync':
+        if (isVerification(entry.body)) return this.#verify(session, entry.body);
         if (session.target !== undefined) return session.target.frame(entry.body);
         return this.#fail('Cannot go on: the primary resyncs a copy that it said is equal');
       case 'barrier':
@@ -110,6 +114,18 @@ export class CopyReplica implements Replica {
       default:
         return unreachable(entry);
     }
+  }
+
+  /** A copy that is not as it should be fails, so that nobody counts on it until it is. */
+  #verify(session: Session, body: Uint8Array): void {
+    const frame = decodeVerify(body);
+    if (frame === undefined || session.held !== undefined) {
+      return this.#fail('Cannot verify: the primary sent what this copy does not understand');
+    }
+    if (frame.type === 'end') return session.listener.answer(encodeVerified(frame));
+    this.#check ??= new VerifyCheck(this.#deps.store);
+    const difference = this.#check.difference(frame);
+    if (difference !== undefined) this.#fail(`verification: ${difference}`);
   }
 
   async end(): Promise<void> {

@@ -3,12 +3,12 @@
  * Reading without a lock is right here: see docs/internals/mirror-resync.md, "Why a digest may be
  * old". A few batches are under way at a time; a batch is over with the source's `processed`.
  */
-import { createHash } from 'node:crypto';
 import { constants as fsc } from 'node:fs';
 import { messageOf } from '../../../base/tako-error.ts';
 import type { Fd } from '../../../ports/file-system.ts';
 import { type CompareItem, DIGEST_BYTES } from '../../../protocol/resync.ts';
 import type { Background } from './background.ts';
+import { sha256 } from './entry-digest.ts';
 import { openRegular } from './open-files.ts';
 import { type PathKey, keyOf, pathOf, readable } from './paths.ts';
 import { EINTR, type Store, errnoName, isMisfit } from './store.ts';
@@ -140,7 +140,7 @@ export class DigestQueue {
       const count = await this.#readBlock(fd, block, offset);
       if (this.#stopped) return;
       if (count < 0) return this.#fail(key, 'read', -count);
-      if (count > 0) digests.push(createHash('sha256').update(block.subarray(0, count)).digest());
+      if (count > 0) digests.push(sha256(block.subarray(0, count)));
       offset += count;
       const last = count < block.length;
       if (!last && digests.length < limit) continue;

@@ -8,6 +8,12 @@ export type PathKey = string;
 
 export const ROOT_KEY: PathKey = '';
 
+/**
+ * At the top of a file system mkfs(8) leaves it, and e2fsck(8) needs it and makes it anew: a copy keeps
+ * its own.
+ */
+export const LOST_AND_FOUND = 'lost+found';
+
 export function keyOf(path: Path): PathKey {
   return Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString('latin1');
 }

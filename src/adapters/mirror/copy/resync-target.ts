@@ -21,6 +21,7 @@ import { DigestQueue } from './digest-queue.ts';
 import { matchAttributes } from './inode-attributes.ts';
 import type { OpenFiles } from './open-files.ts';
 import {
+  LOST_AND_FOUND,
   type PathKey,
   ROOT_KEY,
   childOf,
@@ -54,8 +55,6 @@ const BLOCK_BYTES_MAX = 1024 * 1024;
 const CHANGED_MAX = 100_000;
 /** Bytes of paths in one `again` answer. */
 const AGAIN_BYTES = 64 * 1024;
-/** e2fsck(8) needs it at the top of a file system and makes it anew; a copy keeps its own. */
-const LOST_AND_FOUND = 'lost+found';
 const PUNCH_HOLE_KEEP_SIZE = 3;
 const RENAME_NOREPLACE = 1;
 /** FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE. */

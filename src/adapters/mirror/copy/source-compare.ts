@@ -3,7 +3,6 @@
  * copy's blocks. Looking needs no lock; whatever is sent is read again under the lock, at the very
  * position of the stream where it is entered. Why this suffices: docs/internals/mirror-resync.md.
  */
-import { createHash } from 'node:crypto';
 import { constants as fsc } from 'node:fs';
 import type { Fd } from '../../../ports/file-system.ts';
 import {
@@ -12,6 +11,7 @@ import {
   type ResyncFrame,
   type TreeEntry,
 } from '../../../protocol/resync.ts';
+import { sha256 } from './entry-digest.ts';
 import { sameBytes } from './inode-attributes.ts';
 import { openRegular } from './open-files.ts';
 import { type PathKey, keyOf, pathOf } from './paths.ts';
@@ -201,10 +201,6 @@ export class SourceCompare {
   #isZero(block: Uint8Array): boolean {
     return sameBytes(block, this.#zeros.subarray(0, block.length));
   }
-}
-
-function sha256(block: Uint8Array): Uint8Array {
-  return createHash('sha256').update(block).digest();
 }
 
 function failed(call: string, result: number): Compared {
