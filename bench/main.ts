@@ -7,8 +7,9 @@
  * `npm run bench -- witness [--runs 100] [--json]`: the memory of a witness of 1, 20 and 100
  * clusters, beside an empty Node.js, and how long its votes take; `--runs` votes each.
  *
- * `npm run bench -- mirror [--runs 5] [--json]`: how fast programs work on mirrored files, beside the
- * plain file system and, where Debian's packages are installed, a FUSE file system in C and GlusterFS.
+ * `npm run bench -- mirror [--runs 5] [--store ext4] [--json]`: how fast programs work on mirrored files,
+ * beside the plain file system and, where Debian's packages are installed, a FUSE file system in C,
+ * GlusterFS and lsyncd; `--store tmpfs`: without a disk.
  *
  * `npm run bench -- failover`: how long clients wait when the owner fails or hands over, at default
  * settings, beside keepalived where Debian's package is installed. Runs are interleaved, so that
@@ -30,7 +31,7 @@ import {
 } from './failover/figures.ts';
 import { KeepalivedBench } from './failover/keepalived.ts';
 import { TakoBench } from './failover/tako.ts';
-import { measureMirror, mirrorTable } from './mirror/mirror.ts';
+import { measureMirror, mirrorTable, STORES, type Store } from './mirror/mirror.ts';
 import { measurePlacement, placementTable } from './placement/placement.ts';
 import { measureSimulate, simulateTable } from './simulate/simulate.ts';
 import { measureWitness, witnessTable } from './witness/witness.ts';
@@ -52,6 +53,7 @@ interface Choices {
   readonly runs: number;
   readonly json: boolean;
   readonly situations: readonly Situation[];
+  readonly store: Store;
 }
 
 function readChoices(words: readonly string[]): Choices | string {
@@ -62,6 +64,7 @@ function readChoices(words: readonly string[]): Choices | string {
       runs: { type: 'string', default: String(RUNS_DEFAULT) },
       json: { type: 'boolean', default: false },
       only: { type: 'string' },
+      store: { type: 'string', default: STORES[0] },
     },
   });
   const name = positionals.join();
@@ -71,7 +74,9 @@ function readChoices(words: readonly string[]): Choices | string {
   const names = values.only?.split(',') ?? SITUATIONS;
   const situations = SITUATIONS.filter((situation) => names.includes(situation));
   if (situations.length !== names.length) return `--only wants some of ${SITUATIONS.join(', ')}`;
-  return { name, runs, json: values.json, situations };
+  const store = STORES.find((known) => known === values.store);
+  if (store === undefined) return `--store wants one of ${STORES.join(', ')}`;
+  return { name, runs, json: values.json, situations, store };
 }
 
 function isName(word: string): word is Choices['name'] {
@@ -110,7 +115,7 @@ async function main(words: readonly string[]): Promise<number> {
   const others = missing.filter((name) => name !== 'keepalived');
   if (others.length > 0) return 1;
   if (choices.name === 'mirror') {
-    const figures = await measureMirror(choices.runs, tell);
+    const figures = await measureMirror(choices, tell);
     if (choices.json) print(JSON.stringify({ benchmark: 'mirror', ...figures }, undefined, 2));
     else print(`${mirrorTable(figures)}\n\n${machine(choices)}.`);
     return 0;

@@ -1,7 +1,7 @@
 /**
  * Directories of one test host whose files are served in different ways, all on the same disk: the
  * plain file system, C libfuse's `passthrough_ll`, Tako's file system without a copy, a mirror of Tako
- * whose copy is on another host, and GlusterFS with one there, too.
+ * whose copy is on another host, GlusterFS with one there, too, and lsyncd, which copies a moment later.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -11,6 +11,7 @@ import type { Cluster } from '../../test/demo/cluster.ts';
 import type { Host } from '../../test/hosts/host.ts';
 import { until } from '../../test/hosts/wait.ts';
 import { glusterVolume } from './gluster.ts';
+import { lsyncdCopy } from './lsyncd.ts';
 
 const PASSTHROUGH = fileURLToPath(new URL('../../test/fuse/passthrough.ts', import.meta.url));
 /** Debian's libfuse3-dev ships it as an example. */
@@ -37,8 +38,9 @@ export async function prepareContenders(
   }
   contenders.push(await unmirrored(host));
   contenders.push(await directory(host, 'Tako, durable', '/srv/ledger/bench'));
-  const gluster = await glusterVolume([host, cluster.other(host.name)], tell);
-  return gluster === undefined ? contenders : [...contenders, gluster];
+  const pair = [host, cluster.other(host.name)] as const;
+  const others = [await glusterVolume(pair, tell), await lsyncdCopy(pair, tell)];
+  return [...contenders, ...others.filter((other) => other !== undefined)];
 }
 
 async function directory(host: Host, name: string, path: string): Promise<Contender> {

@@ -1,9 +1,10 @@
 /**
- * What programs do with files, and how fast: each measure runs real programs on a test host, in a
+ * What programs do with files, and how fast: each load runs real programs on a test host, in a
  * directory of its own, and leaves that empty.
  */
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../../test/hosts/host.ts';
+import { transactionsPerSecond } from './pgbench.ts';
 
 const SMALL_FILES = fileURLToPath(new URL('small-files.mjs', import.meta.url));
 const TRANSACTIONS = fileURLToPath(new URL('transactions.mjs', import.meta.url));
@@ -27,79 +28,83 @@ export interface Measure {
   readonly title: string;
   /** More is better, or less. */
   readonly better: 'more' | 'less';
-  readonly run: (place: Place) => Promise<number>;
 }
 
-export const MEASURES: readonly Measure[] = [
+/** One run of real programs, and what it tells. */
+export interface Load {
+  readonly measures: readonly Measure[];
+  /** A value for each measure; undefined where the program cannot run there. */
+  readonly run: (place: Place) => Promise<readonly number[] | undefined>;
+}
+
+export const LOADS: readonly Load[] = [
   {
-    id: 'sequential-write',
-    title: 'sequential write, 1 MiB, MB/s',
-    better: 'more',
+    measures: [{ id: 'sequential-write', title: 'sequential write, 1 MiB, MB/s', better: 'more' }],
     run: async (place) => {
       const { write } = await fio(place, ['--rw=write', '--bs=1M', `--size=${SEQUENTIAL_MIB}M`]);
-      return write.bw_bytes / 1e6;
+      return [write.bw_bytes / 1e6];
     },
   },
   {
-    id: 'random-write',
-    title: 'random write, 4 KiB, no sync, per s',
-    better: 'more',
-    run: async (place) => (await fio(place, [...timed('randwrite')])).write.iops,
+    measures: [
+      { id: 'random-write', title: 'random write, 4 KiB, no sync, per s', better: 'more' },
+    ],
+    run: async (place) => [(await fio(place, timed('randwrite'))).write.iops],
   },
   {
-    id: 'synced-write',
-    title: 'write 4 KiB and fdatasync, per s',
-    better: 'more',
-    run: async (place) => (await fio(place, [...timed('write'), '--fdatasync=1'])).write.iops,
-  },
-  {
-    id: 'synced-write-p99',
-    title: 'the same: fdatasync, 99th percentile, µs',
-    better: 'less',
+    measures: [
+      { id: 'synced-write', title: 'write 4 KiB and fdatasync, per s', better: 'more' },
+      {
+        id: 'synced-write-p99',
+        title: 'the same: fdatasync, 99th percentile, µs',
+        better: 'less',
+      },
+    ],
     run: async (place) => {
-      const { sync } = await fio(place, [...timed('write'), '--fdatasync=1']);
-      return (sync.lat_ns.percentile?.['99.000000'] ?? NaN) / 1000;
+      const { sync, write } = await fio(place, [...timed('write'), '--fdatasync=1']);
+      return [write.iops, (sync.lat_ns.percentile?.['99.000000'] ?? NaN) / 1000];
     },
   },
   {
-    id: 'random-read',
-    title: 'random read, 4 KiB, warm, per s',
-    better: 'more',
-    run: async (place) => (await fio(place, [...timed('randread'), '--pre_read=1'])).read.iops,
+    measures: [{ id: 'random-read', title: 'random read, 4 KiB, warm, per s', better: 'more' }],
+    run: async (place) => [(await fio(place, [...timed('randread'), '--pre_read=1'])).read.iops],
   },
   {
-    id: 'create',
-    title: `create, write and close ${FILES} files, per s`,
-    better: 'more',
-    run: async (place) => (await smallFiles(place)).created,
+    measures: [
+      { id: 'create', title: `create, write and close ${FILES} files, per s`, better: 'more' },
+      { id: 'unlink', title: `unlink ${FILES} files, per s`, better: 'more' },
+    ],
+    run: async ({ host, directory }) => {
+      const words = [directory, String(FILES)];
+      const found = await script<{ created: number; unlinked: number }>(host, SMALL_FILES, words);
+      return [found.created, found.unlinked];
+    },
   },
   {
-    id: 'unlink',
-    title: `unlink ${FILES} files, per s`,
-    better: 'more',
-    run: async (place) => (await smallFiles(place)).unlinked,
-  },
-  {
-    id: 'untar',
-    title: 'untar a tree of sources, s',
-    better: 'less',
+    measures: [{ id: 'untar', title: 'untar a tree of sources, s', better: 'less' }],
     run: async ({ host, directory, archive }) => {
       const begin = performance.now();
       const words = ['--extract', `--file=${archive}`, `--directory=${directory}`];
       await host.run(['tar', ...words], { timeoutMs: TIMEOUT_MS });
       const seconds = (performance.now() - begin) / 1000;
       await empty(host, directory);
-      return seconds;
+      return [seconds];
     },
   },
   {
-    id: 'sqlite',
-    title: 'SQLite, one row per transaction, per s',
-    better: 'more',
+    measures: [{ id: 'sqlite', title: 'SQLite, one row per transaction, per s', better: 'more' }],
     run: async ({ host, directory }) => {
-      const { perSecond } = await script<{ perSecond: number }>(host, TRANSACTIONS, directory);
+      const { perSecond } = await script<{ perSecond: number }>(host, TRANSACTIONS, [directory]);
       await empty(host, directory);
-      return perSecond;
+      return [perSecond];
+    },
+  },
+  {
+    measures: [{ id: 'pgbench', title: 'pgbench TPC-B, 4 clients, per s', better: 'more' }],
+    run: async ({ host, directory }) => {
+      const perSecond = await transactionsPerSecond(host, directory);
+      await empty(host, directory);
+      return perSecond === undefined ? undefined : [perSecond];
     },
   },
 ];
@@ -130,14 +135,7 @@ async function fio({ host, directory }: Place, words: readonly string[]): Promis
   return job;
 }
 
-async function smallFiles({ host, directory }: Place): Promise<{
-  readonly created: number;
-  readonly unlinked: number;
-}> {
-  return script(host, SMALL_FILES, directory, String(FILES));
-}
-
-async function script<T>(host: Host, path: string, ...words: readonly string[]): Promise<T> {
+async function script<T>(host: Host, path: string, words: readonly string[]): Promise<T> {
   const { stdout } = await host.run([process.execPath, path, ...words], { timeoutMs: TIMEOUT_MS });
   return JSON.parse(stdout) as T;
 }

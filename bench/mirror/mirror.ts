@@ -3,14 +3,20 @@
  * a FUSE file system in C. Everything is measured in turns, on one disk of one test host, so that all
  * see the same machine; the copy of the mirror is on another test host.
  */
+import type { App } from '../../test/demo/app.ts';
 import { Cluster } from '../../test/demo/cluster.ts';
 import { ledgerApp } from '../../test/demo/ledger-app.ts';
 import { summarize } from '../failover/figures.ts';
 import { sourceArchive } from './archive.ts';
 import { type Contender, prepareContenders } from './contenders.ts';
-import { MEASURES, type Measure } from './loads.ts';
+import { LOADS, type Measure } from './loads.ts';
 
 const DISK_MIB = 4096;
+const TMPFS_MIB = 2048;
+
+/** What is below everything that is measured: an image on the machine's disk, or memory. */
+export const STORES = ['ext4', 'tmpfs'] as const;
+export type Store = (typeof STORES)[number];
 
 export interface MirrorFigures {
   readonly contenders: readonly string[];
@@ -24,10 +30,13 @@ export interface MirrorFigures {
 }
 
 export async function measureMirror(
-  runs: number,
+  { runs, store }: { readonly runs: number; readonly store: Store },
   tell: (line: string) => void,
 ): Promise<MirrorFigures> {
-  const cluster = await Cluster.start({ app: ledgerApp, disks: { n1: DISK_MIB, n2: DISK_MIB } });
+  const disks = { n1: DISK_MIB, n2: DISK_MIB };
+  const cluster = await Cluster.start(
+    store === 'ext4' ? { app: ledgerApp, disks } : { app: onTmpfs(ledgerApp) },
+  );
   try {
     const { owner = '' } = await cluster.settled();
     const { lab } = cluster;
@@ -36,13 +45,20 @@ export async function measureMirror(
     const host = lab.host(owner);
     const archive = sourceArchive(lab.folder);
     const contenders = await prepareContenders(cluster, host, tell);
-    const values = MEASURES.map(() => contenders.map((): number[] => []));
+    const values = new Map(
+      LOADS.flatMap(({ measures }) =>
+        measures.map(({ id }) => [id, contenders.map((): number[] => [])] as const),
+      ),
+    );
     for (let run = 1; run <= runs; run += 1) {
-      for (const [row, measure] of MEASURES.entries()) {
+      for (const load of LOADS) {
         for (const [column, { name, directory }] of contenders.entries()) {
-          const value = await measure.run({ host, directory, archive });
-          values[row]?.[column]?.push(value);
-          tell(`${run}/${runs}  ${measure.title}: ${name}: ${short(value)}`);
+          const found = await load.run({ host, directory, archive });
+          for (const [row, { id, title }] of load.measures.entries()) {
+            const value = found?.[row];
+            if (value !== undefined) values.get(id)?.[column]?.push(value);
+            tell(`${run}/${runs}  ${title}: ${name}: ${value === undefined ? '-' : short(value)}`);
+          }
         }
       }
     }
@@ -52,15 +68,25 @@ export async function measureMirror(
   }
 }
 
+/** Its files, and those of every contender, are in memory. */
+function onTmpfs(app: App): App {
+  const prepare: App['prepare'] = async (lab) => {
+    const words = ['mount', '-t', 'tmpfs', '-o', `size=${TMPFS_MIB}m`, 'store', '/srv'];
+    const nodes = lab.hosts.filter(({ links }) => links.includes('mirror'));
+    for (const host of nodes) await host.run(words);
+    await app.prepare(lab);
+  };
+  return { ...app, prepare };
+}
+
 function figuresOf(
   contenders: readonly Contender[],
-  values: readonly (readonly (readonly number[])[])[],
+  values: ReadonlyMap<string, readonly (readonly number[])[]>,
 ): MirrorFigures {
+  const measures = LOADS.flatMap((load) => load.measures);
   return {
     contenders: contenders.map(({ name }) => name),
-    measures: MEASURES.map(({ id, title, better }, row) => {
-      return { id, title, better, values: values[row] ?? [] };
-    }),
+    measures: measures.map((measure) => ({ ...measure, values: values.get(measure.id) ?? [] })),
   };
 }
 
@@ -70,6 +96,7 @@ export function mirrorTable({ contenders, measures }: MirrorFigures): string {
     const medians = values.map((each) => summarize(each)?.median ?? NaN);
     const [first = NaN] = medians;
     const cells = medians.map((median, column) => {
+      if (Number.isNaN(median)) return '-';
       const ratio = better === 'more' ? median / first : first / median;
       return column === 0 ? short(median) : `${short(median)} (${ratio.toFixed(2)})`;
     });

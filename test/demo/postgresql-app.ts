@@ -12,7 +12,14 @@ const PORT = 5432;
 export const PROGRAMS = '/usr/lib/postgresql/15/bin';
 const MIRROR = '/srv/postgresql';
 export const DATA = `${MIRROR}/data`;
-const AS_POSTGRES = ['setpriv', '--reuid=postgres', '--regid=postgres', '--init-groups', '--'];
+export const DATA_USER = 'postgres';
+const AS_POSTGRES = [
+  'setpriv',
+  `--reuid=${DATA_USER}`,
+  `--regid=${DATA_USER}`,
+  '--init-groups',
+  '--',
+];
 const INITDB_TIMEOUT_MS = 120_000;
 /** Commits are durable, as by default; the rest keeps a test machine small. */
 const SETTINGS = [
