@@ -9,7 +9,7 @@ import { ledgerApp } from '../../test/demo/ledger-app.ts';
 import { summarize } from '../failover/figures.ts';
 import { sourceArchive } from './archive.ts';
 import { type Contender, prepareContenders } from './contenders.ts';
-import { LOADS, type Measure } from './loads.ts';
+import { type Load, LOADS, type Measure } from './loads.ts';
 
 const DISK_MIB = 4096;
 const TMPFS_MIB = 2048;
@@ -45,26 +45,45 @@ export async function measureMirror(
     const host = lab.host(owner);
     const archive = sourceArchive(lab.folder);
     const contenders = await prepareContenders(cluster, host, tell);
-    const values = new Map(
-      LOADS.flatMap(({ measures }) =>
-        measures.map(({ id }) => [id, contenders.map((): number[] => [])] as const),
-      ),
-    );
+    const values = new Values(contenders.length);
     for (let run = 1; run <= runs; run += 1) {
-      for (const load of LOADS) {
-        for (const [column, { name, directory }] of contenders.entries()) {
-          const found = await load.run({ host, directory, archive });
-          for (const [row, { id, title }] of load.measures.entries()) {
-            const value = found?.[row];
-            if (value !== undefined) values.get(id)?.[column]?.push(value);
-            tell(`${run}/${runs}  ${title}: ${name}: ${value === undefined ? '-' : short(value)}`);
-          }
+      for (const [load, column] of turns(contenders)) {
+        const { name = '', directory = '' } = contenders[column] ?? {};
+        const found = await load.run({ host, directory, archive });
+        for (const [row, { id, title }] of load.measures.entries()) {
+          const value = values.add(id, column, found?.[row]);
+          tell(`${run}/${runs}  ${title}: ${name}: ${value === undefined ? '-' : short(value)}`);
         }
       }
     }
     return figuresOf(contenders, values);
   } finally {
     cluster.destroy();
+  }
+}
+
+/** Each load on each contender, before the next load: so all see the machine at about the same time. */
+function turns(contenders: readonly Contender[]): readonly (readonly [Load, number])[] {
+  return LOADS.flatMap((load) => contenders.map((_, column) => [load, column] as const));
+}
+
+/** Of all runs, by measure and contender. */
+class Values {
+  readonly #byMeasure: ReadonlyMap<string, readonly number[][]>;
+
+  constructor(contenders: number) {
+    const ids = LOADS.flatMap(({ measures }) => measures.map(({ id }) => id));
+    const none = (): number[][] => Array.from({ length: contenders }, () => []);
+    this.#byMeasure = new Map(ids.map((id) => [id, none()]));
+  }
+
+  add(id: string, column: number, value: number | undefined): number | undefined {
+    if (value !== undefined) this.of(id)[column]?.push(value);
+    return value;
+  }
+
+  of(id: string): readonly number[][] {
+    return this.#byMeasure.get(id) ?? [];
   }
 }
 
@@ -79,14 +98,11 @@ function onTmpfs(app: App): App {
   return { ...app, prepare };
 }
 
-function figuresOf(
-  contenders: readonly Contender[],
-  values: ReadonlyMap<string, readonly (readonly number[])[]>,
-): MirrorFigures {
+function figuresOf(contenders: readonly Contender[], values: Values): MirrorFigures {
   const measures = LOADS.flatMap((load) => load.measures);
   return {
     contenders: contenders.map(({ name }) => name),
-    measures: measures.map((measure) => ({ ...measure, values: values.get(measure.id) ?? [] })),
+    measures: measures.map((measure) => ({ ...measure, values: values.of(measure.id) })),
   };
 }
 

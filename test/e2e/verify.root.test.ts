@@ -1,4 +1,4 @@
-/** `tako mirror verify` on a real cluster under load: an equal copy, one that was spoilt, and its way back. */
+/** `tako mirror verify` on a real cluster under load: an equal copy, a spoilt one, and its way back. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { TakoEvent } from '../../src/protocol/event.ts';
 import type { ResourceId } from '../../src/protocol/ids.ts';
