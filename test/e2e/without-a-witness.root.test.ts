@@ -75,6 +75,8 @@ it('fence: whoever is left turns the other one off, and who boots cut off turns 
   expect(await all.groupSeenBy('n2')).toMatchObject({ epoch: 1_010_000, voters: ['n2'] });
   await all.bringBack('n1');
   await all.settled();
+  const shared = async (): Promise<boolean> => (await all.groupSeenBy('n2'))?.voters?.length === 2;
+  await until('both vote again', shared, options);
 
   // Both live and no link is left: the owner goes first.
   fences.asked.length = 0;
