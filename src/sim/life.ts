@@ -60,6 +60,8 @@ const PEACE_MS = 100_000;
 /** Requests may wait in a row for votes, or for a stop that is tried again. */
 const QUIET_MS = 35_000;
 const ARRIVAL_MS = 250;
+/** The same for what was on its way to a store that answered slowly. */
+const STORED_MS = 1000;
 /** What was begun in the storm may still have its effect; then it is as it should be for so long. */
 const STEADY_MS = 2000;
 
@@ -164,7 +166,7 @@ function peaceWithHarm(world: World, prng: Prng): void {
   powerOnAll(world);
   if (harm.off !== undefined) world.powerOff(harm.off);
   // What it had sent has arrived.
-  world.advance(ARRIVAL_MS);
+  world.advance(world.etcd === undefined ? ARRIVAL_MS : STORED_MS);
   const expected = survivable(world, harm);
   world.coverage.hit(expected.length > 0 ? 'peace survivable' : 'peace not survivable');
   served(world, harm, expected);

@@ -1,6 +1,7 @@
 /** The lease marks on one simulated machine: what its heart left there, fresh or not. */
 import { type Instant, plus } from '../base/time.ts';
 import type { Epoch, GroupId } from '../protocol/ids.ts';
+import { isFreshMark } from '../protocol/lease-mark.ts';
 
 export interface SimMark {
   readonly epoch: Epoch;
@@ -27,6 +28,13 @@ export class SimMarks {
     const mark = this.#marks.get(group);
     if (mark === undefined || mark.sleptMs !== this.#machine.sleptMs()) return undefined;
     return this.#machine.now() < mark.validUntil ? mark.epoch : undefined;
+  }
+
+  /** As control looks at it before a start; by the production rule. */
+  holds(group: GroupId, epoch: Epoch): boolean {
+    const mark = this.#marks.get(group);
+    const machine = this.#machine;
+    return mark?.epoch === epoch && isFreshMark(mark, machine.now(), machine.sleptMs());
   }
 
   /** Until when that epoch's mark is good, by a clock that goes on while the machine sleeps. */

@@ -398,7 +398,7 @@ export class SimNode {
       running: this.#running,
       durably: (what, work) => this.#path.change(what, { ...work, lives: this.#sameControl() }),
       holdsLease: ({ group, epoch }) =>
-        this.#core?.instance(group) !== undefined || this.leaseOf(group) === epoch,
+        this.#core?.instance(group) !== undefined || this.#marks.holds(group, epoch),
       starting: ({ group, epoch }) => this.#world.checkers.starting(this, group, epoch),
       changed: () => this.#world.checkers.changed(),
       fence: (node, answer) => this.#world.fence(node, answer),

@@ -163,11 +163,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'return formerVoters === voters ? [] : [voters];',
   },
   {
-    name: 'started-before-the-lease-is-held',
+    name: 'started-after-the-lease-has-run-out',
     breaks: ['P3'],
-    file: 'core/node/group-context.ts',
-    find: 'this.engine = new GroupEngine(group, () => this.leaseHeld);',
-    replace: 'this.engine = new GroupEngine(group, () => true);',
+    file: 'protocol/lease-mark.ts',
+    find: 'return now < mark.validUntil && sleptMs - mark.sleptMs <= SLEEP_MS_MIN;',
+    replace: 'return now > 0 && mark.validUntil > 0 && sleptMs - mark.sleptMs <= SLEEP_MS_MIN;',
   },
   {
     name: 'voter-answers-for-a-revoked-promise',
