@@ -191,7 +191,7 @@ export class NodeSteering implements Steering {
   }
 
   #verifyHere(group: GroupId, bytesPerSecond: number): Promise<string> {
-    return verifyHere(this.#parts.mirrors, this.#configOf(group), bytesPerSecond);
+    return verifyHere(this.#parts, this.#configOf(group), bytesPerSecond);
   }
 
   async why(group: GroupId): Promise<WhyAnswer> {

@@ -3,11 +3,16 @@ import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts';
 import { TakoError } from '../base/tako-error.ts';
 import type { MirrorControl } from '../ports/mirror-control.ts';
 import type { GroupConfig } from '../protocol/config.ts';
-import { type MirrorId, mirrorId } from '../protocol/ids.ts';
+import { type MirrorId, type NodeId, mirrorId } from '../protocol/ids.ts';
+
+export interface VerifyParts {
+  readonly me: NodeId;
+  readonly mirrors: ReadonlyMap<MirrorId, MirrorControl>;
+}
 
 /** Begins on this node, which owns the group; resolves when it has. */
 export async function verifyHere(
-  mirrors: ReadonlyMap<MirrorId, MirrorControl>,
+  { me, mirrors }: VerifyParts,
   group: GroupConfig,
   bytesPerSecond: number,
 ): Promise<string> {
@@ -22,7 +27,7 @@ export async function verifyHere(
   }
   if (begun.length === 0) throw refused('bad-request', `Group "${group.id}" has no mirror`);
   const look = `see "tako group show ${group.id}"; an event tells the end`;
-  return `comparing the copies of ${begun.join(' and of ')} with this node's; ${look}`;
+  return `comparing the copies of ${begun.join(' and of ')} with that of ${me}; ${look}`;
 }
 
 function refused(code: string, message: string): TakoError {

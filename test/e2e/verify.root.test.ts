@@ -30,7 +30,7 @@ it('an equal copy is found equal, a spoilt one is named, taken out and mended', 
   // Asked at the other node, as a person may.
   const begun = await cluster.tako('n2', 'mirror', 'verify', id, '--rate', '200');
   expect(begun).toMatchObject({ code: 0 });
-  expect(begun.stdout).toContain('"data" on n2');
+  expect(begun.stdout).toContain('the copies of "data" on n2 with that of n1');
   await until('n1 tells the end', async () => (await eventsOf('verified')).length === 1, {
     timeoutMs: TIMEOUT_MS,
   });
