@@ -260,6 +260,9 @@ export class Learning {
     const { candidate } = this.#parts;
     if (outcome.type === 'noQuorum') this.#unread(outcome.why, now);
     else this.#unreadSince = NEVER;
+    // What was said before may be lost, or have come behind something older.
+    if (phase === 'owning' && outcome.type === 'chosen')
+      this.#context.announce(outcome.record, now);
     if (phase === 'claiming') return candidate.doubtSettled(before, outcome, now);
     if (record === undefined || record.epoch === before?.epoch) return;
     if (phase === 'waiting' && before !== undefined) {
