@@ -153,6 +153,12 @@ const inputArb: fc.Arbitrary<PlacementInput> = fc.oneof(
   { arbitrary: inputsOf(ENTANGLED), weight: 1 },
 );
 
+/** What starts where it ran last may go back to the node that it prefers as soon as it runs. */
+function withoutReturn(group: PlacementGroup): PlacementGroup {
+  if (group.type !== 'failover' || group.firstTry === undefined) return group;
+  return { ...group, failback: { policy: 'never' } };
+}
+
 /** Most runs by a seed of the property's own, a few by none. */
 function tryOut<T>(seed: number, property: fc.IProperty<T>): void {
   fc.assert(property, { numRuns: KNOWN_RUNS, seed });
@@ -321,7 +327,9 @@ describe('laws of a plan', () => {
 
   test(
     'carried out, it is followed by a plan that changes nothing',
-    holds(8, (input, plan) => {
+    holds(8, (given) => {
+      const input = { ...given, groups: given.groups.map(withoutReturn) };
+      const plan = new Planner().plan(input);
       const done = carriedOut(input, plan);
       const next = new Planner().plan(done);
       expect(next.steps).toEqual([]);
