@@ -664,6 +664,18 @@ describe('what a probe found', () => {
     expect(driver.wanted()).toContain('start disk');
   });
 
+  test('found anew, what once did not stop is no burden', () => {
+    const driver = chain();
+    driver.adopt({ disk: 'online', program: 'stopped', address: 'stopped' });
+    driver.take(driver.engine.stop('orderly', driver.now));
+    driver.finish('stop disk', 'failed');
+    expect(driver.engine.unstopped()).toHaveLength(1);
+    driver.adopt({ disk: 'stopped', program: 'stopped', address: 'stopped' });
+    driver.take(driver.engine.start(EPOCH, driver.now));
+    driver.finish('start disk');
+    expect(driver.engine.unstopped()).toEqual([]);
+  });
+
   test('all online: nothing is started again', () => {
     const driver = chain();
     driver.adopt({ disk: 'online', program: 'online', address: 'online' });

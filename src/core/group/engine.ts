@@ -175,6 +175,9 @@ export class GroupEngine {
       r.state = seen.state;
       r.detail = seen.detail;
       r.retryAt = now;
+      // Whatever did not stop before: this is what there is now.
+      r.stopsFailed = 0;
+      r.stopFailure = undefined;
       r.checks.end();
       if (seen.state !== 'online') continue;
       r.checks.begin(now, 'found');

@@ -213,9 +213,11 @@ export class Departure {
     if (outcome.type === 'chosen') {
       const { record } = outcome;
       if (record.owner === me) return this.#moves.own(record, context.reason, now);
+      voice.done(`"${id}" was handed over to ${record.owner}`);
+      // Heard of before its own vote told it: this node has gone on, its mirrors are sealed.
+      if (context.phase === 'sealing' || context.phase === 'claiming') return;
       voice.emit({ type: 'release', group: id });
       context.announce(record, now);
-      voice.done(`"${id}" was handed over to ${record.owner}`);
       context.leaseHeld = false;
       // What was left behind is ended when it answers again.
       if (!context.engine.isStopped()) context.engineDid(context.engine.stop('abandon', now), now);

@@ -107,7 +107,8 @@ export class Learning {
       case 'claim':
         return candidate.claimSettled(proposal.purpose, outcome, now);
       case 'transfer':
-        return departure.transferSettled(outcome, now);
+        departure.transferSettled(outcome, now);
+        return this.#claimOvertaken(before, now);
       case 'copy':
         return owner.copySettled(proposal.change, outcome, now);
       case 'voters':
@@ -121,6 +122,14 @@ export class Learning {
       default:
         return unreachable(proposal.purpose);
     }
+  }
+
+  /** By what was chosen since, a claim that rests on what went before is void. */
+  #claimOvertaken(before: OwnershipRecord | undefined, now: Instant): void {
+    const { me, phase, record } = this.#context;
+    const claims = phase === 'sealing' || phase === 'claiming';
+    if (!claims || record === undefined || record.owner === me) return;
+    if (record.epoch > (before?.epoch ?? 0)) this.#parts.candidate.unseal(owns(record), now);
   }
 
   /** An owner reads what became of it, for others may count by it already. */
