@@ -11,6 +11,8 @@ import type { OwnershipRecord } from '../protocol/record.ts';
 export interface PlacedWorld {
   readonly config: Config;
   readonly serving: (group: GroupId) => readonly NodeId[];
+  /** Of what is served, nothing has failed. */
+  readonly isWhole: (group: GroupId) => boolean;
   readonly isUp: (node: NodeId) => boolean;
   readonly record: (group: GroupId) => OwnershipRecord | undefined;
   /** Enough are up to vote on it. */
@@ -45,7 +47,7 @@ export function couldRunOn(world: PlacedWorld, group: GroupId): NodeId | undefin
   if (unit.some(({ id }) => world.record(id)?.want !== 'online')) return undefined;
   const ids = new Set(unit.map(({ id }) => id));
   const awaited = unit.flatMap(({ placement }) => placement?.after ?? []);
-  if (awaited.some((id) => !ids.has(id) && world.serving(id).length === 0)) return undefined;
+  if (awaited.some((id) => !ids.has(id) && isAwaited(world, id))) return undefined;
   return nodeFor(world, unit, 'pushing');
 }
 
@@ -97,7 +99,13 @@ function hasPlaceAt(world: PlacedWorld, { id, placement }: GroupConfig, node: No
   const record = world.record(id);
   if (record?.owner !== node || record.want !== 'online') return false;
   if (!world.isDecidable(id)) return true;
-  return placement?.after.some((other) => world.serving(other).length === 0) === true;
+  return placement?.after.some((other) => isAwaited(world, other)) === true;
+}
+
+/** It is not online; where it is left alone, nobody mends what has failed of it. */
+function isAwaited(world: PlacedWorld, group: GroupId): boolean {
+  if (world.serving(group).length === 0) return true;
+  return leftAlone(world.record(group)) !== undefined && !world.isWhole(group);
 }
 
 /** Nobody moves it, and its place is kept even if it does not run. */

@@ -196,6 +196,8 @@ function placedWorld(world: World): PlacedWorld {
   return {
     config: world.config,
     serving: (group) => world.serving(group),
+    isWhole: (group) =>
+      world.serving(group).every((node) => world.node(node)?.runs(`${group}/address`) === true),
     isUp: (node) => up.includes(node),
     record,
     isDecidable: (group) => {
