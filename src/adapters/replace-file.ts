@@ -26,16 +26,21 @@ export function replaceFileSync(path: string, text: string): void {
 /** On stable storage when it resolves. Rejects with the system's error. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.new`;
-  await rm(temporary, { force: true });
-  const file = await open(temporary, 'wx', MODE);
+  await writeNewFile(temporary, text);
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/** In place of whatever was there; its content is on stable storage when it resolves. */
+export async function writeNewFile(path: string, text: string): Promise<void> {
+  await rm(path, { force: true });
+  const file = await open(path, 'wx', MODE);
   try {
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
-  await syncDirectory(dirname(path));
 }
 
 /** What was renamed in it is on stable storage when it resolves. */

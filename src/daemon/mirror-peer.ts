@@ -72,7 +72,11 @@ export interface PeerContext {
   readonly streamFacts: () => Omit<PrimaryStream, 'first' | 'sendableFrom' | 'last'>;
   /** A number that no entry in the ring has as its target. */
   readonly newTarget: () => number;
-  readonly startResync: (target: number, events: RunEvents<ResyncProgress>) => StoreRun;
+  /** `since`: only what was changed behind that entry, which is known. */
+  readonly startResync: (
+    run: { readonly target: number; readonly since: number | undefined },
+    events: RunEvents<ResyncProgress>,
+  ) => StoreRun;
   readonly startVerify: PeerVerifyDeps['start'];
   /** Undefined: no copy is compared without being asked for. */
   readonly scrubBytesPerSecond: number | undefined;
@@ -463,13 +467,13 @@ export class PrimaryPeer {
       case 'follow':
         return this.#stream('follow', decision.from);
       case 'resync':
-        if (!this.joined) return this.#stream('resync', stream.last);
+        if (!this.joined) return this.#stream('resync', stream.last, decision.since);
         this.#fail(`its copy must be brought up to date first: ${decision.reason}`);
         return connection.close('it must be voted out before its resync');
     }
   }
 
-  #stream(mode: 'resume' | 'follow' | 'resync', from: number): void {
+  #stream(mode: 'resume' | 'follow' | 'resync', from: number, since?: number): void {
     const { stream, changed, clock } = this.#with;
     const position = stream.positionAfter(from);
     if (position === undefined) return this.#connection?.close('its position is gone');
@@ -482,23 +486,27 @@ export class PrimaryPeer {
     this.#sent = [];
     this.#connection?.control({ type: 'start', mode, from, first: stream.first });
     this.#resyncing = mode === 'resync';
-    if (this.#resyncing) this.#startResync();
+    if (this.#resyncing) this.#startResync(since);
     else if (!this.joined) this.#join(stream.last);
     this.#tell(this.#silence.heard(clock.now()));
     this.pump();
     changed();
   }
 
-  #startResync(): void {
+  #startResync(since: number | undefined): void {
     this.#progress = undefined;
-    this.#target = this.#with.newTarget();
-    this.#resync = this.#with.startResync(this.#target, {
-      progress: (progress) => {
-        this.#progress = progress;
-        this.#with.changed();
+    const target = this.#with.newTarget();
+    this.#target = target;
+    this.#resync = this.#with.startResync(
+      { target, since },
+      {
+        progress: (progress) => {
+          this.#progress = progress;
+          this.#with.changed();
+        },
+        failed: (reason) => this.#fail(`the resync ended: ${reason}`),
       },
-      failed: (reason) => this.#fail(`the resync ended: ${reason}`),
-    });
+    );
   }
 
   #endRuns(reason: string): void {

@@ -22,9 +22,10 @@ import { CLUSTER_PROTOCOL, toldRange } from '../protocol/versions.ts';
 import type { CaptureWorker } from './mirror-capture-worker.ts';
 import { HeldReplies } from './mirror-held.ts';
 import type { MirrorHelper } from './mirror-helper-worker.ts';
+import { MirrorDirty } from './mirror-dirty.ts';
 import { type MirrorMount, openMount } from './mirror-mount.ts';
 import { type PeerContext, PrimaryPeer } from './mirror-peer.ts';
-import { startResyncWorker, startVerifyWorker } from './mirror-store-run.ts';
+import { type KnownDirty, startResyncWorker, startVerifyWorker } from './mirror-store-run.ts';
 import type { MirrorSetup } from './mirror-setup.ts';
 import { StreamReader } from './mirror-stream.ts';
 
@@ -72,6 +73,7 @@ export class MirrorPrimary {
   readonly #tracker: AckTracker;
   readonly #lease: LeaseGate;
   readonly #stream: StreamReader;
+  readonly #dirty: MirrorDirty;
   readonly #mount: MirrorMount;
   readonly #held: HeldReplies;
   readonly #peers: readonly PrimaryPeer[];
@@ -98,8 +100,10 @@ export class MirrorPrimary {
     const lease = { path: setup.leaseMarkPath, epoch };
     this.#lease = new LeaseGate(lease, sleptMs);
     this.#tracker = new AckTracker(setup.config.mode);
+    this.#dirty = new MirrorDirty(this.#ring.last, this.#gate, deps.clock.now());
     this.#stream = new StreamReader(this.#ring, {
       onBarrier: (seq, target) => this.#barrier(seq, target),
+      onChange: (seq, payload) => this.#dirty.changed(seq, payload),
     });
     Atomics.store(this.#gate, GATE_OPEN_WORD, 1);
     this.#mount = openMount(setup.config.path, setup.id);
@@ -161,6 +165,7 @@ export class MirrorPrimary {
     }
     this.#mounted = true;
     this.#deps.changed();
+    this.#deps.note.voidCheckpoint();
     setTimeout(() => void this.#lookBelow(), LOOK_BELOW_MS).unref();
   }
 
@@ -304,16 +309,25 @@ export class MirrorPrimary {
         epoch: this.epoch,
         session: this.#session,
         startedFrom: this.#startedFrom,
+        knowsSince: (seq) => this.#dirty.since(seq) !== undefined,
       }),
       newTarget: () => {
         this.#lastTarget = (this.#lastTarget % TARGETS) + 1;
         return this.#lastTarget;
       },
-      startResync: (target, events) =>
-        startResyncWorker({ rootFd, target, stream: this.#ring.memory }, events),
+      startResync: ({ target, since }, events) => {
+        const known = this.#knownDirty(since);
+        return startResyncWorker({ rootFd, target, stream: this.#ring.memory, known }, events);
+      },
       startVerify: (run, events) =>
         startVerifyWorker({ rootFd, stream: this.#ring.memory, ...run }, events),
     };
+  }
+
+  #knownDirty(since: number | undefined): KnownDirty | undefined {
+    const paths = since === undefined ? undefined : this.#dirty.since(since);
+    if (since === undefined || paths === undefined) return undefined;
+    return { since, paths, gate: this.#gate.buffer as SharedArrayBuffer };
   }
 
   #hello(): MirrorControl {
@@ -366,6 +380,7 @@ export class MirrorPrimary {
 
   #tick(): void {
     const now = this.#deps.clock.now();
+    this.#dirty.timePassed(now);
     for (const peer of this.#peers) peer.timePassed(now);
     // Held replies that did not fit before, space that acknowledgements made free.
     this.#streamGrew();

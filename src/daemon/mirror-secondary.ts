@@ -256,6 +256,7 @@ export class MirrorSecondary {
       session: session?.id ?? '',
       applied: session?.position.ack.applied ?? 0,
       copy: this.#worth(commonVersion(CLUSTER_PROTOCOL, speaks)),
+      checkpoint: this.#deps.note.checkpoint,
       speaks: toldRange(CLUSTER_PROTOCOL),
     });
   }
@@ -307,7 +308,9 @@ export class MirrorSecondary {
     };
     this.#session = session;
     const mode = start.mode === 'resync' ? 'resync' : 'follow';
-    this.#deps.replica.begin({ epoch: hello.epoch, mode }, this.#replicaListener(session));
+    const { epoch, session: id } = hello;
+    const listener = this.#replicaListener(session);
+    this.#deps.replica.begin({ epoch, session: id, from: start.from, mode }, listener);
   }
 
   #run(connection: MirrorConnection, mode: string): void {

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { messageOf } from '../base/tako-error.ts';
 import type { ResyncProgress } from '../ports/resync.ts';
 import type { VerifyProgress } from '../adapters/mirror/copy/verify-source.ts';
+import type { DirtyPaths } from '../protocol/dirty-paths.ts';
 import { workerFile } from './mirror-capture-worker.ts';
 
 export interface StoreTask {
@@ -15,6 +16,19 @@ export interface StoreTask {
   readonly stream: SharedArrayBuffer;
   /** One word: 1 when the run is over and the worker must append nothing more. */
   readonly cancel: SharedArrayBuffer;
+}
+
+export interface ResyncTask extends StoreTask {
+  /** Undefined: anything can differ. */
+  readonly known: KnownDirty | undefined;
+}
+
+/** All that was changed behind entry `since`. */
+export interface KnownDirty {
+  readonly since: number;
+  readonly paths: DirtyPaths;
+  /** The memory that the capture worker shares: where it says that a file lost a name. */
+  readonly gate: SharedArrayBuffer;
 }
 
 export interface VerifyTask extends StoreTask {
@@ -47,7 +61,7 @@ export interface RunEvents<Progress> {
 const STOP_MS_MAX = 10_000;
 
 export function startResyncWorker(
-  task: Omit<StoreTask, 'cancel'>,
+  task: Omit<ResyncTask, 'cancel'>,
   events: RunEvents<ResyncProgress>,
 ): StoreRun {
   return startRun('mirror-resync', task, events);

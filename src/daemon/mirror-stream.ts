@@ -6,7 +6,7 @@
 import { assert } from '../base/assert.ts';
 import { EVERY_COPY } from '../adapters/mirror/stream/entry-writer.ts';
 import type { SharedRing } from '../adapters/mirror/stream/shared-ring.ts';
-import { decodeHeader } from '../protocol/mirror-frames.ts';
+import { FRAME_HEADER_BYTES, type FrameHeader, decodeHeader } from '../protocol/mirror-frames.ts';
 
 /** Largest piece that is handed to a connection at once. */
 const BATCH_BYTES = 256 * 1024;
@@ -25,6 +25,8 @@ export interface Batch {
 export interface StreamEvents {
   /** A barrier entered the stream; `target` as in the frame. */
   readonly onBarrier: (seq: number, target: number) => void;
+  /** A change entered the stream; the payload is a view that is not valid any more after the call. */
+  readonly onChange: (seq: number, payload: Uint8Array) => void;
 }
 
 export class StreamReader {
@@ -77,6 +79,8 @@ export class StreamReader {
       this.#scanned = record.next;
       if (entry.kind === 'barrier' || entry.kind === 'clean-barrier') {
         this.#events.onBarrier(entry.number, entry.target);
+      } else if (entry.kind === 'change') {
+        this.#events.onChange(entry.number, payloadOf(record.bytes, entry.payloadBytes));
       }
     }
   }
@@ -134,7 +138,11 @@ export class StreamReader {
   }
 }
 
-function headerOf(record: Uint8Array): { number: number; kind: string; target: number } {
+function payloadOf(record: Uint8Array, bytes: number): Uint8Array {
+  return record.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + bytes);
+}
+
+function headerOf(record: Uint8Array): FrameHeader {
   const header = decodeHeader(record);
   assert(header.ok, 'entries in the ring are well-formed');
   return header.value;

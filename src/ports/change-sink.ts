@@ -28,6 +28,11 @@ export interface ChangeSink {
    * append, because the file has no name any more.
    */
   last(): number;
+  /**
+   * Before `append`: by that change a file loses one of several names. What was changed through it is
+   * changed under the others, too, which no path in the stream tells.
+   */
+  linkLost(): void;
   leave(): void;
   /**
    * Sends a reply to the kernel when it may be sent: at once, or, while the lease is out, the

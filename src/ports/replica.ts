@@ -8,6 +8,7 @@
  */
 import type { Change } from '../protocol/change.ts';
 import type { Epoch } from '../protocol/ids.ts';
+import type { Checkpoint } from '../protocol/mirror-frames.ts';
 
 /** One entry of the stream. `seq` grows by one with each entry of an epoch, whoever it is for. */
 export type StreamEntry =
@@ -56,6 +57,18 @@ export interface CopyNote {
    * by itself after a while, unless `dirty` follows; a crash before that leaves `dirty`.
    */
   write(state: Extract<CopyState, { readonly state: 'dirty' | 'clean' }>): void;
+  /** What the copy had for certain when that was noted last; kept while it is `dirty` and not torn. */
+  readonly checkpoint: Checkpoint | undefined;
+  /**
+   * Everything up to there is on stable storage. Resolves once the note says so; false when it cannot,
+   * because the copy is torn or `clean`, or the note cannot be written, which is logged.
+   */
+  noteCheckpoint(checkpoint: Checkpoint): Promise<boolean>;
+  /**
+   * The copy may differ from its primary where nothing was changed. On disk when this returns; throws
+   * a `TakoError` when it cannot be.
+   */
+  voidCheckpoint(): void;
   /** Brings a `clean` to disk now, after everything of the copy. One that fails is logged. */
   settle(): Promise<void>;
 }
@@ -77,6 +90,10 @@ export interface ReplicaListener {
 
 export interface ReplicaStart {
   readonly epoch: Epoch;
+  /** Names the stream. */
+  readonly session: string;
+  /** The number before that of the first entry that comes. */
+  readonly from: number;
   /** `follow`: the copy equals the primary's at the start, each change must fit. */
   readonly mode: 'follow' | 'resync';
 }

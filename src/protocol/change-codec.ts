@@ -170,6 +170,22 @@ function writeTime(to: ByteWriter, time: TimeSpec): void {
   to.u32(time.nanoseconds);
 }
 
+/** What kind of change `bytes` are; undefined where that is not known. */
+export function changeType(bytes: Uint8Array): Change['type'] | undefined {
+  return TYPES[bytes[1] ?? TYPES.length];
+}
+
+/** The part of `bytes` that says what kind of change of which path it is. */
+export function changeStart(bytes: Uint8Array): Uint8Array {
+  const [low = 0, high = 0] = bytes.subarray(HEADER_BYTES);
+  return bytes.subarray(0, HEADER_BYTES + PATH_LENGTH_BYTES + low + high * 256);
+}
+
+/** The path in what {@link changeStart} gave. */
+export function changePath(start: Uint8Array): Uint8Array {
+  return start.subarray(HEADER_BYTES + PATH_LENGTH_BYTES);
+}
+
 /** The whole of `bytes` as one change. Byte strings in it are views into `bytes`, not copies. */
 export function decodeChange(bytes: Uint8Array): Decoded<Change> {
   return decoding('change', () => {

@@ -154,6 +154,16 @@ export type CopyWorth =
   | { readonly state: 'empty' | 'foreign' | 'dirty' | 'kept' }
   | { readonly state: 'clean'; readonly epoch: Epoch; readonly seq: number };
 
+/**
+ * Up to that entry of that stream, everything is on the copy's stable storage; of what came behind it,
+ * some may be. Void once the copy has failed or is torn.
+ */
+export interface Checkpoint {
+  readonly epoch: Epoch;
+  readonly session: string;
+  readonly seq: number;
+}
+
 export type RefusalCode = 'stale' | 'sealed' | 'not-following' | 'foreign' | 'protocol' | 'failed';
 
 export type MirrorControl =
@@ -169,6 +179,8 @@ export type MirrorControl =
       /** Secondary: the last entry of that session that was applied. */
       readonly applied: number;
       readonly copy: CopyWorth;
+      /** Secondary: of the stream that its process before this one followed, too. */
+      readonly checkpoint?: Checkpoint | undefined;
       /** The versions of the cluster protocol that the sender speaks; undefined: the first one. */
       readonly speaks?: VersionRange | undefined;
     }
@@ -242,6 +254,7 @@ function checkControl(value: unknown): MirrorControl {
         session: textOf(message['session']),
         applied: countOf(message['applied']),
         copy: worthOf(message['copy']),
+        ...checkpointOf(message['checkpoint']),
         ...spokenOf(message['speaks']),
       };
     case 'start':
@@ -276,6 +289,17 @@ function worthOf(value: unknown): CopyWorth {
   const state = oneOf(copy['state'], ['empty', 'foreign', 'dirty', 'kept', 'clean']);
   if (state !== 'clean') return { state };
   return { state, epoch: countOf(copy['epoch']) as Epoch, seq: countOf(copy['seq']) };
+}
+
+function checkpointOf(said: unknown): { readonly checkpoint?: Checkpoint | undefined } {
+  if (said === undefined) return {};
+  const { epoch, session, seq } = objectOf(said);
+  const checkpoint = {
+    epoch: countOf(epoch) as Epoch,
+    session: textOf(session),
+    seq: countOf(seq),
+  };
+  return { checkpoint };
 }
 
 function spokenOf(said: unknown): { readonly speaks?: VersionRange | undefined } {

@@ -56,6 +56,7 @@ test('garbage is answered', () => {
       sink: {
         enter: () => void (inside = true),
         append: () => (seq += 1),
+        linkLost: () => undefined,
         last: () => seq,
         leave: () => void (inside = false),
         answer: (message) => void answers.push(message.length),

@@ -70,6 +70,10 @@ class PassthroughSink implements ChangeSink {
     return this.#seq;
   }
 
+  linkLost(): void {
+    assert(this.#inside, 'a name is lost between enter and leave');
+  }
+
   last(): number {
     return this.#seq;
   }

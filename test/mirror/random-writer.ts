@@ -27,9 +27,11 @@ export interface RandomWriterOptions {
   readonly random: Prng;
   readonly root: number;
   /** Called before and after each change: the lock, and the stream. */
-  readonly enter?: (() => void) | undefined;
+  readonly enter?: ((change: Change) => void) | undefined;
   readonly changed?: ((change: Change) => void) | undefined;
   readonly fileBytesMax?: number | undefined;
+  /** How likely a hard link is made when one could be. */
+  readonly links?: number | undefined;
 }
 
 type Make = (writer: RandomWriter) => Change | undefined;
@@ -102,7 +104,7 @@ export class RandomWriter {
 
   /** Does it under the lock; false when the file system refuses. */
   perform(change: Change): boolean {
-    this.#options.enter?.();
+    this.#options.enter?.(change);
     const done = this.#call(change) >= 0;
     if (done) {
       this.#note(change);
@@ -195,6 +197,10 @@ export class RandomWriter {
   }
 
   /** The following are for the makers of changes below. */
+  get links(): number {
+    return this.#options.links ?? 1;
+  }
+
   get random(): Prng {
     return this.#random;
   }
@@ -272,7 +278,7 @@ const make = {
   },
   link: (w) => {
     const existing = w.existing();
-    if (existing === undefined) return undefined;
+    if (existing === undefined || !w.random.chance(w.links)) return undefined;
     return { type: 'link', path: bytes(w.fresh()), existing: bytes(existing) };
   },
   unlink: (w) => {

@@ -12,14 +12,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog } from '../../src/adapters/log.ts';
 import type { Background } from '../../src/adapters/mirror/copy/background.ts';
+import { RENAME_EXCHANGE } from '../../src/adapters/mirror/copy/change-applier.ts';
 import { FileCopyNote } from '../../src/adapters/mirror/copy/copy-note.ts';
 import { CopyReplica } from '../../src/adapters/mirror/copy/copy-replica.ts';
+import { keyOf, pathOf } from '../../src/adapters/mirror/copy/paths.ts';
 import { StoreResyncSource } from '../../src/adapters/mirror/copy/resync-source.ts';
+import { S_IFDIR, S_IFREG, newFileStat, typeOf } from '../../src/adapters/mirror/copy/store.ts';
 import { LinuxFileSystem } from '../../src/adapters/system/file-system.ts';
 import { Prng } from '../../src/base/prng.ts';
+import { DirtyMap } from '../../src/core/mirror/dirty-map.ts';
 import type { FileSystem } from '../../src/ports/file-system.ts';
 import type { StreamEntry } from '../../src/ports/replica.ts';
 import type { ResyncProgress } from '../../src/ports/resync.ts';
+import type { Change, Path } from '../../src/protocol/change.ts';
+import { type DirtyExtent, type DirtyPaths, dirtiedBy } from '../../src/protocol/dirty-paths.ts';
 import type { Epoch, MirrorId } from '../../src/protocol/ids.ts';
 import { type CompareOptions, compareTrees } from './compare-trees.ts';
 import { RandomWriter } from './random-writer.ts';
@@ -32,6 +38,12 @@ export interface RigOptions {
   readonly write?: ((writer: RandomWriter, random: Prng) => void) | undefined;
   /** Changes of the source's tree before it all, of both, and of the copy's after that. */
   readonly before?: { readonly source: number; readonly copy: number } | undefined;
+  /**
+   * Both trees are equal after those changes of the source's; then so many more, of which the copy gets
+   * only the first ones, and of the others perhaps a part. What they touch is known to the source.
+   */
+  readonly away?:
+    { readonly before: number; readonly missed: number; readonly links: number } | undefined;
   /** The writer goes on until the resync is over. */
   readonly endless?: boolean | undefined;
   /** Real block size and bounds, and no calls in between: for figures. */
@@ -71,6 +83,9 @@ export class ResyncRig {
   #busy = false;
   #source: StoreResyncSource | undefined;
   #finished = false;
+  /** What can differ, when that is known. */
+  #dirty: DirtyPaths | undefined;
+  #linkLost = false;
 
   constructor(options: RigOptions) {
     this.#options = options;
@@ -82,9 +97,12 @@ export class ResyncRig {
     this.#fds = [openSync(this.sourcePath, 'r'), openSync(this.copyPath, 'r')];
     const [root, copyRoot] = this.#fds;
     this.#diverge(root, copyRoot);
+    this.#goAway(root, copyRoot);
     this.writer = new RandomWriter({
       random: this.random,
       root,
+      links: options.away?.links,
+      enter: (change) => this.#seeLinks(root, change),
       changed: (change) => this.#push({ kind: 'change', seq: 0, change }),
     });
     const store = { fs: this.#system, root: copyRoot };
@@ -134,6 +152,10 @@ export class ResyncRig {
           failed: (reason) => this.failures.push(`source: ${reason}`),
         },
         schedule: (work) => this.#work.push(work),
+        dirty:
+          this.#dirty === undefined
+            ? undefined
+            : { paths: this.#dirty, linkLost: () => this.#linkLost },
         ...(plain
           ? {}
           : {
@@ -149,9 +171,19 @@ export class ResyncRig {
     return this.#finished;
   }
 
+  /** Only what is known to have changed is compared, as far as files with several names allow. */
+  get partial(): boolean {
+    return this.#dirty !== undefined;
+  }
+
+  /** Instead of what `away` gives: all that can differ. */
+  knowDirty(paths: Readonly<Record<string, DirtyExtent>>): void {
+    this.#dirty = new Map(Object.entries(paths));
+  }
+
   begin(): void {
     this.replica.begin(
-      { epoch: 1 as Epoch, mode: 'resync' },
+      { epoch: 1 as Epoch, session: 'rig', from: 0, mode: 'resync' },
       {
         synced: (seq) => this.synced.push(seq),
         answer: (body) => this.#answers.push(body),
@@ -235,6 +267,56 @@ export class ResyncRig {
     alone.run(before.copy);
     copy.refresh();
     copy.run(before.copy);
+  }
+
+  #goAway(root: number, copyRoot: number): void {
+    const { away } = this.#options;
+    if (away === undefined) return;
+    const copy = new RandomWriter({ random: this.random, root: copyRoot });
+    const map = new DirtyMap(0);
+    let [seq, applied] = [0, Infinity];
+    const source = new RandomWriter({
+      random: this.random,
+      root,
+      links: away.links,
+      enter: (change) => this.#seeLinks(root, change),
+      changed: (change) => {
+        if (seq < applied) copy.perform(change);
+        if (applied === Infinity) return;
+        seq += 1;
+        dirtiedBy(change, (path, extent) => map.add(seq, keyOf(path), extent));
+        if (this.random.chance(0.1)) map.beginGeneration();
+      },
+    });
+    source.run(away.before);
+    this.#linkLost = false;
+    applied = this.random.below(away.missed + 1);
+    source.run(away.missed);
+    const known = map.since(0);
+    const stat = newFileStat();
+    for (const [key, extent] of known ?? []) {
+      const path = pathOf(key);
+      const found = this.#system.stat(copyRoot, path, stat) >= 0;
+      const isFile = found && typeOf(stat.mode) === S_IFREG;
+      if (extent === 'tree' && isFile && this.random.chance(0.3)) this.#spoil(copy, path);
+    }
+    this.#dirty = this.#linkLost ? undefined : known;
+  }
+
+  /** What was written there last, and is not on stable storage, may be lost in part. */
+  #spoil(copy: RandomWriter, path: Path): void {
+    const data = Buffer.from('lost in part');
+    if (this.random.chance(0.5)) copy.perform({ type: 'truncate', path, size: 3 });
+    else copy.perform({ type: 'write', path, offset: 5, data });
+  }
+
+  /** As the operations on the mount see it: a file is about to lose one of several names. */
+  #seeLinks(root: number, change: Change): void {
+    const replaces = change.type === 'rename' && (change.flags & RENAME_EXCHANGE) === 0;
+    if (change.type !== 'unlink' && !replaces) return;
+    const stat = newFileStat();
+    if (this.#system.stat(root, change.path, stat) < 0) return;
+    if (stat.nlink > 1 && typeOf(stat.mode) !== S_IFDIR) this.#linkLost = true;
   }
 
   #push(entry: StreamEntry): void {

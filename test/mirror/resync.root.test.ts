@@ -3,7 +3,9 @@
  * every possible moment, random order of everything else. See resync-rig.ts.
  */
 import {
+  chmodSync,
   closeSync,
+  linkSync,
   mkdirSync,
   openSync,
   statSync,
@@ -58,6 +60,85 @@ describe('resync', () => {
       });
     }
   }, 120_000);
+
+  it('makes a copy equal that was away, looking only at what was changed meanwhile', async () => {
+    let partial = 0;
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {
+      const links = [0, 0.1, 1][seed % 3] ?? 0;
+      const away = { before: 20 + (seed % 7) * 10, missed: (seed % 5) * 8, links };
+      const liveChanges = (seed % 4) * 40;
+      await runRig({ seed, liveChanges, away }, async (rig) => {
+        if (rig.partial) partial += 1;
+        expect(rig.finished, `seed ${seed}`).toBe(true);
+        expect(rig.compare(), `seed ${seed}`).toEqual([]);
+        await rig.follow(40);
+        expect([...rig.failures, ...rig.compare()], `seed ${seed}, after`).toEqual([]);
+      });
+    }
+    expect(partial).toBeGreaterThan(SEEDS / 4);
+  }, 120_000);
+
+  describe('of what was changed while the copy was away', () => {
+    /** Two names of one file, which was changed through the first one while the copy was away. */
+    function linked(): ResyncRig {
+      const rig = new ResyncRig({ seed: 1, liveChanges: 0, plain: true });
+      for (const path of [rig.sourcePath, rig.copyPath]) {
+        for (let i = 0; i < 300; i += 1) writeFileSync(join(path, `f${i}`), `content ${i}`);
+        writeFileSync(join(path, 'first'), 'as it was');
+        linkSync(join(path, 'first'), join(path, 'second'));
+      }
+      writeFileSync(join(rig.sourcePath, 'first'), 'as it became');
+      return rig;
+    }
+
+    async function brought(rig: ResyncRig, meanwhile?: () => void): Promise<void> {
+      rig.begin();
+      meanwhile?.();
+      await rig.run();
+      expect([...rig.failures, ...rig.compare()]).toEqual([]);
+    }
+
+    it('looks at nothing else', async () => {
+      const rig = new ResyncRig({ seed: 1, liveChanges: 0, plain: true });
+      try {
+        for (const path of [rig.sourcePath, rig.copyPath]) {
+          mkdirSync(join(path, 'd'));
+          for (let i = 0; i < 300; i += 1) writeFileSync(join(path, 'd', `f${i}`), `content ${i}`);
+        }
+        writeFileSync(join(rig.sourcePath, 'd', 'f7'), 'changed');
+        chmodSync(join(rig.sourcePath, 'd'), 0o700);
+        rig.knowDirty({ 'd/f7': 'tree', 'd/gone': 'tree', d: 'self' });
+        await brought(rig);
+        expect(rig.progress.at(-1)).toMatchObject({ filesTotal: 1 });
+        expect(rig.counts.bytes).toBeLessThan(1000);
+      } finally {
+        await rig.close();
+      }
+    });
+
+    it('looks at everything when what was changed has several names', async () => {
+      const rig = linked();
+      try {
+        rig.knowDirty({ first: 'tree' });
+        await brought(rig);
+        expect(rig.progress.at(-1)?.filesTotal).toBeGreaterThan(300);
+      } finally {
+        await rig.close();
+      }
+    });
+
+    it('looks at everything when that has lost the name before it was looked at', async () => {
+      const rig = linked();
+      try {
+        rig.knowDirty({ first: 'tree' });
+        const path = Buffer.from('first');
+        await brought(rig, () => rig.writer.perform({ type: 'unlink', path }));
+        expect(rig.progress.at(-1)?.filesTotal).toBeGreaterThan(300);
+      } finally {
+        await rig.close();
+      }
+    });
+  });
 
   it('gives modification times to the nanosecond when nothing is written meanwhile', async () => {
     for (let seed = 1; seed <= 20; seed += 1) {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { instant, NEVER } from '../../base/time.ts';
 import type { Epoch, NodeId } from '../../protocol/ids.ts';
 import type { CopyWorth } from '../../protocol/mirror-frames.ts';
-import { decideAdmission, decideStart, equalAtStart } from './session-decision.ts';
+import { type CopyHello, decideAdmission, decideStart, equalAtStart } from './session-decision.ts';
 import { Silence } from './silence.ts';
 import { StablePosition } from './stable-position.ts';
 
@@ -16,6 +16,7 @@ const stream = {
   first: 3,
   sendableFrom: 10,
   last: 20,
+  knowsSince: (seq: number) => seq >= 7,
 };
 const hello = { epoch: epoch(7), session: 's7', applied: 15, copy: { state: 'dirty' } as const };
 
@@ -31,6 +32,33 @@ describe('how a stream begins', () => {
   test('a position that is gone needs a resync, one that never was is refused', () => {
     expect(decideStart(stream, { ...hello, applied: 9 }, false).type).toBe('resync');
     expect(decideStart(stream, { ...hello, applied: 21 }, false).type).toBe('refuse');
+  });
+
+  test('where it is known what has changed since, only that is looked at', () => {
+    const since = (said: Partial<CopyHello>): number | undefined => {
+      const decision = decideStart(stream, { ...hello, ...said }, false);
+      return decision.type === 'resync' ? decision.since : -1;
+    };
+    expect(since({ applied: 9 })).toBe(9);
+    expect(since({ applied: 6 })).toBeUndefined();
+    // Its process is another one now: what counts is what it had stored.
+    const again = { session: '', epoch: epoch(0), applied: 0 };
+    const stored = { epoch: epoch(7), session: 's7', seq: 12 };
+    expect(since({ ...again, checkpoint: stored })).toBe(12);
+    expect(since({ ...again, checkpoint: { ...stored, seq: 6 } })).toBeUndefined();
+    expect(since({ ...again, checkpoint: { ...stored, seq: 21 } })).toBeUndefined();
+    expect(since({ ...again, checkpoint: { ...stored, session: 's6' } })).toBeUndefined();
+    expect(since({ ...again, checkpoint: { ...stored, epoch: epoch(6) } })).toBeUndefined();
+    expect(since(again)).toBeUndefined();
+    // Equal at the start, which the stream has forgotten.
+    const knowing = { ...stream, knowsSince: () => true };
+    const equal = { epoch: epoch(6), session: 's6', applied: 40, copy: clean(6, 40) };
+    expect(decideStart(knowing, equal, false)).toMatchObject({ type: 'resync', since: 3 });
+  });
+
+  test('a resync that was broken off looks at everything again', () => {
+    const knowing = { ...stream, knowsSince: () => true };
+    expect(decideStart(knowing, hello, true)).not.toHaveProperty('since');
   });
 
   test('a resync that was broken off begins again', () => {

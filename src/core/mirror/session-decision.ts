@@ -3,7 +3,7 @@
  * lets a primary in. Pure functions over what both ends said.
  */
 import type { Epoch, NodeId } from '../../protocol/ids.ts';
-import type { CopyWorth, RefusalCode } from '../../protocol/mirror-frames.ts';
+import type { Checkpoint, CopyWorth, RefusalCode } from '../../protocol/mirror-frames.ts';
 
 /** What the primary knows about its own stream. */
 export interface PrimaryStream {
@@ -17,6 +17,8 @@ export interface PrimaryStream {
   readonly sendableFrom: number;
   /** Last entry so far. */
   readonly last: number;
+  /** Whether all that was changed behind that entry is known (`dirty-map.ts`). */
+  readonly knowsSince: (seq: number) => boolean;
 }
 
 export interface CopyHello {
@@ -24,12 +26,15 @@ export interface CopyHello {
   readonly session: string;
   readonly applied: number;
   readonly copy: CopyWorth;
+  /** What its store had for certain when its process began. */
+  readonly checkpoint?: Checkpoint | undefined;
 }
 
 export type StartDecision =
   | { readonly type: 'resume'; readonly from: number }
   | { readonly type: 'follow'; readonly from: number }
-  | { readonly type: 'resync'; readonly reason: string }
+  /** `since`: only what was changed behind that entry can differ. Undefined: anything can. */
+  | { readonly type: 'resync'; readonly reason: string; readonly since?: number }
   | { readonly type: 'refuse'; readonly reason: string };
 
 /** Primary: how the stream to this copy begins. `resyncing`: its resync had not ended. */
@@ -60,13 +65,25 @@ export function decideStart(
     }
     if (resyncing) return { type: 'resync', reason: 'the connection broke during its resync' };
     if (hello.applied >= stream.sendableFrom) return { type: 'resume', from: hello.applied };
-    return { type: 'resync', reason: 'it was away for too long' };
+    return resyncSince(stream, hello.applied, 'it was away for too long');
   }
   if (equalAtStart(stream.startedFrom, hello.copy)) {
     if (stream.sendableFrom === stream.first) return { type: 'follow', from: stream.first };
-    return { type: 'resync', reason: 'it came too late to follow from the start' };
+    return resyncSince(stream, stream.first, 'it came too late to follow from the start');
   }
+  const { checkpoint } = hello;
+  const ofThisStream =
+    checkpoint?.session === stream.session &&
+    checkpoint.epoch === stream.epoch &&
+    checkpoint.seq <= stream.last;
+  if (ofThisStream) return resyncSince(stream, checkpoint.seq, 'it lost what it had not stored');
   return { type: 'resync', reason: whyDifferent(hello.copy) };
+}
+
+function resyncSince(stream: PrimaryStream, seq: number, reason: string): StartDecision {
+  return stream.knowsSince(seq)
+    ? { type: 'resync', reason, since: seq }
+    : { type: 'resync', reason: `${reason}, and what has changed since is not known` };
 }
 
 /** Both copies ended the same epoch at the same position, by a switchover. */

@@ -1,7 +1,7 @@
 /** LINK, UNLINK, RMDIR, RENAME, RENAME2: which names things have. */
 import { putEntry } from '../wire/encode.ts';
 import { ENOENT, ESTALE } from '../wire/errno.ts';
-import { O_PATH, RENAME_EXCHANGE } from '../wire/flags.ts';
+import { O_PATH, RENAME_EXCHANGE, S_IFDIR, S_IFMT } from '../wire/flags.ts';
 import { IN_HEADER_BYTES, LINK_IN, RENAME2_IN, RENAME_IN } from '../wire/layout.ts';
 import type { Request } from '../wire/request.ts';
 import type { Path } from '../../protocol/change.ts';
@@ -56,10 +56,15 @@ function remove(context: Context, request: Request, type: 'unlink' | 'rmdir'): O
       if (node !== undefined) dropAnchor(context, node);
       return failed;
     }
+    if (hasOtherNames(stat)) context.sink.linkLost();
     context.sink.append({ type, path });
     if (node !== undefined) nameLost(context, { node, parent, name, nlink: stat.nlink });
     return 0;
   });
+}
+
+function hasOtherNames({ mode, nlink }: FileStat): boolean {
+  return nlink > 1 && (mode & S_IFMT) !== S_IFDIR;
 }
 
 /**
@@ -147,6 +152,8 @@ function renameWith(context: Context, request: Request, how: RenameRequest): Out
       if (replaced !== undefined) dropAnchor(context, replaced);
       return failed;
     }
+    const replaces = free === 0 && (flags & RENAME_EXCHANGE) === 0;
+    if (replaces && hasOtherNames(context.otherStat)) context.sink.linkLost();
     context.sink.append({ type: 'rename', from: from.path, path: to.path, flags });
     if (free === ENOENT || stat.ino !== context.otherStat.ino) moveNames(context, from, to, flags);
     return 0;

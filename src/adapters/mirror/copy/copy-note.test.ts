@@ -245,6 +245,71 @@ describe('the note of a copy', () => {
     for (const of of [note, open()]) expect(of.read()).toEqual({ state: 'dirty' });
   });
 
+  describe('says up to where everything is on stable storage', () => {
+    const STORED = { epoch: EPOCH, session: 's', seq: 12 };
+
+    it('as long as the copy is in use and not torn', async () => {
+      const note = open();
+      note.write({ state: 'dirty' });
+      expect(await note.noteCheckpoint(STORED)).toBe(true);
+      for (const of of [note, open()]) {
+        expect(of.read()).toEqual({ state: 'dirty' });
+        expect(of.checkpoint).toEqual(STORED);
+      }
+      // Another stream begins with the same copy: what it had stored of the former one is still so.
+      note.write({ state: 'dirty' });
+      expect(open().checkpoint).toEqual(STORED);
+      note.write({ state: 'dirty', partial: true });
+      expect(await note.noteCheckpoint(STORED)).toBe(false);
+      note.write({ state: 'dirty' });
+      for (const of of [note, open()]) expect(of.checkpoint).toBeUndefined();
+      note.write(CLEAN);
+      expect(await note.noteCheckpoint(STORED)).toBe(false);
+    });
+
+    it('not once that is void', async () => {
+      const note = open();
+      note.write({ state: 'dirty' });
+      await note.noteCheckpoint(STORED);
+      note.voidCheckpoint();
+      for (const of of [note, open()]) expect(of.checkpoint).toBeUndefined();
+    });
+
+    it('not when something else was to be noted meanwhile', async () => {
+      const note = open();
+      note.write({ state: 'dirty' });
+      const noted = note.noteCheckpoint(STORED);
+      note.write({ state: 'dirty', partial: true });
+      expect(await noted).toBe(false);
+      expect(open().read()).toEqual({ state: 'dirty', partial: true });
+      expect(existsSync(`${file()}.checkpoint`)).toBe(false);
+    });
+
+    it('not when it was damaged', async () => {
+      const note = open();
+      note.write({ state: 'dirty' });
+      await note.noteCheckpoint(STORED);
+      const text = readFileSync(file(), 'utf8');
+      for (const [from, to] of [
+        ['"seq":12', '"seq":-1'],
+        ['"session":"s"', '"session":5'],
+        ['"stored":{', '"stored":7,"other":{'],
+      ] as const) {
+        writeFileSync(file(), text.replace(from, to));
+        expect(open().read()).toEqual({ state: 'dirty' });
+        expect(open().checkpoint, to).toBeUndefined();
+      }
+    });
+
+    it('and goes on without when it cannot be written', async () => {
+      const note = open();
+      note.write({ state: 'dirty' });
+      mkdirSync(`${file()}.checkpoint/busy`, { recursive: true });
+      expect(await note.noteCheckpoint(STORED)).toBe(false);
+      expect(open().read()).toEqual({ state: 'dirty' });
+    });
+  });
+
   it('says that it cannot be written, and counts as dirty from then on', async () => {
     const note = await noteClean();
     rmSync(join(directory, 'state'), { recursive: true });

@@ -15,12 +15,16 @@
  * its place, most likely because a disk is not mounted, nothing can be opened, served or overwritten
  * until a person says what is to become of it.
  *
+ * With `dirty`, `stored` says up to which entry of which stream everything is on stable storage: behind
+ * that, the copy differs from that stream's primary only where something was changed since.
+ *
  * `base`, if there: the epoch of the primary by whose resync all that was there before was overwritten.
  *
  * A file that is there but cannot be understood stands for a copy of unknown worth: `dirty`. One that
  * a newer release wrote is refused, and left as it is.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TakoError, messageOf } from '../../../base/tako-error.ts';
 import type { Log } from '../../../ports/log.ts';
@@ -33,9 +37,10 @@ import {
   readVouched,
 } from './directory-identity.ts';
 import type { Epoch, MirrorId } from '../../../protocol/ids.ts';
+import type { Checkpoint } from '../../../protocol/mirror-frames.ts';
 import { FORMATS } from '../../../protocol/versions.ts';
 import { newerFormat } from '../../newer-format.ts';
-import { replaceFileSync } from '../../replace-file.ts';
+import { replaceFileSync, syncDirectory, writeNewFile } from '../../replace-file.ts';
 import { LOST_AND_FOUND, ROOT_KEY, keyOf } from './paths.ts';
 import { listDirectory } from './remove-tree.ts';
 import { type Store, errnoName } from './store.ts';
@@ -63,6 +68,9 @@ export class FileCopyNote implements CopyNote {
   #due: Clean | undefined;
   /** The epoch of the last primary that overwrote all that was there. */
   #base: Epoch | undefined;
+  #checkpoint: Checkpoint | undefined;
+  /** Grows with each writing of the note. */
+  #writings = 0;
   #timer: NodeJS.Timeout | undefined;
   /** Set once the directory was looked at, for a copy without a note. */
   #first: CopyState | undefined;
@@ -71,10 +79,11 @@ export class FileCopyNote implements CopyNote {
   /** Throws a `TakoError` when there is a note that cannot be read, or that of another directory. */
   constructor(options: CopyNoteOptions) {
     this.#options = options;
-    const { written, base, directory } = readNote(options);
+    const { written, base, directory, checkpoint } = readNote(options);
     this.#directory = directoryIdentity(options.store.root);
     this.#written = written;
     this.#base = base;
+    this.#checkpoint = checkpoint;
     if (written === undefined) return;
     if (directory === undefined) this.#put(written, base);
     else if (directory !== this.#directory) this.#takeOther();
@@ -133,20 +142,57 @@ export class FileCopyNote implements CopyNote {
     }
   }
 
+  get checkpoint(): Checkpoint | undefined {
+    return this.#isWhole ? this.#checkpoint : undefined;
+  }
+
+  async noteCheckpoint(checkpoint: Checkpoint): Promise<boolean> {
+    if (!this.#isWhole) return false;
+    const { file, log } = this.#options;
+    const writings = this.#writings;
+    const aside = `${file}.checkpoint`;
+    try {
+      await writeNewFile(aside, this.#text({ state: 'dirty' }, this.#base, checkpoint));
+      // Something else is to be noted now: it stays.
+      if (this.#writings !== writings || !this.#isWhole) {
+        await rm(aside, { force: true });
+        return false;
+      }
+      renameSync(aside, file);
+      this.#checkpoint = checkpoint;
+      await syncDirectory(dirname(file));
+      return true;
+    } catch (error) {
+      const next = 'check the space and the health of the file system with the state directory';
+      log.warn('a checkpoint of the copy cannot be noted', { error: messageOf(error), next });
+      return false;
+    }
+  }
+
+  voidCheckpoint(): void {
+    if (this.#checkpoint === undefined || this.#written === undefined) return;
+    this.#checkpoint = undefined;
+    this.#put(this.#written, this.#base);
+  }
+
+  /** In use, and not torn. */
+  get #isWhole(): boolean {
+    const known = this.read();
+    return known.state === 'dirty' && known.partial !== true;
+  }
+
   #replace(state: Written): void {
     const base = (state.state === 'dirty' ? state.base : undefined) ?? this.#base;
     if (!sameNote(this.#written, state) || base !== this.#base) this.#put(state, base);
   }
 
   #put(state: Written, base: Epoch | undefined): void {
-    const { file, mirror } = this.#options;
-    const { epoch, seq } = state.state === 'clean' ? state : { epoch: undefined, seq: undefined };
-    const word = state.state === 'dirty' && state.partial === true ? 'syncing' : state.state;
-    const directory = this.#directory;
-    const note = { version: VERSION, mirror, directory, state: word, epoch, sequence: seq, base };
+    const { file } = this.#options;
+    this.#writings += 1;
+    this.#checkpoint = undefined;
     try {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-      replaceFileSync(file, `${JSON.stringify(note)}\n`);
+      replaceFileSync(file, this.#text(state, base, undefined));
     } catch (cause) {
       // What is on disk is not known now; the next write must not be left out.
       this.#written = undefined;
@@ -158,6 +204,14 @@ export class FileCopyNote implements CopyNote {
     }
     this.#written = state;
     this.#base = base;
+  }
+
+  #text(state: Written, base: Epoch | undefined, stored: Checkpoint | undefined): string {
+    const { mirror } = this.#options;
+    const { epoch, seq } = state.state === 'clean' ? state : { epoch: undefined, seq: undefined };
+    const word = state.state === 'dirty' && state.partial === true ? 'syncing' : state.state;
+    const note = { version: VERSION, mirror, directory: this.#directory, state: word, epoch };
+    return `${JSON.stringify({ ...note, sequence: seq, base, stored })}\n`;
   }
 }
 
@@ -183,6 +237,7 @@ interface Found {
   readonly base: Epoch | undefined;
   /** Undefined in the notes of former versions, and in what is not understood. */
   readonly directory: string | undefined;
+  readonly checkpoint: Checkpoint | undefined;
 }
 
 function readNote(options: CopyNoteOptions): Found {
@@ -192,7 +247,7 @@ function readNote(options: CopyNoteOptions): Found {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
-      return { written: undefined, base: undefined, directory: undefined };
+      return { written: undefined, base: undefined, directory: undefined, checkpoint: undefined };
     }
     throw new TakoError('store-failed', `Cannot read "${file}": ${messageOf(cause)}`, { cause });
   }
@@ -200,20 +255,33 @@ function readNote(options: CopyNoteOptions): Found {
   if (found > VERSION) throw newerFormat(file, { found, known: VERSION });
   const base = numberIn(text, 'base') as Epoch | undefined;
   const written = parseNote(text, mirror) ?? { state: 'dirty' };
-  return { written, base, directory: directoryIn(text) };
+  const checkpoint = written.state === 'dirty' ? checkpointIn(text) : undefined;
+  return { written, base, directory: directoryIn(text), checkpoint };
 }
 
 /** Undefined where there is none: of a text that is no note at all, too. */
 function numberIn(text: string, field: 'version' | 'base'): number | undefined {
+  const found = fieldIn(text, field);
+  return typeof found === 'number' && Number.isSafeInteger(found) ? found : undefined;
+}
+
+function fieldIn(text: string, field: 'version' | 'base' | 'stored'): unknown {
   try {
     const note: unknown = JSON.parse(text);
     if (typeof note !== 'object' || note === null) return undefined;
-    const found: unknown = Reflect.get(note, field);
-    return typeof found === 'number' && Number.isSafeInteger(found) ? found : undefined;
+    return Reflect.get(note, field);
   } catch {
     // Not JSON: `parseNote` says what that means.
     return undefined;
   }
+}
+
+function checkpointIn(text: string): Checkpoint | undefined {
+  const stored = fieldIn(text, 'stored');
+  if (typeof stored !== 'object' || stored === null) return undefined;
+  const { epoch, session, seq } = stored as Record<string, unknown>;
+  if (!isCount(epoch) || !isCount(seq) || typeof session !== 'string') return undefined;
+  return { epoch: epoch as Epoch, session, seq };
 }
 
 /** Undefined for anything but a note of this version about this mirror. */

@@ -83,7 +83,7 @@ describe('a receiving copy', () => {
     const heard = { failed: [] as string[], synced: [] as number[], answers: 0 };
     let seq = 0;
     replica.begin(
-      { epoch: EPOCH, mode },
+      { epoch: EPOCH, session: 'test', from: 0, mode },
       {
         failed: (reason) => heard.failed.push(reason),
         synced: (at) => heard.synced.push(at),

@@ -26,6 +26,7 @@ import type { Change } from '../../../protocol/change.ts';
 import type { Epoch } from '../../../protocol/ids.ts';
 import { decodeVerify, encodeVerified, isVerification } from '../../../protocol/verification.ts';
 import { type Background, backgroundOf } from './background.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { ChangeApplier, type TreeChange, refusedPath } from './change-applier.ts';
 import { OpenFiles } from './open-files.ts';
 import { keyOf, readable } from './paths.ts';
@@ -58,6 +59,9 @@ interface Session {
   readonly epoch: Epoch;
   readonly listener: ReplicaListener;
   readonly target: ResyncTarget | undefined;
+  readonly checkpoints: Checkpoints;
+  /** The last entry that was applied. */
+  applied: number;
   /** Until the resync's barrier is entered: the syncs that wait for it. Then undefined. */
   held: number[] | undefined;
   /** Resolves true once the last barrier is durable. */
@@ -91,6 +95,8 @@ export class CopyReplica implements Replica {
       epoch: start.epoch,
       listener,
       target: resync ? this.#newTarget() : undefined,
+      checkpoints: this.#newCheckpoints(start),
+      applied: start.from,
       held: resync ? [] : undefined,
       barrier: Promise.resolve(true),
       state: 'running',
@@ -102,6 +108,11 @@ export class CopyReplica implements Replica {
     const session = this.#session;
     assert(session !== undefined, 'entries come between begin and end');
     if (session.state !== 'running') return;
+    this.#applyEntry(session, entry);
+    session.applied = entry.seq;
+  }
+
+  #applyEntry(session: Session, entry: StreamEntry): void {
     switch (entry.kind) {
       case 'change':
         return this.#change(session, entry.seq, entry.change);
@@ -132,11 +143,26 @@ export class CopyReplica implements Replica {
     const session = this.#session;
     if (session !== undefined) {
       session.state = 'ended';
-      await session.target?.stop();
+      await Promise.all([session.target?.stop(), session.checkpoints.stop()]);
     }
     await Promise.all(this.#work);
     this.#files.closeAll();
     this.#session = undefined;
+  }
+
+  #newCheckpoints({ epoch, session: id }: ReplicaStart): Checkpoints {
+    const { store, note } = this.#deps;
+    return new Checkpoints({
+      store,
+      note,
+      background: this.#background,
+      applied: () => {
+        const session = this.#session;
+        if (session?.state !== 'running' || session.held !== undefined) return undefined;
+        return { epoch, session: id, seq: session.applied };
+      },
+      failed: (reason) => this.#fail(reason),
+    });
   }
 
   #newTarget(): ResyncTarget {
@@ -276,8 +302,19 @@ export class CopyReplica implements Replica {
     const session = this.#session;
     if (session === undefined || session.state !== 'running') return;
     session.state = 'failed';
-    const { target } = session;
+    const { target, checkpoints } = session;
+    this.#run(() => checkpoints.stop());
     if (target !== undefined) this.#run(() => target.stop());
-    session.listener.failed(reason);
+    session.listener.failed(`${reason}${this.#voidCheckpoint()}`);
+  }
+
+  /** It may differ anywhere. What is to be said when that cannot be noted. */
+  #voidCheckpoint(): string {
+    try {
+      this.#deps.note.voidCheckpoint();
+      return '';
+    } catch (error) {
+      return `; and that it may differ anywhere cannot be noted: ${messageOf(error)}`;
+    }
   }
 }

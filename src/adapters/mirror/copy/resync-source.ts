@@ -1,7 +1,8 @@
 /**
  * The sending end of a resync, on a thread of its own in the primary's mirror process.
  *
- *     walk    a stack of paths; each directory is listed, each path looked at, under the lock
+ *     walk    a stack of paths, the root at first, or those that alone can differ; each directory is
+ *             listed, each path looked at, under the lock
  *     compare the copy answers with digests, a batch of files at a time; what differs is sent
  *     round   nothing left: the copy says which paths to look at again; none: the barrier
  *
@@ -15,6 +16,7 @@ import type {
   ResyncStream,
 } from '../../../ports/resync.ts';
 import { RESYNC_BODY_BYTES_MAX } from '../../../ports/resync.ts';
+import type { DirtyPaths } from '../../../protocol/dirty-paths.ts';
 import { unreachable } from '../../../base/assert.ts';
 import {
   RESYNC_VERSION,
@@ -59,6 +61,8 @@ export interface ResyncSourceOptions {
   readonly store: Store;
   readonly stream: ResyncStream;
   readonly report: ResyncReport;
+  /** Undefined: anything can differ. */
+  readonly dirty?: SourceDirty | undefined;
   /** The following are for tests. */
   readonly schedule?: ((work: () => void) => void) | undefined;
   readonly blockBytes?: number | undefined;
@@ -66,9 +70,17 @@ export interface ResyncSourceOptions {
   readonly windowFiles?: number | undefined;
 }
 
+/** All that can differ, as long as no file with several names is concerned. */
+export interface SourceDirty {
+  readonly paths: DirtyPaths;
+  /** Under the lock: whether a file has lost one of several names since. */
+  readonly linkLost: () => boolean;
+}
+
 interface Visit {
   readonly key: PathKey;
-  readonly what: 'path' | 'directory';
+  /** `self`: no content, nothing below it. */
+  readonly what: 'path' | 'directory' | 'self';
 }
 
 export class StoreResyncSource implements ResyncSource {
@@ -84,6 +96,8 @@ export class StoreResyncSource implements ResyncSource {
   #round = 0;
   #phase: 'walking' | 'asked' | 'over' = 'walking';
   #scheduled = false;
+  /** Everything is or was walked. */
+  #whole = false;
 
   constructor(options: ResyncSourceOptions) {
     this.#options = options;
@@ -103,8 +117,23 @@ export class StoreResyncSource implements ResyncSource {
       this.#append({ type: 'begin', version: RESYNC_VERSION, blockBytes }),
     );
     if (!begun) return;
-    this.#visits.push({ key: ROOT_KEY, what: 'directory' });
+    if (this.#options.dirty === undefined) this.#walkAll();
+    else this.#walkDirty(this.#options.dirty.paths);
     this.#wake();
+  }
+
+  #walkAll(): void {
+    this.#whole = true;
+    this.#visits.length = 0;
+    this.#visits.push({ key: ROOT_KEY, what: 'directory' });
+  }
+
+  /** What is above comes first. */
+  #walkDirty(paths: DirtyPaths): void {
+    for (const key of [...paths.keys()].toSorted().toReversed()) {
+      if (key === ROOT_KEY && paths.get(key) === 'tree') return this.#walkAll();
+      this.#visits.push({ key, what: paths.get(key) === 'self' ? 'self' : 'path' });
+    }
   }
 
   receive(body: Uint8Array): void {
@@ -161,8 +190,15 @@ export class StoreResyncSource implements ResyncSource {
     if (this.#round > ROUNDS_MAX) {
       return this.#fail(`Cannot bring the copy up to date: not done after ${ROUNDS_MAX} rounds`);
     }
-    this.#phase = 'asked';
-    this.#locked(() => this.#append({ type: 'round', number: this.#round }));
+    this.#locked(() => {
+      if (!this.#whole && this.#options.dirty?.linkLost() === true) {
+        this.#walkAll();
+        this.#wake();
+        return true;
+      }
+      this.#phase = 'asked';
+      return this.#append({ type: 'round', number: this.#round });
+    });
   }
 
   #handle(answer: ResyncAnswer): void {
@@ -227,7 +263,16 @@ export class StoreResyncSource implements ResyncSource {
 
   #visit(visit: Visit): void {
     if (visit.what === 'directory') this.#visitDirectory(visit.key);
-    else this.#locked(() => this.#enterPath(visit.key));
+    else if (visit.what === 'path') this.#locked(() => this.#enterPath(visit.key));
+    else this.#locked(() => this.#enterSelf(visit.key));
+  }
+
+  /** Under the lock: the attributes of `key`. */
+  #enterSelf(key: PathKey): boolean {
+    const entry = this.#entries.read(key, pathOf(ROOT_KEY));
+    if (!('errno' in entry)) return this.#append({ type: 'settle', path: pathOf(key), entry });
+    // Renamed or removed since: the stream has that.
+    return isPathError(entry.errno) || this.#failCall(key, entry);
   }
 
   /** Under the lock: what is at `key` now. */
@@ -302,6 +347,8 @@ export class StoreResyncSource implements ResyncSource {
   /** An entry goes into the stream: walk it, or await the copy's answer. */
   #note(key: PathKey, entry: TreeEntry): void {
     const type = typeOf(entry.mode);
+    // Which other names it has is not known, and the copy must place all of them.
+    if (type !== S_IFDIR && entry.links > 1 && !this.#whole) this.#walkAll();
     if (type === S_IFDIR) this.#visits.push({ key, what: 'directory' });
     if (type !== S_IFREG) return;
     this.#progress.filesTotal += 1;

@@ -12,11 +12,25 @@ import { pushHeld } from './held-records.ts';
 import type { LeaseGate } from './lease-gate.ts';
 import type { SharedRing } from './shared-ring.ts';
 
-/** Words of the small shared memory by which the main thread steers the capture worker. */
+/** Words of the small shared memory between the main thread and the capture worker. */
 export const GATE_OPEN_WORD = 0;
 /** 1: the session ends, whatever became of the mount. */
 export const STOP_WORD = 1;
+/**
+ * The entry by which a file lost one of several names, the last one. Eight bytes; the capture worker
+ * writes it before the entry is in the stream.
+ */
+const LINK_LOST_AT = 8;
 export const GATE_BYTES = 64;
+
+/** No entry did when it is 0. */
+export function lastLinkLost(gate: Int32Array): number {
+  return Number(Atomics.load(linkLostIn(gate), 0));
+}
+
+function linkLostIn(gate: Int32Array): BigInt64Array {
+  return new BigInt64Array(gate.buffer, gate.byteOffset + LINK_LOST_AT, 1);
+}
 
 export interface CaptureSinkOptions {
   readonly fuseFd: number;
@@ -37,11 +51,13 @@ export class CaptureSink implements ChangeSink {
   readonly #options: CaptureSinkOptions;
   readonly #deps: CaptureSinkDeps;
   readonly #writer: EntryWriter;
+  readonly #linkLost: BigInt64Array;
 
   constructor(options: CaptureSinkOptions, deps: CaptureSinkDeps) {
     this.#options = options;
     this.#deps = deps;
     this.#writer = new EntryWriter(deps.stream);
+    this.#linkLost = linkLostIn(deps.gate);
   }
 
   enter(): void {
@@ -52,6 +68,10 @@ export class CaptureSink implements ChangeSink {
     const seq = this.#writer.change(change);
     // Closed: the mirror was aborted. No reply goes out any more, and the number goes nowhere.
     return seq ?? this.#deps.stream.last;
+  }
+
+  linkLost(): void {
+    Atomics.store(this.#linkLost, 0, BigInt(this.#deps.stream.last + 1));
   }
 
   last(): number {
