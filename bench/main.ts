@@ -11,6 +11,9 @@
  * beside the plain file system and, where Debian's packages are installed, a FUSE file system in C,
  * GlusterFS and lsyncd; `--store tmpfs`: without a disk.
  *
+ * `npm run bench -- resync [--runs 5] [--json]`: how long a copy of 2 GiB takes to become equal, the first
+ * time and when it comes back, beside rsync.
+ *
  * `npm run bench -- failover`: how long clients wait when the owner fails or hands over, at default
  * settings, beside keepalived where Debian's package is installed. Runs are interleaved, so that
  * both see the same machine.
@@ -33,10 +36,11 @@ import { KeepalivedBench } from './failover/keepalived.ts';
 import { TakoBench } from './failover/tako.ts';
 import { measureMirror, mirrorTable, STORES, type Store } from './mirror/mirror.ts';
 import { measurePlacement, placementTable } from './placement/placement.ts';
+import { measureResync, resyncTable } from './resync/resync.ts';
 import { measureSimulate, simulateTable } from './simulate/simulate.ts';
 import { measureWitness, witnessTable } from './witness/witness.ts';
 
-const NAMES = ['failover', 'mirror', 'placement', 'simulate', 'witness'] as const;
+const NAMES = ['failover', 'mirror', 'placement', 'resync', 'simulate', 'witness'] as const;
 const RUNS_DEFAULT = 10;
 const USAGE_EXIT = 2;
 
@@ -114,6 +118,12 @@ async function main(words: readonly string[]): Promise<number> {
   const missing = (await ensurePrograms('bench', { print: tell })).map(({ name }) => name);
   const others = missing.filter((name) => name !== 'keepalived');
   if (others.length > 0) return 1;
+  if (choices.name === 'resync') {
+    const figures = await measureResync(choices.runs, tell);
+    if (choices.json) print(JSON.stringify({ benchmark: 'resync', ...figures }, undefined, 2));
+    else print(`${resyncTable(figures)}\n\n${machine(choices)}.`);
+    return 0;
+  }
   if (choices.name === 'mirror') {
     const figures = await measureMirror(choices, tell);
     if (choices.json) print(JSON.stringify({ benchmark: 'mirror', ...figures }, undefined, 2));

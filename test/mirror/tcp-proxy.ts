@@ -5,6 +5,7 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #swallow = false;
+  #bytes = 0;
 
   constructor(at: { host: string; port: number }, to: { host: string; port: number }) {
     this.#server = createServer((near) => {
@@ -15,7 +16,9 @@ export class TcpProxy {
       ] as const) {
         this.#sockets.add(one);
         one.on('data', (data) => {
-          if (!this.#swallow) other.write(data);
+          if (this.#swallow) return;
+          this.#bytes += data.length;
+          other.write(data);
         });
         one.on('error', () => other.destroy());
         one.on('close', () => {
@@ -25,6 +28,11 @@ export class TcpProxy {
       }
     });
     this.#server.listen(at);
+  }
+
+  /** What went through it, both ways. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Like a link that is pulled: nothing is refused, nothing arrives. */
