@@ -165,7 +165,6 @@ export class MirrorPrimary {
     }
     this.#mounted = true;
     this.#deps.changed();
-    this.#deps.note.voidCheckpoint();
     setTimeout(() => void this.#lookBelow(), LOOK_BELOW_MS).unref();
   }
 

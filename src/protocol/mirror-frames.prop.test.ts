@@ -34,6 +34,12 @@ const control = fc.oneof(
     copy,
   }),
   fc.record({
+    type: fc.constant('hello' as const),
+    ...{ cluster: text, mirror: text, node: text, epoch: count, session: text, applied: count },
+    copy,
+    checkpoint: fc.record({ epoch: count, session: text, seq: count }),
+  }),
+  fc.record({
     type: fc.constant('start' as const),
     mode: fc.constantFrom('resume', 'follow', 'resync'),
     from: count,
@@ -128,6 +134,15 @@ describe('frames', () => {
     for (const key of Object.keys(hello)) {
       expect(decodeControl(bytes({ ...hello, [key]: undefined })).ok).toBe(false);
       expect(decodeControl(bytes({ ...hello, [key]: -1 })).ok).toBe(false);
+    }
+    for (const checkpoint of [
+      null,
+      5,
+      {},
+      { epoch: 1, session: 's', seq: -1 },
+      { epoch: 1, seq: 1 },
+    ]) {
+      expect(decodeControl(bytes({ ...hello, checkpoint })).ok).toBe(false);
     }
     expect(decodeControl(Buffer.from('nonsense')).ok).toBe(false);
     expect(decodeControl(bytes(null)).ok).toBe(false);

@@ -16,7 +16,8 @@
  * until a person says what is to become of it.
  *
  * With `dirty`, `stored` says up to which entry of which stream everything is on stable storage: behind
- * that, the copy differs from that stream's primary only where something was changed since.
+ * that, the copy differs from that stream's primary only where something was changed since. A stream is one
+ * run of one primary at one epoch, which nobody follows any more once another node has served.
  *
  * `base`, if there: the epoch of the primary by whose resync all that was there before was overwritten.
  *
