@@ -91,7 +91,7 @@ export const PROGRAMS: readonly Program[] = [
     name: 'etcd',
     package: 'etcd-server',
     why: 'holds records in the tests of the registry',
-    for: ['test'],
+    for: ['test', 'soak'],
   },
   {
     name: 'sqlite3',
