@@ -273,6 +273,10 @@ describe('the note of a copy', () => {
       await note.noteCheckpoint(STORED);
       note.voidCheckpoint();
       for (const of of [note, open()]) expect(of.checkpoint).toBeUndefined();
+      const noted = note.noteCheckpoint(STORED);
+      note.voidCheckpoint();
+      expect(await noted).toBe(false);
+      for (const of of [note, open()]) expect(of.checkpoint).toBeUndefined();
     });
 
     it('not when something else was to be noted meanwhile', async () => {

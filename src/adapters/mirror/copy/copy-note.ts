@@ -70,7 +70,7 @@ export class FileCopyNote implements CopyNote {
   /** The epoch of the last primary that overwrote all that was there. */
   #base: Epoch | undefined;
   #checkpoint: Checkpoint | undefined;
-  /** Grows with each writing of the note. */
+  /** Grows with everything that makes void what is being written aside. */
   #writings = 0;
   #timer: NodeJS.Timeout | undefined;
   /** Set once the directory was looked at, for a copy without a note. */
@@ -171,6 +171,8 @@ export class FileCopyNote implements CopyNote {
   }
 
   voidCheckpoint(): void {
+    // One that is being written must not come behind this.
+    this.#writings += 1;
     if (this.#checkpoint === undefined || this.#written === undefined) return;
     this.#checkpoint = undefined;
     this.#put(this.#written, this.#base);
