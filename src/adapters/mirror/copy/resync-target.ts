@@ -300,10 +300,20 @@ export class ResyncTarget {
       case 'zeros':
         return this.#check(key, frame.type, this.#content(key, frame));
       case 'settle':
-        return this.#check(key, 'settle', matchAttributes(this.#deps.store, key, frame.entry));
+        return this.#settle(key, frame.entry);
       default:
         return unreachable(frame);
     }
+  }
+
+  /** Attributes are for what the source has there; something else may have that name here as yet. */
+  #settle(key: PathKey, entry: TreeEntry): void {
+    const { fs, root } = this.#deps.store;
+    const stat = newFileStat();
+    const missing = failureOf('stat', fs.stat(root, pathOf(key), stat));
+    if (missing !== undefined) return this.#check(key, 'settle', missing);
+    if (typeOf(stat.mode) !== typeOf(entry.mode)) return this.#pending.mark(key);
+    this.#check(key, 'settle', matchAttributes(this.#deps.store, key, entry));
   }
 
   #directory(digests: DigestQueue, key: PathKey, frame: Of<'directory'>): void {
