@@ -10,7 +10,7 @@
  *     from, nor beyond the capacity (`obstacleHere`), whatever the plan said;
  *   - moves are few (`placed.ts`).
  */
-import { type Instant, NEVER, earliest, plus } from '../../base/time.ts';
+import { type Instant, NEVER, earliest, instant, plus } from '../../base/time.ts';
 import type { Config } from '../../protocol/config.ts';
 import type { PeerReport } from '../../protocol/heart-ipc.ts';
 import type { GroupId, NodeId } from '../../protocol/ids.ts';
@@ -28,8 +28,11 @@ import { awaitedInstance, type InstanceFacts, sameInstance } from './placing-ins
 const TURN_MS = 200;
 /** Who cannot take over in that time, for want of votes perhaps, keeps no room for it any longer. */
 const OWN_TURN_MS = 5000;
-/** When nobody took its turn, all have another one. */
-const TURNS_AGAIN_MS = 5000;
+/**
+ * When nobody took its turn, all have another one, at a moment that is the same for all groups: so those
+ * that nobody can take keep room at the same time, and leave it to others at the same time.
+ */
+const TURNS_AGAIN_MS = 2 * OWN_TURN_MS;
 /** How often a node repeats how its groups stand: datagrams may be lost. */
 const REPEAT_MS = 1000;
 /** Groups in one datagram. */
@@ -186,7 +189,7 @@ export class Placing {
       const turn = this.#turns.get(group);
       const passedOver = this.#passedOver.get(group) ?? new Set();
       if (turn === undefined || turn.node !== node) {
-        const again = passedOver.size === 0 ? NEVER : plus(now, TURNS_AGAIN_MS);
+        const again = passedOver.size === 0 ? NEVER : turnsAgainAt(now);
         const next = plus(now, node === this.#options.me ? OWN_TURN_MS : TURN_MS);
         this.#turns.set(group, { node, endsAt: node === undefined ? again : next });
       } else if (now >= turn.endsAt) {
@@ -365,6 +368,10 @@ export function isApart(config: Config, a: GroupId, b: GroupId): boolean {
 }
 
 /** Why `groups` cannot run on `node` beside what is `present` there, as the end of a sentence. */
+function turnsAgainAt(now: Instant): Instant {
+  return instant((Math.floor(now / TURNS_AGAIN_MS) + 1) * TURNS_AGAIN_MS);
+}
+
 function conflict(
   config: Config,
   node: NodeId,
