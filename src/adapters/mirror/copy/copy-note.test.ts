@@ -265,6 +265,7 @@ describe('the note of a copy', () => {
       for (const of of [note, open()]) expect(of.checkpoint).toBeUndefined();
       note.write(CLEAN);
       expect(await note.noteCheckpoint(STORED)).toBe(false);
+      await note.settle();
     });
 
     it('not once that is void', async () => {
