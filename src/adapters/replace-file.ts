@@ -15,7 +15,12 @@ export function replaceFileSync(path: string, text: string): void {
   rmSync(temporary, { force: true });
   writeFileSync(temporary, text, { flag: 'wx', mode: MODE, flush: true });
   renameSync(temporary, path);
-  const directory = openSync(dirname(path), 'r');
+  syncDirectorySync(dirname(path));
+}
+
+/** What was renamed in it is on stable storage when it returns. */
+export function syncDirectorySync(path: string): void {
+  const directory = openSync(path, 'r');
   try {
     fsyncSync(directory);
   } finally {

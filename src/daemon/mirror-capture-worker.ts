@@ -1,5 +1,6 @@
 /** The main thread's handle on the capture worker: started ahead of its use, used once. */
 import { Worker } from 'node:worker_threads';
+import type { ActivityHead } from '../adapters/mirror/activity/activity-file.ts';
 import { messageOf } from '../base/tako-error.ts';
 import type { LeaseGateOptions } from '../adapters/mirror/stream/lease-gate.ts';
 
@@ -11,6 +12,16 @@ export interface CaptureTask {
   readonly stream: SharedArrayBuffer;
   readonly held: SharedArrayBuffer;
   readonly gate: SharedArrayBuffer;
+  /** Undefined where no other node has a copy. */
+  readonly activity: ActivityTask | undefined;
+}
+
+/** Where changes are recorded before they are made (`adapters/mirror/activity`). */
+export interface ActivityTask {
+  readonly directory: string;
+  readonly generation: number;
+  readonly head: ActivityHead;
+  readonly request: SharedArrayBuffer;
 }
 
 export type CaptureReport =

@@ -6,6 +6,9 @@ import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../adapters/clock.ts';
 import { createLog } from '../adapters/log.ts';
+import { ActivityLog } from '../adapters/mirror/activity/activity-log.ts';
+import { activityPath } from '../adapters/mirror/activity/activity-store.ts';
+import { RollRequest } from '../adapters/mirror/activity/roll-request.ts';
 import { CaptureSink, STOP_WORD } from '../adapters/mirror/stream/capture-sink.ts';
 import { LeaseGate } from '../adapters/mirror/stream/lease-gate.ts';
 import { sleptMs } from '../adapters/supervise/sleep-watch.ts';
@@ -17,7 +20,8 @@ import { must } from '../base/assert.ts';
 import { messageOf } from '../base/tako-error.ts';
 import { createOperations } from '../fuse/ops/operations.ts';
 import { runSession } from '../fuse/session/run-session.ts';
-import type { CaptureReport, CaptureTask } from './mirror-capture-worker.ts';
+import { NO_ACTIVITY } from '../ports/activity.ts';
+import type { ActivityTask, CaptureReport, CaptureTask } from './mirror-capture-worker.ts';
 
 const port = must(parentPort, 'this file runs as a worker');
 const fileSystem = new LinuxFileSystem();
@@ -33,18 +37,22 @@ flushCompileCache();
 /** Returns when the mount is gone; what went wrong, if something did. */
 function serve(task: CaptureTask): string | undefined {
   const lease = new LeaseGate(task.lease, sleptMs);
-  const sink = new CaptureSink(
-    { fuseFd: task.fuseFd, answerAtOnce: task.answerAtOnce },
-    {
-      stream: SharedRing.attach(task.stream),
-      held: SharedRing.attach(task.held),
-      gate: new Int32Array(task.gate),
-      lease,
-      clock: systemClock,
-    },
-  );
   const gate = new Int32Array(task.gate);
+  let activity: ActivityLog | undefined;
   try {
+    const recorded = task.activity === undefined ? undefined : recordActivity(task.activity);
+    activity = recorded?.log;
+    const sink = new CaptureSink(
+      { fuseFd: task.fuseFd, answerAtOnce: task.answerAtOnce },
+      {
+        stream: SharedRing.attach(task.stream),
+        held: SharedRing.attach(task.held),
+        gate,
+        lease,
+        clock: systemClock,
+        entered: recorded?.entered ?? ((): void => undefined),
+      },
+    );
     clearOwnUmask();
     const root = task.rootFd;
     runSession(new LinuxFuseDevice(task.fuseFd), {
@@ -53,7 +61,8 @@ function serve(task: CaptureTask): string | undefined {
       serve: (wiring) => {
         // INIT has been answered: the mount serves.
         tell({ type: 'ready' });
-        return createOperations({ root, ...wiring }, { fileSystem, sink, log });
+        const deps = { fileSystem, sink, activity: activity ?? NO_ACTIVITY, log };
+        return createOperations({ root, ...wiring }, deps);
       },
     });
     return undefined;
@@ -62,7 +71,30 @@ function serve(task: CaptureTask): string | undefined {
     return messageOf(error);
   } finally {
     lease.close();
+    activity?.close();
   }
+}
+
+/** Throws when the log cannot be made: then nothing may be changed. */
+function recordActivity(task: ActivityTask): {
+  readonly log: ActivityLog;
+  readonly entered: (last: number) => void;
+} {
+  const request = new RollRequest(task.request);
+  const { directory, generation, head } = task;
+  const activity = new ActivityLog({
+    generation,
+    pathOf: (number) => activityPath(directory, number),
+    head,
+    log,
+    refuses: (refuses) => request.setRefuses(refuses),
+  });
+  return {
+    log: activity,
+    entered: (last) => {
+      if (request.pending) request.done(activity.roll(last), last);
+    },
+  };
 }
 
 function tell(report: CaptureReport): void {

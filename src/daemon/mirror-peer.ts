@@ -17,6 +17,7 @@ import { type LinkTarget, raceLinks } from '../adapters/mirror/stream/link-race.
 import type { Instant } from '../base/time.ts';
 import type { AckTracker } from '../core/mirror/ack-tracker.ts';
 import {
+  type BesideSince,
   type CopyHello,
   decideStart,
   type PrimaryStream,
@@ -72,17 +73,25 @@ export interface PeerContext {
   readonly streamFacts: () => Omit<PrimaryStream, 'first' | 'sendableFrom' | 'last'>;
   /** A number that no entry in the ring has as its target. */
   readonly newTarget: () => number;
-  /** `since`: only what was changed behind that entry, which is known. */
+  /** `since`: only what was changed behind that entry, which is known, and what is `beside` it. */
   readonly startResync: (
-    run: { readonly target: number; readonly since: number | undefined },
+    run: ResyncScope & { readonly target: number },
     events: RunEvents<ResyncProgress>,
   ) => StoreRun;
+  /** That copy has on stable storage everything up to that entry. */
+  readonly stored: (peer: NodeId, seq: number) => void;
   readonly startVerify: PeerVerifyDeps['start'];
   /** Undefined: no copy is compared without being asked for. */
   readonly scrubBytesPerSecond: number | undefined;
   readonly report: (message: FromMirror) => void;
   /** Something in its status changed. */
   readonly changed: () => void;
+}
+
+/** What a resync has to look at; without `since`, everything. */
+export interface ResyncScope {
+  readonly since: number | undefined;
+  readonly beside: BesideSince;
 }
 
 export class PrimaryPeer {
@@ -420,9 +429,18 @@ export class PrimaryPeer {
         return this.#connection?.close(this.#lastProblem);
       case 'failed':
         return this.#fail(message.value.reason);
+      case 'stored':
+        return this.#stored(message.value.seq);
       default:
         this.#connection?.close('a secondary sent what only a primary may');
     }
+  }
+
+  #stored(seq: number): void {
+    const { stream, stored } = this.#with;
+    const isPossible = this.#streaming && seq <= stream.last;
+    if (!isPossible) return this.#connection?.close('it stored what was not sent');
+    stored(this.node, seq);
   }
 
   #begin(hello: MirrorControl & { type: 'hello' }): void {
@@ -450,6 +468,9 @@ export class PrimaryPeer {
       sendableFrom: stream.sendableFrom,
       last: stream.last,
     };
+    const { checkpoint } = hello;
+    const isOfThisRun = checkpoint?.epoch === facts.epoch && checkpoint.session === facts.session;
+    if (isOfThisRun) this.#with.stored(this.node, checkpoint.seq);
     const decision = decideStart(known, hello as CopyHello, this.#resyncing);
     this.#with.log.info('stream to a copy begins', {
       peer: this.node,
@@ -467,13 +488,13 @@ export class PrimaryPeer {
       case 'follow':
         return this.#stream('follow', decision.from);
       case 'resync':
-        if (!this.joined) return this.#stream('resync', stream.last, decision.since);
+        if (!this.joined) return this.#stream('resync', stream.last, scopeOf(decision));
         this.#fail(`its copy must be brought up to date first: ${decision.reason}`);
         return connection.close('it must be voted out before its resync');
     }
   }
 
-  #stream(mode: 'resume' | 'follow' | 'resync', from: number, since?: number): void {
+  #stream(mode: 'resume' | 'follow' | 'resync', from: number, scope?: ResyncScope): void {
     const { stream, changed, clock } = this.#with;
     const position = stream.positionAfter(from);
     if (position === undefined) return this.#connection?.close('its position is gone');
@@ -484,21 +505,22 @@ export class PrimaryPeer {
     this.#cursor = position;
     this.#neededFrom = position;
     this.#sent = [];
-    this.#connection?.control({ type: 'start', mode, from, first: stream.first });
-    this.#resyncing = mode === 'resync';
-    if (this.#resyncing) this.#startResync(since);
+    const own = scope?.beside === 'own' ? true : undefined;
+    this.#connection?.control({ type: 'start', mode, from, first: stream.first, own });
+    this.#resyncing = scope !== undefined;
+    if (scope !== undefined) this.#startResync(scope);
     else if (!this.joined) this.#join(stream.last);
     this.#tell(this.#silence.heard(clock.now()));
     this.pump();
     changed();
   }
 
-  #startResync(since: number | undefined): void {
+  #startResync(scope: ResyncScope): void {
     this.#progress = undefined;
     const target = this.#with.newTarget();
     this.#target = target;
     this.#resync = this.#with.startResync(
-      { target, since },
+      { target, ...scope },
       {
         progress: (progress) => {
           this.#progress = progress;
@@ -582,4 +604,8 @@ export class PrimaryPeer {
     }
     changed();
   }
+}
+
+function scopeOf({ since, beside }: Partial<ResyncScope>): ResyncScope {
+  return { since, beside: beside ?? 'nothing' };
 }

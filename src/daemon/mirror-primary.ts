@@ -6,6 +6,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
+import type { ActivityStore } from '../adapters/mirror/activity/activity-store.ts';
 import { GATE_BYTES, GATE_OPEN_WORD, STOP_WORD } from '../adapters/mirror/stream/capture-sink.ts';
 import { LeaseGate } from '../adapters/mirror/stream/lease-gate.ts';
 import { sleptMs } from '../adapters/supervise/sleep-watch.ts';
@@ -15,6 +16,7 @@ import { AckTracker } from '../core/mirror/ack-tracker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { CopyNote, CopyState } from '../ports/replica.ts';
+import { type DirtyPaths, unitedPaths } from '../protocol/dirty-paths.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import type { FromMirror, MirrorPeerStatus } from '../protocol/mirror-ipc.ts';
 import type { MirrorControl } from '../protocol/mirror-frames.ts';
@@ -22,9 +24,10 @@ import { CLUSTER_PROTOCOL, toldRange } from '../protocol/versions.ts';
 import type { CaptureWorker } from './mirror-capture-worker.ts';
 import { HeldReplies } from './mirror-held.ts';
 import type { MirrorHelper } from './mirror-helper-worker.ts';
+import { MirrorActivity } from './mirror-activity.ts';
 import { MirrorDirty } from './mirror-dirty.ts';
 import { type MirrorMount, openMount } from './mirror-mount.ts';
-import { type PeerContext, PrimaryPeer } from './mirror-peer.ts';
+import { type PeerContext, PrimaryPeer, type ResyncScope } from './mirror-peer.ts';
 import { type KnownDirty, startResyncWorker, startVerifyWorker } from './mirror-store-run.ts';
 import type { MirrorSetup } from './mirror-setup.ts';
 import { StreamReader } from './mirror-stream.ts';
@@ -50,6 +53,7 @@ export interface PrimaryDeps {
   readonly log: Log;
   readonly clock: Clock;
   readonly note: CopyNote;
+  readonly activity: ActivityStore;
   readonly capture: CaptureWorker;
   readonly helper: MirrorHelper;
   readonly tls: (peer: NodeId) => ConnectionOptions;
@@ -74,6 +78,8 @@ export class MirrorPrimary {
   readonly #lease: LeaseGate;
   readonly #stream: StreamReader;
   readonly #dirty: MirrorDirty;
+  /** Undefined where no other node has a copy. */
+  readonly #activity: MirrorActivity | undefined;
   readonly #mount: MirrorMount;
   readonly #held: HeldReplies;
   readonly #peers: readonly PrimaryPeer[];
@@ -96,6 +102,7 @@ export class MirrorPrimary {
     this.#options = options;
     this.#deps = deps;
     this.#startedFrom = deps.note.read();
+    this.#activity = this.#beginActivity();
     if (this.#startedFrom.state !== 'dirty') deps.note.write({ state: 'dirty' });
     const lease = { path: setup.leaseMarkPath, epoch };
     this.#lease = new LeaseGate(lease, sleptMs);
@@ -123,6 +130,7 @@ export class MirrorPrimary {
       stream: this.#ring.memory,
       held: this.#heldRing.memory,
       gate: this.#gate.buffer as SharedArrayBuffer,
+      activity: this.#activity?.task,
     });
     this.#peers = setup.peers.map((peer) => new PrimaryPeer(peer, this.#peerContext()));
     for (const peer of this.#peers) {
@@ -135,6 +143,22 @@ export class MirrorPrimary {
       // The stream first, so that no reply is judged before the barriers that came ahead of it.
       this.#streamGrew();
       this.#held.scan();
+    });
+  }
+
+  #beginActivity(): MirrorActivity | undefined {
+    const { activity: store, note, helper, clock } = this.#deps;
+    const { epoch, rootFd, setup } = this.#options;
+    if (setup.peers.length === 0) return undefined;
+    return new MirrorActivity({
+      store,
+      epoch,
+      session: this.#session,
+      first: this.#ring.last,
+      checkpoint: note.checkpoint,
+      others: setup.peers.map(({ node }) => node),
+      sync: () => helper.sync(rootFd),
+      now: clock.now(),
     });
   }
 
@@ -308,14 +332,17 @@ export class MirrorPrimary {
         epoch: this.epoch,
         session: this.#session,
         startedFrom: this.#startedFrom,
-        knowsSince: (seq) => this.#dirty.since(seq) !== undefined,
+        knowsSince: (seq) => this.#changedSince(seq) !== undefined,
+        formerRuns: this.#activity?.formerRuns ?? [],
+        base: this.#activity?.base,
       }),
+      stored: (node, seq) => this.#activity?.stored(node, seq),
       newTarget: () => {
         this.#lastTarget = (this.#lastTarget % TARGETS) + 1;
         return this.#lastTarget;
       },
-      startResync: ({ target, since }, events) => {
-        const known = this.#knownDirty(since);
+      startResync: ({ target, ...scope }, events) => {
+        const known = this.#knownDirty(scope);
         return startResyncWorker({ rootFd, target, stream: this.#ring.memory, known }, events);
       },
       startVerify: (run, events) =>
@@ -323,10 +350,19 @@ export class MirrorPrimary {
     };
   }
 
-  #knownDirty(since: number | undefined): KnownDirty | undefined {
-    const paths = since === undefined ? undefined : this.#dirty.since(since);
-    if (since === undefined || paths === undefined) return undefined;
-    return { since, paths, gate: this.#gate.buffer as SharedArrayBuffer };
+  #knownDirty({ since, beside }: ResyncScope): KnownDirty | undefined {
+    const changed = since === undefined ? undefined : this.#changedSince(since);
+    if (since === undefined || changed === undefined) return undefined;
+    const former = beside === 'nothing' ? undefined : this.#activity?.formerPaths;
+    const paths = former === undefined ? changed : unitedPaths(changed, former);
+    const gate = this.#gate.buffer as SharedArrayBuffer;
+    return { since, paths, gate, asksOwn: beside === 'own' };
+  }
+
+  /** What is too much for the dirty map is in the activity log, if only by directories. */
+  #changedSince(seq: number): DirtyPaths | undefined {
+    if (this.#dirty.linkLostSince(seq)) return undefined;
+    return this.#dirty.since(seq) ?? this.#activity?.recorded();
   }
 
   #hello(): MirrorControl {
@@ -380,6 +416,10 @@ export class MirrorPrimary {
   #tick(): void {
     const now = this.#deps.clock.now();
     this.#dirty.timePassed(now);
+    this.#activity?.timePassed(now);
+    if (this.#activity?.refuses === true) {
+      this.#storeProblem('the activity log cannot be written, so nothing can be changed');
+    }
     for (const peer of this.#peers) peer.timePassed(now);
     // Held replies that did not fit before, space that acknowledgements made free.
     this.#streamGrew();

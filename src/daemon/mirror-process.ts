@@ -5,6 +5,7 @@
  */
 import { closeSync } from 'node:fs';
 import type { ConnectionOptions, TlsOptions, TLSSocket } from 'node:tls';
+import type { ActivityStore } from '../adapters/mirror/activity/activity-store.ts';
 import { unreachable } from '../base/assert.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { messageOf, TakoError } from '../base/tako-error.ts';
@@ -34,6 +35,8 @@ const TAKEOVER_WAIT_MS = 200;
 export interface Copy {
   readonly note: CopyNote;
   readonly replica: Replica;
+  /** What this node changed as the primary. */
+  readonly activity: ActivityStore;
 }
 
 export interface ProcessDeps {
@@ -214,6 +217,7 @@ export class MirrorProcess {
         log: deps.log,
         clock: deps.clock,
         note: copy.note,
+        activity: copy.activity,
         capture: this.#takeCapture(),
         helper: this.#helper,
         tls: deps.clientTls,
@@ -279,12 +283,13 @@ export class MirrorProcess {
     if (unguarded !== undefined) this.#deps.log.warn('not guarded', { reason: unguarded });
   }
 
-  #newSecondary({ note, replica }: Copy): MirrorSecondary {
+  #newSecondary({ note, replica, activity }: Copy): MirrorSecondary {
     const { log, serverTls, peerOf, changed } = this.#deps;
     return new MirrorSecondary(this.#setup, {
       log,
       note,
       replica,
+      activity,
       tls: serverTls,
       peerOf,
       changed,

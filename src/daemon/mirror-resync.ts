@@ -12,5 +12,9 @@ runStoreWorker<ResyncTask, ResyncProgress>(
 function dirtyOf(known: KnownDirty | undefined): SourceDirty | undefined {
   if (known === undefined) return undefined;
   const gate = new Int32Array(known.gate);
-  return { paths: known.paths, linkLost: () => lastLinkLost(gate) > known.since };
+  return {
+    paths: known.paths,
+    linkLost: () => lastLinkLost(gate) > known.since,
+    asksOwn: known.asksOwn,
+  };
 }

@@ -8,15 +8,21 @@
  */
 import type { TlsOptions, TLSSocket } from 'node:tls';
 import { crc32 } from 'node:zlib';
+import type { ActivityStore } from '../adapters/mirror/activity/activity-store.ts';
 import { MirrorConnection } from '../adapters/mirror/stream/connection.ts';
 import { MirrorListener } from '../adapters/mirror/stream/listener.ts';
 import { assert, unreachable } from '../base/assert.ts';
 import { messageOf, TakoError } from '../base/tako-error.ts';
-import { decideAdmission, type Following } from '../core/mirror/session-decision.ts';
+import {
+  type CopyHello,
+  decideAdmission,
+  type Following,
+} from '../core/mirror/session-decision.ts';
 import { StablePosition } from '../core/mirror/stable-position.ts';
 import type { Log } from '../ports/log.ts';
 import type { CopyNote, Replica, ReplicaListener, StreamEntry } from '../ports/replica.ts';
 import { decodeChange } from '../protocol/change-codec.ts';
+import type { DirtyPaths } from '../protocol/dirty-paths.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import {
   decodeControl,
@@ -43,11 +49,15 @@ const SILENT_MS = 3000;
 const SYNCS_MAX = 1024;
 /** At a seal: what the kernel has received already is read for at most this long. */
 const SEAL_READ_MS_MAX = 20;
+/** Of a log that was there at the hello and cannot be read any more. */
+const EVERYTHING: DirtyPaths = new Map([['', 'tree']]);
 
 export interface SecondaryDeps {
   readonly log: Log;
   readonly note: CopyNote;
   readonly replica: Replica;
+  /** What this node changed as the primary. */
+  readonly activity: ActivityStore;
   readonly tls: TlsOptions;
   readonly peerOf: (socket: TLSSocket) => NodeId | undefined;
   readonly changed: () => void;
@@ -61,6 +71,8 @@ interface Session {
   readonly first: number;
   /** A resync whose barrier has not come: no sync is answered, and nothing counts as stable. */
   torn: boolean;
+  /** Of that barrier, until it is stored. */
+  barrier: number | undefined;
   failed: string | undefined;
 }
 
@@ -76,6 +88,8 @@ export class MirrorSecondary {
   #connection: MirrorConnection | undefined;
   /** Whose hello was answered, and how it introduced itself. */
   #hello: (MirrorControl & { type: 'hello' }) | undefined;
+  /** The version of the protocol that both ends of the connection speak. */
+  #version = 0;
   #started = false;
   /** Entries that came before the former stream had let go of the store: those of one chunk. */
   #early: Frame[] | undefined;
@@ -212,6 +226,7 @@ export class MirrorSecondary {
         this.#deps.log.warn('the primary refused this copy', { reason: message.value.message });
         return connection.close(message.value.message);
       case 'failed':
+      case 'stored':
         return connection.close('a primary sent what only a secondary may');
       default:
         return unreachable(message.value);
@@ -243,6 +258,7 @@ export class MirrorSecondary {
     const former = this.#connection;
     this.#connection = connection;
     this.#hello = hello;
+    this.#version = commonVersion(CLUSTER_PROTOCOL, speaks) ?? 0;
     this.#started = false;
     this.#early = undefined;
     former?.close('another connection took its place');
@@ -255,18 +271,27 @@ export class MirrorSecondary {
       epoch: session?.epoch ?? (0 as Epoch),
       session: session?.id ?? '',
       applied: session?.position.ack.applied ?? 0,
-      copy: this.#worth(commonVersion(CLUSTER_PROTOCOL, speaks)),
-      checkpoint: this.#deps.note.checkpoint,
+      copy: this.#worth(this.#version),
+      ...this.#known(),
       speaks: toldRange(CLUSTER_PROTOCOL),
     });
   }
 
-  #worth(version: number | undefined): CopyWorth {
+  /** What is certain of the copy, and what this node changed since, if it was the primary. */
+  #known(): Pick<CopyHello, 'checkpoint' | 'activity'> {
+    const { note, activity } = this.#deps;
+    if (!activity.exists) return { checkpoint: note.checkpoint };
+    const copy = note.read();
+    const isTorn = copy.state === 'dirty' && copy.partial === true;
+    return { activity: isTorn ? undefined : activity.own()?.segments };
+  }
+
+  #worth(version: number): CopyWorth {
     const { note } = this.#deps;
     const worth = this.#keepBefore === undefined ? note.read() : note.readKept(this.#keepBefore);
     if (worth.state !== 'kept') return worth;
     // A release that does not know the word must not overwrite it either.
-    return (version ?? 0) >= FEATURES.keptCopies ? worth : { state: 'foreign' };
+    return version >= FEATURES.keptCopies ? worth : { state: 'foreign' };
   }
 
   #start(connection: MirrorConnection, start: MirrorControl & { type: 'start' }): void {
@@ -304,13 +329,19 @@ export class MirrorSecondary {
       position: new StablePosition(start.from),
       first: start.first,
       torn: start.mode === 'resync',
+      barrier: undefined,
       failed: undefined,
     };
     this.#session = session;
     const mode = start.mode === 'resync' ? 'resync' : 'follow';
     const { epoch, session: id } = hello;
+    const { activity, replica } = this.#deps;
+    // Behind this, what is there is not this node's alone any more.
+    if (mode === 'follow') activity.remove();
+    else activity.setAside();
+    const own = start.own === true ? (activity.own()?.regions ?? EVERYTHING) : undefined;
     const listener = this.#replicaListener(session);
-    this.#deps.replica.begin({ epoch, session: id, from: start.from, mode }, listener);
+    replica.begin({ epoch, session: id, from: start.from, mode, own }, listener);
   }
 
   #run(connection: MirrorConnection, mode: string): void {
@@ -332,9 +363,16 @@ export class MirrorSecondary {
   #replicaListener(session: Session): ReplicaListener {
     return {
       synced: (seq) => {
+        if (seq === session.barrier) this.#equal(session);
         session.position.synced(seq);
         this.#ackSoon();
         if (session.position.syncsUnderWay < SYNCS_MAX / 2) this.#connection?.resume();
+      },
+      stored: (seq) => {
+        const isTold = this.#session === session && this.#started;
+        if (isTold && this.#version >= FEATURES.activity) {
+          this.#connection?.control({ type: 'stored', seq });
+        }
       },
       answer: (body) => {
         const header = { type: 'answer', kind: 'none', target: 0, number: 0 } as const;
@@ -357,10 +395,23 @@ export class MirrorSecondary {
     this.#deps.replica.apply(entry);
     // `failed` may have been called meanwhile: then the entry is not applied.
     if (this.#hasFailed(session)) return;
-    if (entry.kind === 'barrier') session.torn = false;
+    if (entry.kind === 'barrier') {
+      if (session.torn) session.barrier = entry.seq;
+      session.torn = false;
+    }
     session.position.applied(entry.seq, !session.torn && asksForSync(entry));
     if (session.position.syncsUnderWay > SYNCS_MAX) this.#connection?.pause();
     this.#ackSoon();
+  }
+
+  /** The copy has on stable storage what its resync brought. */
+  #equal(session: Session): void {
+    session.barrier = undefined;
+    try {
+      this.#deps.activity.remove();
+    } catch (error) {
+      this.#fail(session, messageOf(error));
+    }
   }
 
   #hasFailed(session: Session): boolean {

@@ -29,6 +29,7 @@ export interface MirrorSetup {
   readonly heartSocketPath: string;
   readonly leaseMarkPath: string;
   readonly notePath: string;
+  readonly activityPath: string;
   /** Paths of the other mirrors of this node. */
   readonly otherPaths: readonly string[];
 }
@@ -62,6 +63,7 @@ export function mirrorSetup(setup: NodeSetup, id: MirrorId): MirrorSetup {
         heartSocketPath: join(setup.runDir, 'heart.sock'),
         leaseMarkPath: join(setup.runDir, 'lease', group.id),
         notePath: join(setup.stateDir, 'mirrors', `${id}.json`),
+        activityPath: join(setup.stateDir, 'mirrors', `${id}.activity`),
         otherPaths: otherMirrorPaths(setup, id),
       };
     }

@@ -23,12 +23,14 @@ export interface ResyncTask extends StoreTask {
   readonly known: KnownDirty | undefined;
 }
 
-/** All that was changed behind entry `since`. */
+/** All that can differ: what was changed behind entry `since`, and what else is known. */
 export interface KnownDirty {
   readonly since: number;
   readonly paths: DirtyPaths;
   /** The memory that the capture worker shares: where it says that a file lost a name. */
   readonly gate: SharedArrayBuffer;
+  /** The copy has changes of its own, which it is to tell. */
+  readonly asksOwn: boolean;
 }
 
 export interface VerifyTask extends StoreTask {

@@ -11,6 +11,8 @@ import { connectLines, type LinePeer, serveLines } from '../adapters/line-socket
 import { createLog } from '../adapters/log.ts';
 import { backgroundOf } from '../adapters/mirror/copy/background.ts';
 import { EIO } from '../adapters/mirror/copy/store.ts';
+import { ActivityStore } from '../adapters/mirror/activity/activity-store.ts';
+import { directoryIdentity } from '../adapters/mirror/copy/directory-identity.ts';
 import { FileCopyNote } from '../adapters/mirror/copy/copy-note.ts';
 import { CopyReplica } from '../adapters/mirror/copy/copy-replica.ts';
 import { BindGuard } from '../adapters/mirror/copy/path-guard.ts';
@@ -129,7 +131,12 @@ function makeProcess(
         background,
         log,
       });
-      return { note, replica: new CopyReplica({ store, note, background }) };
+      const activity = new ActivityStore({
+        directory: setup.activityPath,
+        identity: directoryIdentity(root),
+        log,
+      });
+      return { note, replica: new CopyReplica({ store, note, background }), activity };
     },
     clientTls: (peer) => clientTlsOptions(identity, peer),
     serverTls: serverTlsOptions(identity, clients),

@@ -7,6 +7,7 @@
  * to the background and reports through the listener.
  */
 import type { Change } from '../protocol/change.ts';
+import type { DirtyPaths } from '../protocol/dirty-paths.ts';
 import type { Epoch } from '../protocol/ids.ts';
 import type { Checkpoint } from '../protocol/mirror-frames.ts';
 
@@ -79,6 +80,8 @@ export interface ReplicaListener {
    * come while a resync runs are answered after its barrier, for the copy is torn until then.
    */
   synced(seq: number): void;
+  /** Everything up to that entry is on stable storage, and noted to be. */
+  stored(seq: number): void;
   /** A message of the resync target to the resync source. */
   answer(body: Uint8Array): void;
   /**
@@ -96,6 +99,8 @@ export interface ReplicaStart {
   readonly from: number;
   /** `follow`: the copy equals the primary's at the start, each change must fit. */
   readonly mode: 'follow' | 'resync';
+  /** `resync`: what this node changed as the primary, if the present one is to be told. */
+  readonly own?: DirtyPaths | undefined;
 }
 
 export interface Replica {

@@ -15,7 +15,7 @@
  *                                      <-    hello {session, applied, copy, ...} or refused {why}
  *     start {mode, from} or refused    ->
  *     entry, entry, ...                ->    (applied in order)
- *                                      <-    ack (applied, stable), answer (resync), failed
+ *                                      <-    ack (applied, stable), answer (resync), stored, failed
  *     keepalive                        <->   keepalive
  *
  * The version in the header is that of the frames' layout, common to all copies because they share one
@@ -164,6 +164,19 @@ export interface Checkpoint {
   readonly seq: number;
 }
 
+/**
+ * A part of what a node changed as the primary: that run of it, behind the entry `first`. What it changed
+ * there, and in the runs that it names with it, is in its activity log.
+ */
+export interface ActivitySegment {
+  readonly epoch: Epoch;
+  readonly session: string;
+  readonly first: number;
+}
+
+/** Of those that a hello names. */
+export const ACTIVITY_SEGMENTS_MAX = 8;
+
 export type RefusalCode = 'stale' | 'sealed' | 'not-following' | 'foreign' | 'protocol' | 'failed';
 
 export type MirrorControl =
@@ -181,6 +194,11 @@ export type MirrorControl =
       readonly copy: CopyWorth;
       /** Secondary: of the stream that its process before this one followed, too. */
       readonly checkpoint?: Checkpoint | undefined;
+      /**
+       * Secondary: it was the primary in these runs, with nothing of another primary in between or
+       * since, and knows what it changed in them.
+       */
+      readonly activity?: readonly ActivitySegment[] | undefined;
       /** The versions of the cluster protocol that the sender speaks; undefined: the first one. */
       readonly speaks?: VersionRange | undefined;
     }
@@ -194,7 +212,11 @@ export type MirrorControl =
       readonly from: number;
       /** The number before that of the session's first entry. */
       readonly first: number;
+      /** `resync`: the copy is to say where it changed something as the primary. */
+      readonly own?: boolean | undefined;
     }
+  /** Secondary: everything up to that entry is on its stable storage. */
+  | { readonly type: 'stored'; readonly seq: number }
   | { readonly type: 'refused'; readonly why: RefusalCode; readonly message: string }
   /** The copy cannot follow any more. */
   | { readonly type: 'failed'; readonly reason: string };
@@ -255,6 +277,7 @@ function checkControl(value: unknown): MirrorControl {
         applied: countOf(message['applied']),
         copy: worthOf(message['copy']),
         ...checkpointOf(message['checkpoint']),
+        ...activityOf(message['activity']),
         ...spokenOf(message['speaks']),
       };
     case 'start':
@@ -263,7 +286,10 @@ function checkControl(value: unknown): MirrorControl {
         mode: oneOf(message['mode'], ['resume', 'follow', 'resync']),
         from: countOf(message['from']),
         first: countOf(message['first']),
+        ...(message['own'] === true ? { own: true } : {}),
       };
+    case 'stored':
+      return { type: 'stored', seq: countOf(message['seq']) };
     case 'refused':
       return {
         type: 'refused',
@@ -300,6 +326,20 @@ function checkpointOf(said: unknown): { readonly checkpoint?: Checkpoint | undef
     seq: countOf(seq),
   };
   return { checkpoint };
+}
+
+function activityOf(said: unknown): {
+  readonly activity?: readonly ActivitySegment[] | undefined;
+} {
+  if (said === undefined) return {};
+  if (!Array.isArray(said) || said.length > ACTIVITY_SEGMENTS_MAX) {
+    throw new Malformed('no list of runs');
+  }
+  const activity = said.map((each: unknown) => {
+    const { epoch, session, first } = objectOf(each);
+    return { epoch: countOf(epoch) as Epoch, session: textOf(session), first: countOf(first) };
+  });
+  return { activity };
 }
 
 function spokenOf(said: unknown): { readonly speaks?: VersionRange | undefined } {

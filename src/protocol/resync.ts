@@ -5,6 +5,7 @@
  *
  *     source                                target
  *     begin                                 everything is to be compared
+ *                      own <-               where it was changed as the primary, if that was asked
  *     directory .. (one per directory)      removes, creates, retypes, relinks; queues files
  *                      compare <-           digests of its files, or "I have nothing of it"
  *     resize, data, zeros, settle           brings one file to the source's content
@@ -16,6 +17,7 @@
  *     (the stream's barrier)
  */
 import type { Path, TimeSpec } from './change.ts';
+import { DIRTY_EXTENTS, type DirtyExtent } from './dirty-paths.ts';
 import { ByteReader, ByteWriter } from './resync-bytes.ts';
 
 export const RESYNC_VERSION = 1;
@@ -106,7 +108,17 @@ export type ResyncAnswer =
       /** More `again` answers of the same round follow unless set. */
       readonly last: boolean;
     }
-  | { readonly type: 'settled'; readonly round: number };
+  | { readonly type: 'settled'; readonly round: number }
+  /**
+   * Where the copy changed something as the primary: to be looked at in the first round. Only when it
+   * was asked for, as the first answers.
+   */
+  | {
+      readonly type: 'own';
+      readonly parts: readonly { readonly path: Path; readonly extent: DirtyExtent }[];
+      /** More `own` answers follow unless set. */
+      readonly last: boolean;
+    };
 
 const FRAME = {
   begin: 1,
@@ -119,7 +131,7 @@ const FRAME = {
   processed: 8,
   round: 9,
 } as const;
-const ANSWER = { compare: 1, again: 2, settled: 3 } as const;
+const ANSWER = { compare: 1, again: 2, settled: 3, own: 4 } as const;
 
 /** An upper bound for what `entry` takes in a frame. */
 export function treeEntryBytes(entry: TreeEntry): number {
@@ -237,6 +249,14 @@ export function encodeAnswer(answer: ResyncAnswer): Uint8Array {
     case 'settled':
       w.number(answer.round);
       break;
+    case 'own':
+      w.u8(answer.last ? 1 : 0);
+      w.u32(answer.parts.length);
+      for (const { path, extent } of answer.parts) {
+        w.u8(DIRTY_EXTENTS.indexOf(extent));
+        w.bytes(path);
+      }
+      break;
   }
   return w.finish();
 }
@@ -259,9 +279,19 @@ function readAnswer(r: ByteReader): ResyncAnswer | undefined {
     }
     case ANSWER.settled:
       return { type: 'settled', round: r.number() };
+    case ANSWER.own: {
+      const last = r.flag();
+      return { type: 'own', last, parts: r.list(() => readPart(r)) };
+    }
     default:
       return undefined;
   }
+}
+
+function readPart(r: ByteReader): { path: Path; extent: DirtyExtent } {
+  const extent = DIRTY_EXTENTS[r.u8()];
+  if (extent === undefined) r.failed = true;
+  return { extent: extent ?? 'tree', path: r.bytes(PATH_BYTES_MAX) };
 }
 
 function readItem(r: ByteReader): CompareItem {

@@ -16,7 +16,7 @@ export interface VersionRange {
 }
 
 /** Between members: packets, votes, controls, streams of mirrors, the witness. */
-export const CLUSTER_PROTOCOL: VersionRange = { oldest: 1, newest: 3 };
+export const CLUSTER_PROTOCOL: VersionRange = { oldest: 1, newest: 4 };
 
 /** Between the processes of one node: the sockets of heart, mirrors and witness. */
 export const LOCAL_PROTOCOL: VersionRange = { oldest: 1, newest: 3 };
@@ -32,6 +32,8 @@ export const FEATURES = {
   keptCopies: 2,
   /** A copy can be verified (`verification.ts`). */
   verification: 3,
+  /** A copy may say what it stored, and what it changed as the primary (`ActivitySegment`). */
+  activity: 4,
 } as const;
 
 /** Newest version that this release reads and writes, of each format that outlives an upgrade. */

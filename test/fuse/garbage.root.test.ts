@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import { LinuxFileSystem } from '../../src/adapters/system/file-system.ts';
+import { NO_ACTIVITY } from '../../src/ports/activity.ts';
 import { createOperations } from '../../src/fuse/ops/operations.ts';
 import { ANSWERED } from '../../src/fuse/wire/handler.ts';
 import { DATA_BYTES_MAX } from '../../src/fuse/wire/init.ts';
@@ -52,6 +53,7 @@ test('garbage is answered', () => {
     { root, reply, flags: -1, notify: nothing },
     {
       fileSystem: new LinuxFileSystem(),
+      activity: NO_ACTIVITY,
       log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
       sink: {
         enter: () => void (inside = true),

@@ -6,21 +6,30 @@
  *
  * Prints `ready` when the directory can be used, and one line of JSON (a {@link PassthroughReport})
  * when it has been unmounted. `--record` writes every change to a file for `replay.ts`; `--check`
- * looks each change up in the store.
+ * looks each change up in the store, and in an activity log.
  */
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { assert, must } from '../../src/base/assert.ts';
 import { changeBytes, encodeChange } from '../../src/protocol/change-codec.ts';
 import type { Change } from '../../src/protocol/change.ts';
+import type { Epoch } from '../../src/protocol/ids.ts';
+import { NO_ACTIVITY } from '../../src/ports/activity.ts';
 import type { ChangeSink } from '../../src/ports/change-sink.ts';
 import type { FileStat } from '../../src/ports/file-system.ts';
+import { readActivityFile } from '../../src/adapters/mirror/activity/activity-file.ts';
+import { ActivityLog } from '../../src/adapters/mirror/activity/activity-log.ts';
+import { Regions } from '../../src/adapters/mirror/activity/regions.ts';
 import { LinuxFileSystem } from '../../src/adapters/system/file-system.ts';
 import { LinuxFuseDevice } from '../../src/adapters/system/fuse-device.ts';
 import { mountFuse, openFuseDevice } from '../../src/adapters/system/mount.ts';
 import { clearOwnUmask } from '../../src/adapters/system/own-umask.ts';
+import type { Log } from '../../src/ports/log.ts';
 import { createOperations } from '../../src/fuse/ops/operations.ts';
 import { newStat } from '../../src/fuse/ops/stat.ts';
+import { S_IFDIR, S_IFMT } from '../../src/fuse/wire/flags.ts';
 import { runSession } from '../../src/fuse/session/run-session.ts';
 
 export interface PassthroughReport {
@@ -37,6 +46,11 @@ interface Device {
   readonly root: number;
 }
 
+interface SinkOptions {
+  readonly record: string | undefined;
+  readonly activity: string | undefined;
+}
+
 class PassthroughSink implements ChangeSink {
   readonly #fs = new LinuxFileSystem();
   readonly #device: Device;
@@ -45,15 +59,18 @@ class PassthroughSink implements ChangeSink {
   readonly #stat: FileStat = newStat();
   readonly #changes: Record<string, number> = {};
   readonly #wrong: string[] = [];
+  /** The file of the activity log, if each change is to be looked up in it. */
+  readonly #activity: string | undefined;
   #inside = false;
   #seq = 0;
   #answers = 0;
   #syncs = 0;
 
-  constructor(device: Device, options: { record: string | undefined; checks: boolean }) {
+  constructor(device: Device, options: SinkOptions) {
     this.#device = device;
     this.#recordFd = options.record === undefined ? undefined : openSync(options.record, 'w');
-    this.#checks = options.checks;
+    this.#checks = options.activity !== undefined;
+    this.#activity = options.activity;
   }
 
   enter(): void {
@@ -107,6 +124,27 @@ class PassthroughSink implements ChangeSink {
     const isRemoved = change.type === 'unlink' || change.type === 'rmdir';
     const found = this.#fs.stat(this.#device.root, change.path, this.#stat) === 0;
     if (found === isRemoved) this.#wrong.push(`${change.type} ${text(change.path)}`);
+    if (!this.#isRecorded(change)) {
+      this.#wrong.push(`${change.type} ${text(change.path)}: not in the activity log`);
+    }
+  }
+
+  /** By what the log has on disk; and the size that the file has now. */
+  #isRecorded(change: Change): boolean {
+    if (this.#activity === undefined || change.type === 'sync') return true;
+    const read = must(readActivityFile(this.#activity), 'the activity log can be relied on');
+    const regions = new Regions(read.regions);
+    const key = text(change.path);
+    const isContent = ['write', 'truncate', 'allocate'].includes(change.type);
+    if (isContent) return regions.forContent(key, this.#stat.size) === undefined;
+    const missing = [regions.forEntry(key)];
+    if (change.type === 'link') missing.push(regions.forEntry(text(change.existing)));
+    if (change.type === 'rename') {
+      missing.push(regions.forEntry(text(change.from)));
+      const isDirectory = (this.#stat.mode & S_IFMT) === S_IFDIR;
+      if (isDirectory) missing.push(regions.forTree(text(change.from)), regions.forTree(key));
+    }
+    return missing.every((region) => region === undefined);
   }
 }
 
@@ -121,6 +159,11 @@ function text(path: Uint8Array): string {
   return Buffer.from(path).toString('latin1');
 }
 
+function activityLog(path: string, log: Log): ActivityLog {
+  const head = { epoch: 1 as Epoch, session: 'passthrough', first: 0, directory: 'here' };
+  return new ActivityLog({ generation: 1, pathOf: () => path, head, log, refuses: () => {} });
+}
+
 function main(): void {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -131,22 +174,26 @@ function main(): void {
   const root = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   const deviceFd = openFuseDevice();
   mountFuse({ path, deviceFd, name: 'passthrough' });
-  const sink = new PassthroughSink(
-    { deviceFd, root },
-    { record: values.record, checks: values.check },
-  );
+  const directory = values.check ? mkdtempSync(join(tmpdir(), 'tako-activity-')) : undefined;
+  const activity = directory === undefined ? undefined : join(directory, '1.log');
+  const sink = new PassthroughSink({ deviceFd, root }, { record: values.record, activity });
   writeSync(1, 'ready\n');
   const say = (level: string) => (message: string, fields?: object) => {
     writeSync(2, `${level}: ${message} ${JSON.stringify(fields ?? {})}\n`);
   };
   const log = { debug: () => {}, info: () => {}, warn: say('warn'), error: say('error') };
-  const fileSystem = new LinuxFileSystem();
-  runSession(new LinuxFuseDevice(deviceFd), {
-    log,
-    stop: () => false,
-    serve: (wiring) => createOperations({ root, ...wiring }, { fileSystem, sink, log }),
-  });
-  writeSync(1, `${JSON.stringify(sink.end())}\n`);
+  const deps = { fileSystem: new LinuxFileSystem(), sink, log };
+  try {
+    const recorded = activity === undefined ? NO_ACTIVITY : activityLog(activity, log);
+    runSession(new LinuxFuseDevice(deviceFd), {
+      log,
+      stop: () => false,
+      serve: (wiring) => createOperations({ root, ...wiring }, { ...deps, activity: recorded }),
+    });
+    writeSync(1, `${JSON.stringify(sink.end())}\n`);
+  } finally {
+    if (directory !== undefined) rmSync(directory, { recursive: true });
+  }
 }
 
 main();

@@ -72,9 +72,16 @@ export class RandomWriter {
   /** One change, tried until one succeeds. */
   step(): Change {
     for (;;) {
-      const change = this.#random.pick(MAKERS)(this);
-      if (change !== undefined && this.perform(change)) return change;
+      const change = this.attempt(() => true);
+      if (change !== undefined) return change;
     }
+  }
+
+  /** One change, if it is allowed and succeeds. */
+  attempt(allowed: (change: Change) => boolean): Change | undefined {
+    const change = this.#random.pick(MAKERS)(this);
+    if (change === undefined || !allowed(change)) return undefined;
+    return this.perform(change) ? change : undefined;
   }
 
   run(count: number): void {

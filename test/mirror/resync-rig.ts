@@ -28,6 +28,7 @@ import type { Change, Path } from '../../src/protocol/change.ts';
 import { type DirtyExtent, type DirtyPaths, dirtiedBy } from '../../src/protocol/dirty-paths.ts';
 import type { Epoch, MirrorId } from '../../src/protocol/ids.ts';
 import { type CompareOptions, compareTrees } from './compare-trees.ts';
+import { RegionRecorder } from './recorded-regions.ts';
 import { RandomWriter } from './random-writer.ts';
 
 export interface RigOptions {
@@ -44,6 +45,19 @@ export interface RigOptions {
    */
   readonly away?:
     { readonly before: number; readonly missed: number; readonly links: number } | undefined;
+  /**
+   * Both trees are equal after changes; then the copy's makes so many more as the primary, of which the
+   * source gets only the first ones, and parts of them are lost on the copy; then the source's makes
+   * some. What the copy changed is known by regions, what the source changed to the source.
+   */
+  readonly former?:
+    | {
+        readonly before: number;
+        readonly own: number;
+        readonly since: number;
+        readonly links: number;
+      }
+    | undefined;
   /** The writer goes on until the resync is over. */
   readonly endless?: boolean | undefined;
   /** Real block size and bounds, and no calls in between: for figures. */
@@ -57,6 +71,7 @@ interface Job {
 }
 
 const STEPS_MAX = 400_000;
+const SMALL_FILE_BYTES = 256;
 const CHANNEL_MAX = 200;
 
 export class ResyncRig {
@@ -86,6 +101,8 @@ export class ResyncRig {
   /** What can differ, when that is known. */
   #dirty: DirtyPaths | undefined;
   #linkLost = false;
+  /** What the copy changed as the primary. */
+  #own: DirtyPaths | undefined;
 
   constructor(options: RigOptions) {
     this.#options = options;
@@ -98,10 +115,11 @@ export class ResyncRig {
     const [root, copyRoot] = this.#fds;
     this.#diverge(root, copyRoot);
     this.#goAway(root, copyRoot);
+    this.#failOver(root, copyRoot);
     this.writer = new RandomWriter({
       random: this.random,
       root,
-      links: options.away?.links,
+      links: (options.away ?? options.former)?.links,
       enter: (change) => this.#seeLinks(root, change),
       changed: (change) => this.#push({ kind: 'change', seq: 0, change }),
     });
@@ -155,7 +173,12 @@ export class ResyncRig {
         dirty:
           this.#dirty === undefined
             ? undefined
-            : { paths: this.#dirty, linkLost: () => this.#linkLost },
+            : {
+                paths: this.#dirty,
+                linkLost: () => this.#linkLost,
+                asksOwn: this.#own !== undefined,
+              },
+        smallFileBytes: SMALL_FILE_BYTES,
         ...(plain
           ? {}
           : {
@@ -183,9 +206,10 @@ export class ResyncRig {
 
   begin(): void {
     this.replica.begin(
-      { epoch: 1 as Epoch, session: 'rig', from: 0, mode: 'resync' },
+      { epoch: 1 as Epoch, session: 'rig', from: 0, mode: 'resync', own: this.#own },
       {
         synced: (seq) => this.synced.push(seq),
+        stored: () => undefined,
         answer: (body) => this.#answers.push(body),
         failed: (reason) => this.failures.push(`copy: ${reason}`),
       },
@@ -301,6 +325,60 @@ export class ResyncRig {
       if (extent === 'tree' && isFile && this.random.chance(0.3)) this.#spoil(copy, path);
     }
     this.#dirty = this.#linkLost ? undefined : known;
+  }
+
+  #failOver(root: number, copyRoot: number): void {
+    const { former } = this.#options;
+    if (former === undefined) return;
+    const fs = this.#system;
+    const recorder = new RegionRecorder({ fs, root: copyRoot, smallFileBytes: SMALL_FILE_BYTES });
+    const source = new RandomWriter({ random: this.random, root });
+    let [made, records] = [0, false];
+    let took = Infinity;
+    const copy = new RandomWriter({
+      random: this.random,
+      root: copyRoot,
+      links: former.links,
+      enter: (change) => {
+        if (records) recorder.record(change);
+      },
+      changed: (change) => {
+        if (made < took) source.perform(change);
+        made += 1;
+      },
+    });
+    copy.run(former.before);
+    [made, records] = [0, true];
+    took = this.random.below(former.own + 1);
+    copy.run(former.own);
+    // Whatever lies in a region may be there or not, in any shape.
+    [made, records] = [Infinity, false];
+    const recorded = (change: Change): boolean => recorder.missing(change).length === 0;
+    for (let i = this.random.below(60); i > 0; i -= 1) copy.attempt(recorded);
+    this.#dirty = this.#changedAlone(root, former);
+    // Otherwise everything is compared, and nothing is asked.
+    if (this.#dirty !== undefined) this.#own = recorder.regions.all;
+  }
+
+  #changedAlone(
+    root: number,
+    { since, links }: { readonly since: number; readonly links: number },
+  ): DirtyPaths | undefined {
+    const map = new DirtyMap(0);
+    let seq = 0;
+    const source = new RandomWriter({
+      random: this.random,
+      root,
+      links,
+      enter: (change) => this.#seeLinks(root, change),
+      changed: (change) => {
+        seq += 1;
+        dirtiedBy(change, (path, extent) => map.add(seq, keyOf(path), extent));
+      },
+    });
+    this.#linkLost = false;
+    source.run(since);
+    return this.#linkLost ? undefined : map.since(0);
   }
 
   /** What was written there last, and is not on stable storage, may be lost in part. */

@@ -80,6 +80,28 @@ describe('resync', () => {
     expect(partial).toBeGreaterThan(SEEDS / 4);
   }, 120_000);
 
+  it('makes a copy equal that was the primary, looking only at what either side changed', async () => {
+    let partial = 0;
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {
+      const links = [0, 0, 0.1, 1][seed % 4] ?? 0;
+      const former = {
+        before: 20 + (seed % 7) * 10,
+        own: (seed % 6) * 5,
+        since: (seed % 3) * 8,
+        links,
+      };
+      const liveChanges = (seed % 4) * 40;
+      await runRig({ seed, liveChanges, former }, async (rig) => {
+        if (rig.partial) partial += 1;
+        expect(rig.finished, `seed ${seed}`).toBe(true);
+        expect(rig.compare(), `seed ${seed}`).toEqual([]);
+        await rig.follow(40);
+        expect([...rig.failures, ...rig.compare()], `seed ${seed}, after`).toEqual([]);
+      });
+    }
+    expect(partial).toBeGreaterThan(SEEDS / 4);
+  }, 120_000);
+
   describe('of what was changed while the copy was away', () => {
     /** Two names of one file, which was changed through the first one while the copy was away. */
     function linked(): ResyncRig {

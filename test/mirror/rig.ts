@@ -3,7 +3,7 @@
  * marks written by the test in place of the heart. `close` leaves nothing behind.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleptMs } from '../../src/adapters/supervise/sleep-watch.ts';
@@ -212,7 +212,17 @@ export class RigNode {
   }
 
   note(): string {
-    return readFileSync(join(this.runDir, '..', 'state', 'mirrors', `${MIRROR}.json`), 'utf8');
+    return readFileSync(join(this.#mirrors, `${MIRROR}.json`), 'utf8');
+  }
+
+  /** Whether it knows of changes that it made as the primary. */
+  hasActivity(): boolean {
+    const logs = [`${MIRROR}.activity`, `${MIRROR}.activity.former`];
+    return logs.some((name) => existsSync(join(this.#mirrors, name)));
+  }
+
+  get #mirrors(): string {
+    return join(this.runDir, '..', 'state', 'mirrors');
   }
 
   #received(message: FromMirror): void {

@@ -17,6 +17,8 @@ const stream = {
   sendableFrom: 10,
   last: 20,
   knowsSince: (seq: number) => seq >= 7,
+  formerRuns: [],
+  base: undefined,
 };
 const hello = { epoch: epoch(7), session: 's7', applied: 15, copy: { state: 'dirty' } as const };
 
@@ -54,6 +56,53 @@ describe('how a stream begins', () => {
     const knowing = { ...stream, knowsSince: () => true };
     const equal = { epoch: epoch(6), session: 's6', applied: 40, copy: clean(6, 40) };
     expect(decideStart(knowing, equal, false)).toMatchObject({ type: 'resync', since: 3 });
+  });
+
+  describe('where only this node, or the copy, changed something as the primary', () => {
+    const knowing = {
+      ...stream,
+      knowsSince: (seq: number) => seq >= 3,
+      formerRuns: [
+        { epoch: epoch(5), session: 's5', first: 100 },
+        { epoch: epoch(6), session: 's6', first: 30 },
+      ],
+      base: { epoch: epoch(4), session: 's4', seq: 60 },
+    };
+    const again = { session: '', epoch: epoch(0), applied: 0, copy: { state: 'dirty' } as const };
+    const decided = (said: Partial<CopyHello>, by = knowing) =>
+      decideStart(by, { ...again, ...said }, false);
+    const known = (beside: string) => ({ type: 'resync', since: 3, beside });
+
+    test('a copy of a former run of this primary lacks what was changed in it and since', () => {
+      const checkpoint = { epoch: epoch(6), session: 's6', seq: 30 };
+      expect(decided({ checkpoint })).toMatchObject(known('former'));
+      const others = [
+        { ...checkpoint, seq: 29 },
+        { ...checkpoint, session: 's5' },
+        { ...checkpoint, epoch: epoch(5) },
+      ];
+      for (const other of others) {
+        expect(decided({ checkpoint: other })).not.toHaveProperty('since');
+      }
+      const forgetful = { ...knowing, knowsSince: () => false };
+      expect(decided({ checkpoint }, forgetful)).not.toHaveProperty('since');
+    });
+
+    test('a former primary has beside that what it changed behind where this copy was', () => {
+      const run = { epoch: epoch(4), session: 's4', first: 60 };
+      const earlier = { epoch: epoch(3), session: 's3', first: 7 };
+      expect(decided({ activity: [earlier, run] })).toMatchObject(known('own'));
+      expect(decided({ activity: [run, { ...earlier, epoch: epoch(5) }] })).toMatchObject(
+        known('own'),
+      );
+      expect(decided({ activity: [{ ...run, first: 61 }] })).not.toHaveProperty('since');
+      expect(decided({ activity: [earlier] })).not.toHaveProperty('since');
+      expect(decided({})).not.toHaveProperty('since');
+      const baseless = { ...knowing, base: undefined };
+      expect(decideStart(baseless, { ...again, activity: [run] }, false)).not.toHaveProperty(
+        'since',
+      );
+    });
   });
 
   test('a resync that was broken off looks at everything again', () => {

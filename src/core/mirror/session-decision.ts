@@ -3,7 +3,12 @@
  * lets a primary in. Pure functions over what both ends said.
  */
 import type { Epoch, NodeId } from '../../protocol/ids.ts';
-import type { Checkpoint, CopyWorth, RefusalCode } from '../../protocol/mirror-frames.ts';
+import type {
+  ActivitySegment,
+  Checkpoint,
+  CopyWorth,
+  RefusalCode,
+} from '../../protocol/mirror-frames.ts';
 
 /** What the primary knows about its own stream. */
 export interface PrimaryStream {
@@ -19,6 +24,10 @@ export interface PrimaryStream {
   readonly last: number;
   /** Whether all that was changed behind that entry is known (`dirty-map.ts`). */
   readonly knowsSince: (seq: number) => boolean;
+  /** Its own runs before this one, with no other primary in between, all of whose changes it knows. */
+  readonly formerRuns: readonly ActivitySegment[];
+  /** Where its copy was for certain in the stream that it followed before these. */
+  readonly base: Checkpoint | undefined;
 }
 
 export interface CopyHello {
@@ -28,13 +37,26 @@ export interface CopyHello {
   readonly copy: CopyWorth;
   /** What its store had for certain when its process began. */
   readonly checkpoint?: Checkpoint | undefined;
+  /** It was the primary in these runs, and knows what it changed in them. */
+  readonly activity?: readonly ActivitySegment[] | undefined;
 }
+
+/**
+ * What can differ, beside what was changed behind `since`. `former`: what this node changed in its
+ * runs before this one; `own`: also what the copy changed as the primary, which it tells.
+ */
+export type BesideSince = 'nothing' | 'former' | 'own';
 
 export type StartDecision =
   | { readonly type: 'resume'; readonly from: number }
   | { readonly type: 'follow'; readonly from: number }
   /** `since`: only what was changed behind that entry can differ. Undefined: anything can. */
-  | { readonly type: 'resync'; readonly reason: string; readonly since?: number }
+  | {
+      readonly type: 'resync';
+      readonly reason: string;
+      readonly since?: number;
+      readonly beside?: BesideSince;
+    }
   | { readonly type: 'refuse'; readonly reason: string };
 
 /** Primary: how the stream to this copy begins. `resyncing`: its resync had not ended. */
@@ -77,13 +99,28 @@ export function decideStart(
     checkpoint.epoch === stream.epoch &&
     checkpoint.seq <= stream.last;
   if (ofThisStream) return resyncSince(stream, checkpoint.seq, 'it lost what it had not stored');
+  if (checkpoint !== undefined && isKnownIn(stream.formerRuns, checkpoint)) {
+    return resyncSince(stream, stream.first, 'the primary was started anew', 'former');
+  }
+  if (stream.base !== undefined && isKnownIn(hello.activity ?? [], stream.base)) {
+    return resyncSince(stream, stream.first, 'it was the primary before', 'own');
+  }
   return { type: 'resync', reason: whyDifferent(hello.copy) };
 }
 
-function resyncSince(stream: PrimaryStream, seq: number, reason: string): StartDecision {
-  return stream.knowsSince(seq)
-    ? { type: 'resync', reason, since: seq }
-    : { type: 'resync', reason: `${reason}, and what has changed since is not known` };
+/** Everything that was changed behind that position lies in those runs. */
+function isKnownIn(runs: readonly ActivitySegment[], { epoch, session, seq }: Checkpoint): boolean {
+  return runs.some((run) => run.epoch === epoch && run.session === session && run.first <= seq);
+}
+
+function resyncSince(
+  stream: PrimaryStream,
+  seq: number,
+  reason: string,
+  beside: BesideSince = 'nothing',
+): StartDecision {
+  if (stream.knowsSince(seq)) return { type: 'resync', reason, since: seq, beside };
+  return { type: 'resync', reason: `${reason}, and what has changed since is not known` };
 }
 
 /** Both copies ended the same epoch at the same position, by a switchover. */

@@ -43,6 +43,8 @@ export function setattr(context: Context, request: Request): Outcome {
       const failed = truncateNow(context, { node, size, killsBits });
       if (failed < 0) return failed;
     }
+    const refused = context.recordEntry(path);
+    if (refused < 0) return refused;
     const failed = change(context, node, wanted);
     // What was changed before a failure is in the store, and so has to be in the stream.
     const unknown = context.statNode(node);

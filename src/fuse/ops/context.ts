@@ -4,6 +4,7 @@
  */
 import { must } from '../../base/assert.ts';
 import type { Change, Path } from '../../protocol/change.ts';
+import type { Activity } from '../../ports/activity.ts';
 import type { ChangeSink } from '../../ports/change-sink.ts';
 import type { Fd, FileStat, FileSystem } from '../../ports/file-system.ts';
 import type { Log } from '../../ports/log.ts';
@@ -33,6 +34,8 @@ export interface ContextOptions extends SessionWiring {
 export interface ContextDeps {
   readonly fileSystem: FileSystem;
   readonly sink: ChangeSink;
+  /** Asked before each change of the store. */
+  readonly activity: Activity;
   readonly log: Log;
 }
 
@@ -41,6 +44,7 @@ export type Operation = (context: Context, request: Request) => Outcome;
 export class Context {
   readonly fs: FileSystem;
   readonly sink: ChangeSink;
+  readonly activity: Activity;
   readonly log: Log;
   readonly root: Fd;
   readonly reply: Reply;
@@ -58,6 +62,7 @@ export class Context {
   constructor(options: ContextOptions, deps: ContextDeps) {
     this.fs = deps.fileSystem;
     this.sink = deps.sink;
+    this.activity = deps.activity;
     this.log = deps.log;
     this.#notify = options.notify;
     this.root = options.root;
@@ -114,6 +119,19 @@ export class Context {
     const path = this.nodes.childPath(parent, name);
     if (path === undefined) return ENOENT;
     return path.length > PATH_BYTES_MAX ? ENAMETOOLONG : path;
+  }
+
+  /** Before attributes of what that path names change, or what it names. 0, or a negated error number. */
+  recordEntry(path: Path | number): number {
+    return typeof path === 'number' ? 0 : this.activity.entry(path);
+  }
+
+  /** Before the content of a file changes, or its size, up to `end`. */
+  recordContent(node: FileNode, path: Path | number, end: number): number {
+    if (typeof path === 'number' || this.activity.knowsContent(path, end)) return 0;
+    const unknown = this.statNode(node);
+    if (unknown < 0) return unknown;
+    return this.activity.content(path, Math.max(this.stat.size, end));
   }
 
   /** Into the stream, unless the file has no name any more. */

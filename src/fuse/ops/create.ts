@@ -47,6 +47,7 @@ function makeSpecial(
     ...where,
     mode: mode & PERMISSION_BITS,
     umask,
+    isDirectory: false,
     make: (permissions) => fs.mknod(root, path, (mode & S_IFMT) | permissions, device),
     undo: () => fs.unlink(root, path),
     change: (stat) => ({
@@ -122,6 +123,7 @@ export function mkdir(context: Context, request: Request): Outcome {
       ...where,
       mode,
       umask,
+      isDirectory: true,
       make: (permissions) => fs.mkdir(root, path, permissions),
       undo: () => fs.rmdir(root, path),
       change: ({ mode: given, uid, gid }) => ({
@@ -149,6 +151,7 @@ export function symlink(context: Context, request: Request): Outcome {
       ...where,
       mode: undefined,
       umask: 0,
+      isDirectory: false,
       make: () => fs.symlink(root, path, target),
       undo: () => fs.unlink(root, path),
       change: ({ uid, gid }) => ({ type: 'symlink', path, target, uid, gid }),

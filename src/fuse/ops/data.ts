@@ -56,6 +56,8 @@ interface Write {
 
 /** The store may take less than all, when it gets full: the stream has what it took. */
 function writeNow(context: Context, node: FileNode, { path, offset, data }: Write): number {
+  const refused = context.recordContent(node, path, offset + data.length);
+  if (refused < 0) return refused;
   const written =
     node.isWritable && node.opens > 0
       ? context.fs.write(node.fd, data, offset)
@@ -98,6 +100,8 @@ function allocateNow(context: Context, node: FileNode, allocation: Allocation): 
   const unknown = context.statNode(node);
   if (unknown < 0) return unknown;
   const sizeBefore = context.stat.size;
+  const refused = context.recordContent(node, path, Math.max(sizeBefore, offset + length));
+  if (refused < 0) return refused;
   const failed = context.fs.allocate(node.fd, mode, offset, length);
   if (failed === 0) {
     context.append(path, (name) => ({ type: 'allocate', path: name, mode, offset, length }));

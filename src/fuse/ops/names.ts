@@ -5,6 +5,7 @@ import { O_PATH, RENAME_EXCHANGE, S_IFDIR, S_IFMT } from '../wire/flags.ts';
 import { IN_HEADER_BYTES, LINK_IN, RENAME2_IN, RENAME_IN } from '../wire/layout.ts';
 import type { Request } from '../wire/request.ts';
 import type { Path } from '../../protocol/change.ts';
+import { SMALL_FILE_BYTES } from '../../protocol/dirty-paths.ts';
 import type { FileStat } from '../../ports/file-system.ts';
 import type { Outcome } from '../wire/handler.ts';
 import type { Context } from './context.ts';
@@ -20,6 +21,8 @@ export function link(context: Context, request: Request): Outcome {
   return context.mutate(request, () => {
     const existing = context.changePath(node);
     if (typeof existing === 'number') return existing < 0 ? existing : ENOENT;
+    const refused = recordAll(context, [existing, path]);
+    if (refused < 0) return refused;
     const failed = context.fs.link(context.root, existing, path);
     if (failed < 0) return failed;
     context.sink.append({ type: 'link', path, existing });
@@ -49,6 +52,8 @@ function remove(context: Context, request: Request, type: 'unlink' | 'rmdir'): O
     const { fs, root, stat } = context;
     const unknown = fs.stat(root, path, stat);
     if (unknown < 0) return unknown;
+    const refused = recordRemoval(context, path);
+    if (refused < 0) return refused;
     const node = context.nodes.byIno(stat.ino);
     if (node !== undefined) anchor(context, node, path);
     const failed = type === 'unlink' ? fs.unlink(root, path) : fs.rmdir(root, path);
@@ -61,6 +66,17 @@ function remove(context: Context, request: Request, type: 'unlink' | 'rmdir'): O
     if (node !== undefined) nameLost(context, { node, parent, name, nlink: stat.nlink });
     return 0;
   });
+}
+
+/** `context.stat` describes what is removed. */
+function recordRemoval({ activity, stat }: Context, path: Path): number {
+  if (hasOtherNames(stat)) return activity.everything();
+  // Another file may get the name, and then all of its content counts.
+  return isLarge(stat) ? activity.tree(path) : activity.entry(path);
+}
+
+function isLarge({ mode, size }: FileStat): boolean {
+  return (mode & S_IFMT) !== S_IFDIR && size >= SMALL_FILE_BYTES;
 }
 
 function hasOtherNames({ mode, nlink }: FileStat): boolean {
@@ -145,6 +161,8 @@ function renameWith(context: Context, request: Request, how: RenameRequest): Out
     if (missing < 0) return missing;
     const free = look(context, to, context.otherStat);
     if (free < 0 && free !== ENOENT) return free;
+    const refused = recordMove(context, { from, to, replaces: free === 0, flags });
+    if (refused < 0) return refused;
     const replaced = (flags & RENAME_EXCHANGE) === 0 ? to.node : undefined;
     if (replaced !== undefined) anchor(context, replaced, to.path);
     const failed = fs.rename(root, from.path, to.path, flags);
@@ -158,6 +176,35 @@ function renameWith(context: Context, request: Request, how: RenameRequest): Out
     if (free === ENOENT || stat.ino !== context.otherStat.ino) moveNames(context, from, to, flags);
     return 0;
   });
+}
+
+interface Move {
+  readonly from: End;
+  readonly to: End;
+  readonly replaces: boolean;
+  readonly flags: number;
+}
+
+/** `context.stat` describes what is moved, `context.otherStat` what has the new name, if anything. */
+function recordMove(context: Context, { from, to, replaces, flags }: Move): number {
+  const { activity, stat, otherStat } = context;
+  const losesName = replaces && (flags & RENAME_EXCHANGE) === 0 && hasOtherNames(otherStat);
+  if (losesName) return activity.everything();
+  const refused = recordAll(context, [from.path, to.path]);
+  if (refused < 0) return refused;
+  if (!takesTree(stat) && !(replaces && takesTree(otherStat))) return 0;
+  const trees = [from.path, to.path].map((path) => activity.tree(path));
+  return Math.min(...trees);
+}
+
+/** What moves with it is more than a region holds. */
+function takesTree(stat: FileStat): boolean {
+  return (stat.mode & S_IFMT) === S_IFDIR || isLarge(stat);
+}
+
+/** What all these paths name. */
+function recordAll(context: Context, paths: readonly Path[]): number {
+  return Math.min(...paths.map((path) => context.recordEntry(path)));
 }
 
 function end(context: Context, parentId: number, name: Uint8Array | undefined): End | number {

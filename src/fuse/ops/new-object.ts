@@ -22,6 +22,7 @@ export interface NewObject {
   /** The permissions asked for, before the umask; undefined for a symbolic link. */
   readonly mode: number | undefined;
   readonly umask: number;
+  readonly isDirectory: boolean;
   /** Makes it on the store, with this mode. */
   readonly make: (mode: number) => number;
   /** Takes it away again, when it cannot be completed. */
@@ -39,6 +40,11 @@ export function makeObject(
   request: Request,
   object: NewObject,
 ): FileNode | number {
+  const { path } = object;
+  const refused = object.isDirectory
+    ? context.activity.directory(path)
+    : context.activity.entry(path);
+  if (refused < 0) return refused;
   const inherits = hasDefaultAcl(context, object.parent);
   // Where an ACL is inherited, it takes the umask's place, and the store applies it.
   const mode = inherits ? object.mode : withUmask(object);

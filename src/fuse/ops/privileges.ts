@@ -36,7 +36,9 @@ interface NewMode {
 
 /** A mode that follows from another operation, so that the kernel does not know it yet. */
 export function setMode(context: Context, change: NewMode): number {
-  const { node, mode } = change;
+  const { node, path, mode } = change;
+  const refused = context.recordEntry(path);
+  if (refused < 0) return refused;
   const failed = context.fs.chmod(context.at(node), context.where(node), mode);
   if (failed < 0) return failed;
   appendMode(context, change);

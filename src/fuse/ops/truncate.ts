@@ -34,6 +34,8 @@ export function truncateNow(context: Context, { node, size, killsBits }: Truncat
   if (typeof path === 'number' && path < 0) return path;
   const unprivileged = killsBits ? dropBits(context, node, path) : 0;
   if (unprivileged < 0) return unprivileged;
+  const refused = context.recordContent(node, path, size);
+  if (refused < 0) return refused;
   const failed = withData(context, node, true, () => context.fs.truncateFd(node.fd, size));
   if (failed < 0) return failed;
   context.append(path, (name) => ({ type: 'truncate', path: name, size }));

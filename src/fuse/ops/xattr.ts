@@ -28,6 +28,8 @@ export function setxattr(context: Context, request: Request): Outcome {
   return context.mutate(request, () => {
     const path = context.changePath(node);
     if (typeof path === 'number' && path < 0) return path;
+    const refused = context.recordEntry(path);
+    if (refused < 0) return refused;
     const [at, where] = [context.at(node), context.where(node)];
     const failed = context.fs.setXattr(at, where, name, value, flags);
     if (failed < 0) return failed;
@@ -44,6 +46,8 @@ export function removexattr(context: Context, request: Request): Outcome {
   return context.mutate(request, () => {
     const path = context.changePath(node);
     if (typeof path === 'number' && path < 0) return path;
+    const refused = context.recordEntry(path);
+    if (refused < 0) return refused;
     const failed = context.fs.removeXattr(context.at(node), context.where(node), name);
     if (failed < 0) return failed;
     context.append(path, (at) => ({ type: 'removexattr', path: at, name }));

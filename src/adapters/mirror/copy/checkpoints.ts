@@ -19,6 +19,8 @@ export interface CheckpointsDeps {
   readonly note: Pick<CopyNote, 'noteCheckpoint'>;
   /** What is applied; undefined while the copy is torn. */
   readonly applied: () => Checkpoint | undefined;
+  /** Everything up to that entry is stored, and noted to be. */
+  readonly noted: (seq: number) => void;
   readonly failed: (reason: string) => void;
 }
 
@@ -58,7 +60,7 @@ export class Checkpoints {
 
   /** One checkpoint, if there is news. */
   async take(): Promise<void> {
-    const { store, background, note, applied, failed } = this.#deps;
+    const { store, background, note, applied, noted, failed } = this.#deps;
     const now = applied();
     if (now === undefined || now.seq === this.#noted?.seq) return;
     const synced = await background.syncVolume(store.root);
@@ -67,6 +69,8 @@ export class Checkpoints {
       const why = errnoName(-synced);
       return failed(`Cannot make the copy durable: syncfs: ${why}; check the disk of this node`);
     }
-    if (await note.noteCheckpoint(now)) this.#noted = now;
+    if (!(await note.noteCheckpoint(now))) return;
+    this.#noted = now;
+    noted(now.seq);
   }
 }

@@ -86,6 +86,7 @@ describe('a receiving copy', () => {
       { epoch: EPOCH, session: 'test', from: 0, mode },
       {
         failed: (reason) => heard.failed.push(reason),
+        stored: () => undefined,
         synced: (at) => heard.synced.push(at),
         answer: () => {
           heard.answers += 1;

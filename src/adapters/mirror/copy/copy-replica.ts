@@ -94,7 +94,7 @@ export class CopyReplica implements Replica {
     const session: Session = {
       epoch: start.epoch,
       listener,
-      target: resync ? this.#newTarget() : undefined,
+      target: resync ? this.#newTarget(start.own) : undefined,
       checkpoints: this.#newCheckpoints(start),
       applied: start.from,
       held: resync ? [] : undefined,
@@ -156,6 +156,9 @@ export class CopyReplica implements Replica {
       store,
       note,
       background: this.#background,
+      noted: (seq) => {
+        if (this.#session?.state === 'running') this.#session.listener.stored(seq);
+      },
       applied: () => {
         const session = this.#session;
         if (session?.state !== 'running' || session.held !== undefined) return undefined;
@@ -165,7 +168,7 @@ export class CopyReplica implements Replica {
     });
   }
 
-  #newTarget(): ResyncTarget {
+  #newTarget(own: ReplicaStart['own']): ResyncTarget {
     const { store, itemDigests, pendingMax } = this.#deps;
     return new ResyncTarget({
       store,
@@ -173,6 +176,7 @@ export class CopyReplica implements Replica {
       background: this.#background,
       itemDigests,
       pendingMax,
+      own,
       answer: (body) => {
         if (this.#session?.state === 'running') this.#session.listener.answer(body);
       },

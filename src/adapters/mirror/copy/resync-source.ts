@@ -16,7 +16,11 @@ import type {
   ResyncStream,
 } from '../../../ports/resync.ts';
 import { RESYNC_BODY_BYTES_MAX } from '../../../ports/resync.ts';
-import type { DirtyPaths } from '../../../protocol/dirty-paths.ts';
+import {
+  type DirtyExtent,
+  type DirtyPaths,
+  SMALL_FILE_BYTES,
+} from '../../../protocol/dirty-paths.ts';
 import { unreachable } from '../../../base/assert.ts';
 import {
   RESYNC_VERSION,
@@ -68,6 +72,7 @@ export interface ResyncSourceOptions {
   readonly blockBytes?: number | undefined;
   readonly lockedEntriesMax?: number | undefined;
   readonly windowFiles?: number | undefined;
+  readonly smallFileBytes?: number | undefined;
 }
 
 /** All that can differ, as long as no file with several names is concerned. */
@@ -75,12 +80,14 @@ export interface SourceDirty {
   readonly paths: DirtyPaths;
   /** Under the lock: whether a file has lost one of several names since. */
   readonly linkLost: () => boolean;
+  /** The copy was the primary: what it changed then can differ, too, and it is to tell what that is. */
+  readonly asksOwn: boolean;
 }
 
 interface Visit {
   readonly key: PathKey;
-  /** `self`: no content, nothing below it. */
-  readonly what: 'path' | 'directory' | 'self';
+  /** `self`: no content, nothing below it. `region`: what `protocol/dirty-paths.ts` says. */
+  readonly what: 'path' | 'directory' | 'self' | 'region';
 }
 
 export class StoreResyncSource implements ResyncSource {
@@ -98,6 +105,8 @@ export class StoreResyncSource implements ResyncSource {
   #scheduled = false;
   /** Everything is or was walked. */
   #whole = false;
+  /** The copy is still to say where it was changed as the primary. */
+  #awaitsOwn = false;
 
   constructor(options: ResyncSourceOptions) {
     this.#options = options;
@@ -119,6 +128,7 @@ export class StoreResyncSource implements ResyncSource {
     if (!begun) return;
     if (this.#options.dirty === undefined) this.#walkAll();
     else this.#walkDirty(this.#options.dirty.paths);
+    this.#awaitsOwn = this.#options.dirty?.asksOwn === true;
     this.#wake();
   }
 
@@ -132,7 +142,8 @@ export class StoreResyncSource implements ResyncSource {
   #walkDirty(paths: DirtyPaths): void {
     for (const key of [...paths.keys()].toSorted().toReversed()) {
       if (key === ROOT_KEY && paths.get(key) === 'tree') return this.#walkAll();
-      this.#visits.push({ key, what: paths.get(key) === 'self' ? 'self' : 'path' });
+      const extent = paths.get(key);
+      this.#visits.push({ key, what: extent === undefined || extent === 'tree' ? 'path' : extent });
     }
   }
 
@@ -180,7 +191,8 @@ export class StoreResyncSource implements ResyncSource {
         return true;
       }
     }
-    if (this.#phase !== 'walking' || this.#awaited > 0 || this.#visits.length > 0) return false;
+    const hasMore = this.#awaited > 0 || this.#visits.length > 0 || this.#awaitsOwn;
+    if (this.#phase !== 'walking' || hasMore) return false;
     this.#endRound();
     return false;
   }
@@ -207,6 +219,8 @@ export class StoreResyncSource implements ResyncSource {
         return this.#compareBatch(answer);
       case 'again':
         return this.#again(answer);
+      case 'own':
+        return this.#own(answer);
       case 'settled':
         if (!this.#isAsked(answer.round)) return;
         this.#phase = 'over';
@@ -255,6 +269,20 @@ export class StoreResyncSource implements ResyncSource {
     if (answer.last) this.#phase = 'walking';
   }
 
+  #own(answer: Extract<ResyncAnswer, { type: 'own' }>): void {
+    if (!this.#awaitsOwn) return this.#fail('Cannot go on: the copy told what was not asked for');
+    this.#awaitsOwn = !answer.last;
+    const parts = new Map<PathKey, DirtyExtent>();
+    for (const { path, extent } of answer.parts) {
+      const key = keyOf(path);
+      if (!isPlainPath(key, true)) {
+        return this.#fail('Cannot go on: the copy sent a path that is not one of the mirror');
+      }
+      parts.set(key, extent);
+    }
+    if (!this.#whole) this.#walkDirty(parts);
+  }
+
   #isAsked(round: number): boolean {
     if (this.#phase === 'asked' && round === this.#round) return true;
     this.#fail(`Cannot go on: the copy answers to round ${round}, which was not asked`);
@@ -263,6 +291,7 @@ export class StoreResyncSource implements ResyncSource {
 
   #visit(visit: Visit): void {
     if (visit.what === 'directory') this.#visitDirectory(visit.key);
+    else if (visit.what === 'region') this.#visitRegion(visit.key);
     else if (visit.what === 'path') this.#locked(() => this.#enterPath(visit.key));
     else this.#locked(() => this.#enterSelf(visit.key));
   }
@@ -286,6 +315,35 @@ export class StoreResyncSource implements ResyncSource {
     return this.#append({ type: 'path', path: pathOf(key), entry: undefined });
   }
 
+  /** The directory and what is directly in it; of what has much in it only what it is. */
+  #visitRegion(key: PathKey): void {
+    const limit = this.#options.lockedEntriesMax ?? LOCKED_ENTRIES_MAX;
+    let names: readonly { readonly name: Uint8Array }[] = [];
+    const goOn = this.#locked(() => {
+      const listing = listDirectory(this.#options.store, key);
+      // No directory has that name now: what has it is told as a path.
+      if ('errno' in listing) {
+        if (key === ROOT_KEY || !isPathError(listing.errno)) return this.#failCall(key, listing);
+        return this.#enterPath(key);
+      }
+      names = listing;
+      const self = this.#entries.read(key, pathOf(ROOT_KEY));
+      if ('errno' in self) return this.#failCall(key, self);
+      return this.#append({ type: 'settle', path: pathOf(key), entry: self });
+    });
+    if (goOn) this.#visitEntries(key, names, limit, (child) => this.#enterSmall(child));
+  }
+
+  /** Under the lock: what is at `key` now, with its content if that is small. */
+  #enterSmall(key: PathKey): boolean {
+    const entry = this.#entries.read(key, pathOf(ROOT_KEY));
+    const small = this.#options.smallFileBytes ?? SMALL_FILE_BYTES;
+    const isSmall = 'errno' in entry || (typeOf(entry.mode) !== S_IFDIR && entry.size < small);
+    if (isSmall) return this.#enterPath(key);
+    if (typeOf(entry.mode) !== S_IFDIR && entry.links > 1 && !this.#whole) this.#walkAll();
+    return this.#append({ type: 'settle', path: pathOf(key), entry });
+  }
+
   #visitDirectory(key: PathKey): void {
     const limit = this.#options.lockedEntriesMax ?? LOCKED_ENTRIES_MAX;
     let large: readonly { readonly name: Uint8Array }[] = [];
@@ -300,12 +358,22 @@ export class StoreResyncSource implements ResyncSource {
       if ('errno' in self) return this.#failCall(key, self);
       return this.#append({ type: 'settle', path: pathOf(key), entry: self });
     });
-    if (!goOn || large.length === 0) return;
-    // Its entries first, a few at a time, each at a position of its own; then the names alone.
-    for (let from = 0; from < large.length; from += limit) {
-      const some = large.slice(from, from + limit);
+    if (goOn && large.length > 0) {
+      this.#visitEntries(key, large, limit, (child) => this.#enterPath(child));
+    }
+  }
+
+  /** Entries of a directory, a few at a time, each at a position of its own; then the names alone. */
+  #visitEntries(
+    key: PathKey,
+    entries: readonly { readonly name: Uint8Array }[],
+    limit: number,
+    enter: (child: PathKey) => boolean,
+  ): void {
+    for (let from = 0; from < entries.length; from += limit) {
+      const some = entries.slice(from, from + limit);
       const children = some.map(({ name }) => childOf(key, name));
-      if (!this.#locked(() => children.every((child) => this.#enterPath(child)))) return;
+      if (!this.#locked(() => children.every((child) => enter(child)))) return;
     }
     this.#locked(() => {
       const listing = listDirectory(this.#options.store, key);

@@ -14,6 +14,7 @@ import {
   decodeFrame,
   encodeAnswer,
 } from '../../../protocol/resync.ts';
+import type { DirtyPaths } from '../../../protocol/dirty-paths.ts';
 import { unreachable } from '../../../base/assert.ts';
 import type { Background } from './background.ts';
 import { RENAME_EXCHANGE, type TreeChange, otherPath } from './change-applier.ts';
@@ -53,8 +54,8 @@ import { TreeFixer } from './tree-fixer.ts';
 const BLOCK_BYTES_MAX = 1024 * 1024;
 /** Names of changed files that are remembered. */
 const CHANGED_MAX = 100_000;
-/** Bytes of paths in one `again` answer. */
-const AGAIN_BYTES = 64 * 1024;
+/** Bytes of paths in one answer. */
+const ANSWER_BYTES = 64 * 1024;
 const PUNCH_HOLE_KEEP_SIZE = 3;
 const RENAME_NOREPLACE = 1;
 /** FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE. */
@@ -68,6 +69,8 @@ export interface ResyncTargetDeps {
   readonly files: OpenFiles;
   readonly background: Background;
   readonly answer: (body: Uint8Array) => void;
+  /** Where it was changed as the primary; undefined when the source does not ask. */
+  readonly own?: DirtyPaths | undefined;
   /** The copy cannot go on. */
   readonly failed: (reason: string) => void;
   /** For tests. */
@@ -92,6 +95,8 @@ export class ResyncTarget {
   /** Names through which a file was changed that was not compared; see `#noteDoubt`. */
   #changed = new Set<PathKey>();
   #linksDoubtful = false;
+  /** Those that are over. */
+  #rounds = 0;
 
   constructor(deps: ResyncTargetDeps) {
     this.#deps = deps;
@@ -283,6 +288,14 @@ export class ResyncTarget {
       itemDigests,
       send: (id, items) => this.#answer({ type: 'compare', id, items }),
     });
+    if (this.#deps.own !== undefined) this.#tellOwn(this.#deps.own);
+  }
+
+  #tellOwn(own: DirtyPaths): void {
+    const parts = [...own].map(([key, extent]) => ({ path: pathOf(key), extent }));
+    for (const [batch, last] of batches(parts, ({ path }) => path.length)) {
+      this.#answer({ type: 'own', parts: batch, last });
+    }
   }
 
   #tree(
@@ -313,7 +326,17 @@ export class ResyncTarget {
     const missing = failureOf('stat', fs.stat(root, pathOf(key), stat));
     if (missing !== undefined) return this.#check(key, 'settle', missing);
     if (typeOf(stat.mode) !== typeOf(entry.mode)) return this.#pending.mark(key);
+    if (typeOf(entry.mode) === S_IFREG && this.#mayHaveGrown(key)) this.#pending.mark(key);
     this.#check(key, 'settle', matchAttributes(this.#deps.store, key, entry));
+  }
+
+  /**
+   * Of a large file in a region the source tells no content, because a small one would have been changed
+   * there. This one may have been small when the resync began.
+   */
+  #mayHaveGrown(key: PathKey): boolean {
+    if (this.#deps.own === undefined || this.#rounds > 0) return false;
+    return this.#changed.has(key) || this.#changed.size >= CHANGED_MAX;
   }
 
   #directory(digests: DigestQueue, key: PathKey, frame: Of<'directory'>): void {
@@ -416,6 +439,7 @@ export class ResyncTarget {
       for (const key of this.#fixer.links.oneOfEach()) this.#pending.mark(key);
     }
     this.#linksDoubtful = false;
+    this.#rounds += 1;
     const paths = this.#pending.nextRound();
     const pending = [...this.#changed].filter((key) => this.#pending.touches(key, false));
     this.#changed = new Set(pending);
@@ -424,16 +448,8 @@ export class ResyncTarget {
       this.#answer({ type: 'settled', round: number });
       return;
     }
-    let batch: Uint8Array[] = [];
-    let bytes = 0;
-    for (const [index, key] of paths.entries()) {
-      batch.push(pathOf(key));
-      bytes += key.length + 4;
-      const last = index === paths.length - 1;
-      if (!last && bytes < AGAIN_BYTES) continue;
-      this.#answer({ type: 'again', round: number, paths: batch, last });
-      batch = [];
-      bytes = 0;
+    for (const [batch, last] of batches(paths, (key) => key.length)) {
+      this.#answer({ type: 'again', round: number, paths: batch.map(pathOf), last });
     }
   }
 
@@ -460,4 +476,21 @@ export class ResyncTarget {
   #answer(answer: ResyncAnswer): void {
     this.#deps.answer(encodeAnswer(answer));
   }
+}
+
+/** Parts of a list that fit into one answer each, and whether it is the last; one when it is empty. */
+function* batches<T>(
+  all: readonly T[],
+  bytesOf: (item: T) => number,
+): Generator<readonly [batch: readonly T[], last: boolean]> {
+  let from = 0;
+  let bytes = 0;
+  for (const [index, item] of all.entries()) {
+    bytes += bytesOf(item) + 5;
+    if (bytes < ANSWER_BYTES || index === all.length - 1) continue;
+    yield [all.slice(from, index + 1), false];
+    from = index + 1;
+    bytes = 0;
+  }
+  yield [all.slice(from), true];
 }

@@ -45,6 +45,8 @@ export interface CaptureSinkDeps {
   readonly gate: Int32Array;
   readonly lease: LeaseGate;
   readonly clock: Clock;
+  /** Called before each change, with the entry behind which it will be. */
+  readonly entered: (last: number) => void;
 }
 
 export class CaptureSink implements ChangeSink {
@@ -61,7 +63,9 @@ export class CaptureSink implements ChangeSink {
   }
 
   enter(): void {
-    this.#deps.stream.lock();
+    const { stream, entered } = this.#deps;
+    stream.lock();
+    entered(stream.last);
   }
 
   append(change: Change): number {
