@@ -65,7 +65,10 @@ export class MirrorProcess {
   /** The last primary role, until its capture worker has let go of the store. */
   #ending: Promise<unknown> = Promise.resolve();
   #queue: Promise<unknown> = Promise.resolve();
+  /** Of primaries that were served or followed here. */
   #lastEpoch = 0 as Epoch;
+  /** What was sealed while nothing was followed; a copy that follows has it by itself. */
+  #sealed: Epoch | undefined;
 
   constructor(setup: MirrorSetup, deps: ProcessDeps) {
     this.#setup = setup;
@@ -195,7 +198,8 @@ export class MirrorProcess {
       }
       return present.serveAgain(inSync);
     }
-    const others = Math.max(this.#secondary?.sealed ?? 0, this.#secondary?.epoch ?? 0);
+    const sealed = this.#secondary?.sealed ?? this.#sealed ?? 0;
+    const others = Math.max(sealed, this.#secondary?.epoch ?? 0);
     if (epoch < this.#lastEpoch || epoch <= others) {
       const newest = Math.max(this.#lastEpoch, others);
       throw refused(`Cannot serve epoch ${epoch}: epoch ${newest} of another primary was seen`);
@@ -226,6 +230,7 @@ export class MirrorProcess {
       },
     );
     this.#lastEpoch = epoch;
+    this.#sealed = undefined;
     this.#primary = primary;
     this.#ending = primary.ended.then(() => this.#primaryEnded(primary));
     try {
@@ -271,6 +276,8 @@ export class MirrorProcess {
     checkDirectory(this.#directory(), fd);
     await this.#settled();
     const secondary = this.#secondary ?? this.#newSecondary(copy);
+    if (this.#sealed !== undefined) await secondary.seal(this.#sealed);
+    this.#sealed = undefined;
     await secondary.follow({ epoch, primary }, keepBefore);
     this.#lastEpoch = epoch;
     this.#secondary = secondary;
@@ -301,8 +308,8 @@ export class MirrorProcess {
     if (secondary === undefined) {
       if (this.#primary !== undefined) throw refused('Cannot seal: this node serves');
       this.#checkCopy();
-      // Nothing is followed, so nothing is acknowledged; but it must stay so.
-      this.#lastEpoch = Math.max(this.#lastEpoch, epoch) as Epoch;
+      // Nothing is followed, so nothing is acknowledged; but it must stay so until it is unsealed.
+      this.#sealed = Math.max(this.#sealed ?? 0, epoch) as Epoch;
       return;
     }
     this.#checkCopy();
@@ -320,6 +327,7 @@ export class MirrorProcess {
   }
 
   #unseal(): void {
+    this.#sealed = undefined;
     this.#secondary?.unseal();
     this.#deps.changed();
   }

@@ -260,6 +260,23 @@ describe('two mirrors', () => {
     expect(readFileSync(`${b.path}/f`, 'utf8')).toBe('x');
   });
 
+  test('so is one of a copy that followed nobody at the time', async () => {
+    const [a, b] = await pair(41380);
+    await b.kill();
+    await b.start();
+    await a.until(() => a.heard('peerSilent').length > 0, 'the copy is missed');
+    await a.ok({ type: 'expel', peer: b.id });
+    await b.ok({ type: 'seal', epoch: epoch(2) });
+    await expect(b.command({ type: 'serve', epoch: epoch(2), inSync: [] })).resolves.toMatchObject({
+      ok: false,
+    });
+    await b.ok({ type: 'follow', epoch: epoch(1), primary: a.id });
+    const isRefused = (): boolean => a.status.peers[0]?.detail.includes('sealed') === true;
+    await a.until(isRefused, 'it lets no primary in');
+    await b.ok({ type: 'unseal' });
+    await a.until(() => a.heard('peerCaughtUp').length > 1, 'the copy has caught up');
+  });
+
   test('in mode every-write each write waits for the copy', async () => {
     const [a, b] = await pair(41260, 'every-write');
     b.signal('SIGSTOP');

@@ -87,8 +87,9 @@ function nodeFor(
 function mayRun(world: PlacedWorld, { id, nodes }: GroupConfig, node: NodeId): boolean {
   const record = world.record(id);
   if (record === undefined || !nodes.includes(node)) return false;
-  // Nobody moves what is left alone, and so none that belong together with it.
-  if (node !== record.owner && leftAlone(record) !== undefined) return false;
+  // Nobody moves what is left alone or cannot be voted on, and so none that belong together with it.
+  const stays = leftAlone(record) !== undefined || !world.isDecidable(id);
+  if (node !== record.owner && stays) return false;
   if (node !== record.owner && isBarred(world, { id }, node)) return false;
   return Object.values(record.inSync).every((copies) => copies.includes(node));
 }

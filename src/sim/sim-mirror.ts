@@ -188,10 +188,6 @@ export class SimMirror {
     if (this.disk.note.state === 'empty')
       return { ...refuse('there is no copy here'), copyGone: true };
     if (this.disk.partial) return { ...refuse('this copy is incomplete'), copyGone: true };
-    if (this.role === 'idle') {
-      this.#lastEpoch = Math.max(this.#lastEpoch, epoch) as Epoch;
-      return DONE;
-    }
     this.#sealed = Math.max(epoch, this.#sealed ?? 0) as Epoch;
     this.#seals += 1;
     return DONE;
