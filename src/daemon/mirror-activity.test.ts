@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLog } from '../adapters/log.ts';
 import { ActivityLog } from '../adapters/mirror/activity/activity-log.ts';
 import { ActivityStore, activityPath } from '../adapters/mirror/activity/activity-store.ts';
-import { RollRequest } from '../adapters/mirror/activity/roll-request.ts';
+import { ActivityRequest } from '../adapters/mirror/activity/activity-request.ts';
 import { instant } from '../base/time.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import { MirrorActivity } from './mirror-activity.ts';
@@ -30,14 +30,19 @@ let parent: string;
 let syncs: Sync[];
 let main: MirrorActivity;
 /** What the capture worker has. */
-let capture: { log: ActivityLog; change: (last: number, path: string) => void };
+let capture: {
+  log: ActivityLog;
+  change: (last: number, path: string) => void;
+  /** Does what is asked, if something is. */
+  idle: (last: number) => void;
+};
 
 beforeEach(() => {
   parent = mkdtempSync(join(tmpdir(), 'tako-activity-'));
   syncs = [];
   main = begin();
   const { directory, generation, head, request } = main.task;
-  const asked = new RollRequest(request);
+  const asked = new ActivityRequest(request);
   const activity = new ActivityLog({
     generation,
     pathOf: (number) => activityPath(directory, number),
@@ -45,11 +50,16 @@ beforeEach(() => {
     log,
     refuses: (refuses) => asked.setRefuses(refuses),
   });
+  const idle = (last: number): void => {
+    const { pending } = asked;
+    if (pending === undefined) return;
+    asked.done(pending === 'roll' ? activity.roll(last) : activity.stored(), last);
+  };
   const change = (last: number, path: string): void => {
-    if (asked.pending) asked.done(activity.roll(last), last);
+    idle(last);
     expect(activity.entry(Buffer.from(path))).toBe(0);
   };
-  capture = { log: activity, change };
+  capture = { log: activity, change, idle };
 });
 afterEach(() => {
   capture.log.close();
@@ -82,7 +92,37 @@ function allStored(seq: number): void {
   for (const node of [N2, N3]) main.stored(node, seq);
 }
 
+function regions(): readonly string[] {
+  return [...(main.recorded()?.keys() ?? [])].toSorted();
+}
+
+/** The sync that was asked for last is over, and that is noted. */
+async function synced(last: number): Promise<void> {
+  const sync = syncs.at(-1);
+  sync?.resolve();
+  await sync?.promise;
+  capture.idle(last);
+  main.timePassed(instant(0));
+}
+
+/** What had been received before the run began is stored. */
+async function begun(): Promise<void> {
+  main.timePassed(instant(1000));
+  await synced(FIRST);
+}
+
+test('until what was received before is stored, anything may be missing', async () => {
+  capture.change(100, 'old/x');
+  expect(syncs).toHaveLength(0);
+  main.timePassed(instant(1000));
+  expect(syncs).toHaveLength(1);
+  expect(main.recorded()).toEqual(new Map([['', 'tree']]));
+  await synced(105);
+  expect(regions()).toEqual(['old']);
+});
+
 test('what all copies have stored goes, not before', async () => {
+  await begun();
   capture.change(100, 'old/x');
   allStored(FIRST);
   main.timePassed(instant(31_000));
@@ -91,42 +131,40 @@ test('what all copies have stored goes, not before', async () => {
   main.timePassed(instant(31_050));
   main.stored(N2, 500);
   main.stored(N3, 109);
-  main.timePassed(instant(31_100));
-  syncs[0]?.resolve();
-  await syncs[0]?.promise;
+  await synced(120);
   main.timePassed(instant(31_150));
   expect(files()).toEqual(['1.log', '2.log']);
-  expect([...(main.recorded()?.keys() ?? [])].toSorted()).toEqual(['new', 'old']);
   main.stored(N3, 110);
   main.timePassed(instant(31_200));
   await vi.waitFor(() => expect(files()).toEqual(['2.log']));
-  expect([...(main.recorded()?.keys() ?? [])].toSorted()).toEqual(['new', 'old']);
+  expect(regions()).toEqual(['new', 'old']);
 });
 
 test('what this copy has not stored stays', async () => {
+  await begun();
   allStored(FIRST);
   main.timePassed(instant(31_000));
   capture.change(110, 'new/x');
   main.timePassed(instant(31_050));
   allStored(1000);
   main.timePassed(instant(31_100));
-  expect(syncs).toHaveLength(1);
-  syncs[0]?.reject(new Error('the disk does not answer'));
-  await expect(syncs[0]?.promise).rejects.toThrow();
+  expect(syncs).toHaveLength(2);
+  syncs[1]?.reject(new Error('the disk does not answer'));
+  await expect(syncs[1]?.promise).rejects.toThrow();
   main.timePassed(instant(31_150));
+  expect(files()).toEqual(['1.log', '2.log']);
   // The next one takes both along.
   main.timePassed(instant(62_000));
   capture.change(1200, 'new/y');
-  expect(files()).toEqual(['1.log', '2.log', '3.log']);
   main.timePassed(instant(62_050));
-  syncs[1]?.resolve();
-  await syncs[1]?.promise;
+  await synced(1210);
   allStored(1200);
   main.timePassed(instant(62_100));
   await vi.waitFor(() => expect(files()).toEqual(['3.log']));
 });
 
-test('while a copy is away, no new file is begun', () => {
+test('while a copy is away, no new file is begun', async () => {
+  await begun();
   main.stored(N2, 1000);
   main.timePassed(instant(31_000));
   capture.change(110, 'new/x');

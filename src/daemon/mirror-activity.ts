@@ -7,8 +7,12 @@ import type {
   ActivityStore,
   KnownActivity,
 } from '../adapters/mirror/activity/activity-store.ts';
-import { RollRequest, type Rolled } from '../adapters/mirror/activity/roll-request.ts';
-import type { Instant } from '../base/time.ts';
+import {
+  ActivityRequest,
+  type Asked,
+  type Rolled,
+} from '../adapters/mirror/activity/activity-request.ts';
+import { type Instant, plus } from '../base/time.ts';
 import type { Epoch, NodeId } from '../protocol/ids.ts';
 import type { Checkpoint } from '../protocol/mirror-frames.ts';
 import type { DirtyPaths } from '../protocol/dirty-paths.ts';
@@ -16,6 +20,8 @@ import type { ActivityTask } from './mirror-capture-worker.ts';
 
 /** What was not touched for about so long is not compared after a crash. */
 const GENERATION_MS = 30_000;
+/** After the beginning: whoever starts now needs the disk more. */
+const FIRST_SYNC_MS = 1000;
 const NOTHING: DirtyPaths = new Map();
 
 export interface MirrorActivityOptions {
@@ -27,27 +33,32 @@ export interface MirrorActivityOptions {
   /** What this copy had for certain of the stream that it followed before. */
   readonly checkpoint: Checkpoint | undefined;
   readonly others: readonly NodeId[];
-  /** Everything of this copy is on stable storage when it resolves; rejects when it cannot be. */
+  /** Everything of this copy is on stable storage when it resolves; rejects when it is not. */
   readonly sync: () => Promise<void>;
   readonly now: Instant;
 }
 
 export class MirrorActivity {
   readonly #options: MirrorActivityOptions;
-  readonly #request = new RollRequest();
+  readonly #request = new ActivityRequest();
   readonly #beginning: ActivityBeginning;
-  readonly #stored = new Map<NodeId, number>();
+  readonly #storedBy = new Map<NodeId, number>();
   #beganAt: Instant;
-  /** The newest generation; what is in those before it is stored here, once `synced`. */
+  /** What this copy had received before may not be stored yet, and is in no region. */
+  #firstSyncAt: Instant | undefined;
+  /** What goes on; the next generation begins only when nothing does. */
+  #stage: 'idle' | Asked | 'sync' = 'idle';
+  /** The newest generation; and one before which everything is stored here, as its file says. */
   #rolled: Rolled | undefined;
-  #synced = false;
-  #asked = false;
+  #syncedFor: Rolled | undefined;
+  #stored: Rolled | undefined;
 
   /** Throws a `TakoError` when the place for it cannot be made. */
   constructor(options: MirrorActivityOptions) {
     this.#options = options;
     this.#beginning = options.store.begin();
     this.#beganAt = options.now;
+    this.#firstSyncAt = plus(options.now, FIRST_SYNC_MS);
   }
 
   get task(): ActivityTask {
@@ -87,41 +98,63 @@ export class MirrorActivity {
 
   /** That copy has on stable storage everything of this run up to that entry. */
   stored(node: NodeId, seq: number): void {
-    this.#stored.set(node, Math.max(seq, this.#stored.get(node) ?? 0));
+    this.#storedBy.set(node, Math.max(seq, this.#storedBy.get(node) ?? 0));
   }
 
   timePassed(now: Instant): void {
-    if (this.#asked) this.#lookWhetherRolled();
+    if (this.#request.pending === undefined) this.#answered();
     this.#forget();
+    if (this.#firstSyncAt !== undefined && now >= this.#firstSyncAt) {
+      this.#firstSyncAt = undefined;
+      this.#sync({ generation: this.#beginning.generation, first: this.#options.first });
+    }
     // While a copy is away, a new file would only be one more.
-    if (this.#asked || now - this.#beganAt < GENERATION_MS || !this.#allHave(this.#lastFirst))
-      return;
+    const isDue = now - this.#beganAt >= GENERATION_MS && this.#allHave(this.#lastFirst);
+    if (!isDue || this.#stage !== 'idle') return;
     this.#beganAt = now;
-    this.#asked = true;
-    this.#request.ask();
+    this.#ask('roll');
   }
 
-  #lookWhetherRolled(): void {
-    if (this.#request.pending) return;
-    this.#asked = false;
-    const { rolled } = this.#request;
-    if (rolled === undefined) return;
+  #ask(what: Asked): void {
+    this.#stage = what;
+    this.#request.ask(what);
+  }
+
+  /** What was asked is done: a new generation is followed by a sync, and that by a note of it. */
+  #answered(): void {
+    const { outcome } = this.#request;
+    if (this.#stage === 'roll') {
+      if (outcome === undefined) this.#stage = 'idle';
+      else this.#sync(outcome);
+    } else if (this.#stage === 'stored') {
+      this.#stage = 'idle';
+      this.#stored = outcome === undefined ? undefined : this.#syncedFor;
+    }
+  }
+
+  /** Everything before that generation, which is being written. */
+  #sync(rolled: Rolled): void {
+    this.#stage = 'sync';
     this.#rolled = rolled;
-    this.#synced = false;
-    // What cannot be stored here is reported by whoever needs it; then the files just stay.
     this.#options.sync().then(
       () => {
-        if (this.#rolled === rolled) this.#synced = true;
+        this.#syncedFor = rolled;
+        this.#ask('stored');
       },
-      () => undefined,
+      () => {
+        // Whoever needs it reports that; then the files just stay.
+        this.#stage = 'idle';
+        if (rolled.first === this.#options.first)
+          this.#firstSyncAt = plus(this.#beganAt, GENERATION_MS);
+      },
     );
   }
 
   #forget(): void {
-    const rolled = this.#rolled;
-    if (rolled === undefined || !this.#synced || !this.#allHave(rolled.first)) return;
-    this.#synced = false;
-    void this.#options.store.forgetBefore(rolled.generation);
+    const stored = this.#stored;
+    if (stored === undefined || !this.#allHave(stored.first)) return;
+    this.#stored = undefined;
+    void this.#options.store.forgetBefore(stored.generation);
   }
 
   /** Where the newest generation but this one began: what all have to have before another is begun. */
@@ -130,6 +163,6 @@ export class MirrorActivity {
   }
 
   #allHave(seq: number): boolean {
-    return this.#options.others.every((node) => (this.#stored.get(node) ?? -1) >= seq);
+    return this.#options.others.every((node) => (this.#storedBy.get(node) ?? -1) >= seq);
   }
 }

@@ -8,7 +8,7 @@ import { systemClock } from '../adapters/clock.ts';
 import { createLog } from '../adapters/log.ts';
 import { ActivityLog } from '../adapters/mirror/activity/activity-log.ts';
 import { activityPath } from '../adapters/mirror/activity/activity-store.ts';
-import { RollRequest } from '../adapters/mirror/activity/roll-request.ts';
+import { ActivityRequest } from '../adapters/mirror/activity/activity-request.ts';
 import { CaptureSink, STOP_WORD } from '../adapters/mirror/stream/capture-sink.ts';
 import { LeaseGate } from '../adapters/mirror/stream/lease-gate.ts';
 import { sleptMs } from '../adapters/supervise/sleep-watch.ts';
@@ -57,7 +57,14 @@ function serve(task: CaptureTask): string | undefined {
     const root = task.rootFd;
     runSession(new LinuxFuseDevice(task.fuseFd), {
       log,
-      stop: () => Atomics.load(gate, STOP_WORD) === 1,
+      stop: () => {
+        // What is asked is done between changes, or now that there are none.
+        if (recorded?.isAsked() === true) {
+          sink.enter();
+          sink.leave();
+        }
+        return Atomics.load(gate, STOP_WORD) === 1;
+      },
       serve: (wiring) => {
         // INIT has been answered: the mount serves.
         tell({ type: 'ready' });
@@ -78,9 +85,10 @@ function serve(task: CaptureTask): string | undefined {
 /** Throws when the log cannot be made: then nothing may be changed. */
 function recordActivity(task: ActivityTask): {
   readonly log: ActivityLog;
+  readonly isAsked: () => boolean;
   readonly entered: (last: number) => void;
 } {
-  const request = new RollRequest(task.request);
+  const request = new ActivityRequest(task.request);
   const { directory, generation, head } = task;
   const activity = new ActivityLog({
     generation,
@@ -91,8 +99,11 @@ function recordActivity(task: ActivityTask): {
   });
   return {
     log: activity,
+    isAsked: () => request.pending !== undefined,
     entered: (last) => {
-      if (request.pending) request.done(activity.roll(last), last);
+      const { pending } = request;
+      if (pending === undefined) return;
+      request.done(pending === 'roll' ? activity.roll(last) : activity.stored(), last);
     },
   };
 }

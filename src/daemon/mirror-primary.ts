@@ -54,6 +54,8 @@ export interface PrimaryDeps {
   readonly clock: Clock;
   readonly note: CopyNote;
   readonly activity: ActivityStore;
+  /** Makes everything of the copy durable; rejects when it cannot be. May take long. */
+  readonly sync: () => Promise<void>;
   readonly capture: CaptureWorker;
   readonly helper: MirrorHelper;
   readonly tls: (peer: NodeId) => ConnectionOptions;
@@ -147,8 +149,8 @@ export class MirrorPrimary {
   }
 
   #beginActivity(): MirrorActivity | undefined {
-    const { activity: store, note, helper, clock } = this.#deps;
-    const { epoch, rootFd, setup } = this.#options;
+    const { activity: store, note, sync, clock } = this.#deps;
+    const { epoch, setup } = this.#options;
     if (setup.peers.length === 0) return undefined;
     return new MirrorActivity({
       store,
@@ -157,7 +159,7 @@ export class MirrorPrimary {
       first: this.#ring.last,
       checkpoint: note.checkpoint,
       others: setup.peers.map(({ node }) => node),
-      sync: () => helper.sync(rootFd),
+      sync,
       now: clock.now(),
     });
   }

@@ -37,6 +37,8 @@ export interface Copy {
   readonly replica: Replica;
   /** What this node changed as the primary. */
   readonly activity: ActivityStore;
+  /** Makes everything of it durable; rejects when it cannot be. May take long. */
+  readonly sync: () => Promise<void>;
 }
 
 export interface ProcessDeps {
@@ -68,7 +70,7 @@ export class MirrorProcess {
   /** Of primaries that were served or followed here. */
   #lastEpoch = 0 as Epoch;
   /** What was sealed while nothing was followed; a copy that follows has it by itself. */
-  #sealed: Epoch | undefined;
+  #idleSeal: Epoch | undefined;
 
   constructor(setup: MirrorSetup, deps: ProcessDeps) {
     this.#setup = setup;
@@ -198,10 +200,10 @@ export class MirrorProcess {
       }
       return present.serveAgain(inSync);
     }
-    const sealed = this.#secondary?.sealed ?? this.#sealed ?? 0;
-    const others = Math.max(sealed, this.#secondary?.epoch ?? 0);
-    if (epoch < this.#lastEpoch || epoch <= others) {
-      const newest = Math.max(this.#lastEpoch, others);
+    const others = Math.max(this.#secondary?.sealed ?? 0, this.#secondary?.epoch ?? 0);
+    const least = Math.max(this.#lastEpoch, this.#idleSeal ?? 0);
+    if (epoch < least || epoch <= others) {
+      const newest = Math.max(least, others);
       throw refused(`Cannot serve epoch ${epoch}: epoch ${newest} of another primary was seen`);
     }
     const { fd, copy } = this.#open();
@@ -222,6 +224,7 @@ export class MirrorProcess {
         clock: deps.clock,
         note: copy.note,
         activity: copy.activity,
+        sync: copy.sync,
         capture: this.#takeCapture(),
         helper: this.#helper,
         tls: deps.clientTls,
@@ -230,7 +233,7 @@ export class MirrorProcess {
       },
     );
     this.#lastEpoch = epoch;
-    this.#sealed = undefined;
+    this.#idleSeal = undefined;
     this.#primary = primary;
     this.#ending = primary.ended.then(() => this.#primaryEnded(primary));
     try {
@@ -276,8 +279,8 @@ export class MirrorProcess {
     checkDirectory(this.#directory(), fd);
     await this.#settled();
     const secondary = this.#secondary ?? this.#newSecondary(copy);
-    if (this.#sealed !== undefined) await secondary.seal(this.#sealed);
-    this.#sealed = undefined;
+    if (this.#idleSeal !== undefined) await secondary.seal(this.#idleSeal);
+    this.#idleSeal = undefined;
     await secondary.follow({ epoch, primary }, keepBefore);
     this.#lastEpoch = epoch;
     this.#secondary = secondary;
@@ -309,7 +312,7 @@ export class MirrorProcess {
       if (this.#primary !== undefined) throw refused('Cannot seal: this node serves');
       this.#checkCopy();
       // Nothing is followed, so nothing is acknowledged; but it must stay so until it is unsealed.
-      this.#sealed = Math.max(this.#sealed ?? 0, epoch) as Epoch;
+      this.#idleSeal = Math.max(this.#idleSeal ?? 0, epoch) as Epoch;
       return;
     }
     this.#checkCopy();
@@ -327,7 +330,7 @@ export class MirrorProcess {
   }
 
   #unseal(): void {
-    this.#sealed = undefined;
+    this.#idleSeal = undefined;
     this.#secondary?.unseal();
     this.#deps.changed();
   }

@@ -136,7 +136,8 @@ function makeProcess(
         identity: directoryIdentity(root),
         log,
       });
-      return { note, replica: new CopyReplica({ store, note, background }), activity };
+      const replica = new CopyReplica({ store, note, background });
+      return { note, replica, activity, sync: () => syncing.sync(root) };
     },
     clientTls: (peer) => clientTlsOptions(identity, peer),
     serverTls: serverTlsOptions(identity, clients),

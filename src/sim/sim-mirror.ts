@@ -85,6 +85,8 @@ export class SimMirror {
   epoch = 0 as Epoch;
   #following: Following | undefined;
   #sealed: Epoch | undefined;
+  /** While nothing was followed. */
+  #idleSeal: Epoch | undefined;
   #seals = 0;
   #keepBefore: Epoch | undefined;
   #lastEpoch = 0 as Epoch;
@@ -145,8 +147,9 @@ export class SimMirror {
       return DONE;
     }
     const seen = Math.max(this.#sealed ?? 0, this.#following?.epoch ?? 0);
-    if (epoch < this.#lastEpoch || epoch <= seen) {
-      return refuse(`epoch ${Math.max(this.#lastEpoch, seen)} of another primary was seen`);
+    const least = Math.max(this.#lastEpoch, this.#idleSeal ?? 0);
+    if (epoch < least || epoch <= seen) {
+      return refuse(`epoch ${Math.max(least, seen)} of another primary was seen`);
     }
     if (this.disk.partial) return refuse('this copy was being brought up to date');
     this.role = 'primary';
@@ -154,6 +157,7 @@ export class SimMirror {
     this.#lastEpoch = epoch;
     this.#following = undefined;
     this.#sealed = undefined;
+    this.#idleSeal = undefined;
     this.#draining = false;
     this.#session = this.#world.session();
     this.#startedFrom = this.disk.note;
@@ -178,6 +182,8 @@ export class SimMirror {
     this.epoch = epoch;
     this.#lastEpoch = epoch;
     this.#following = { epoch, primary };
+    this.#sealed ??= this.#idleSeal;
+    this.#idleSeal = undefined;
     this.#keepBefore = keepBefore;
     if (this.#sealed !== undefined && this.#sealed < epoch) this.#sealed = undefined;
     return DONE;
@@ -188,12 +194,17 @@ export class SimMirror {
     if (this.disk.note.state === 'empty')
       return { ...refuse('there is no copy here'), copyGone: true };
     if (this.disk.partial) return { ...refuse('this copy is incomplete'), copyGone: true };
+    if (this.role === 'idle') {
+      this.#idleSeal = Math.max(epoch, this.#idleSeal ?? 0) as Epoch;
+      return DONE;
+    }
     this.#sealed = Math.max(epoch, this.#sealed ?? 0) as Epoch;
     this.#seals += 1;
     return DONE;
   }
 
   unseal(): MirrorRefusal {
+    this.#idleSeal = undefined;
     this.#sealed = undefined;
     return DONE;
   }

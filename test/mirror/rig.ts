@@ -36,6 +36,8 @@ export interface RigOptions {
    * where the test puts a proxy when the link is to carry something.
    */
   readonly proxied?: boolean;
+  /** A directory for what a node has on its disk, which is there already. */
+  readonly disks?: (node: NodeId) => string;
 }
 
 export class Rig {
@@ -47,7 +49,8 @@ export class Rig {
     writeFileSync(config.keyFile, `${'5a'.repeat(32)}\n`, { mode: 0o600 });
     this.nodes = config.nodes.map(({ id }, at) => {
       const seen = options.proxied === true && at === 0 ? throughProxy(config) : config;
-      return new RigNode(this.base, seen, id);
+      const own = join(this.base, id);
+      return new RigNode({ own, disk: options.disks?.(id) ?? own }, seen, id);
     });
   }
 
@@ -67,6 +70,7 @@ export class RigNode {
   readonly path: string;
   readonly runDir: string;
   readonly #setupFile: string;
+  readonly #stateDir: string;
   readonly news: FromMirror[] = [];
   readonly logs: string[] = [];
   #child: ChildProcess | undefined;
@@ -75,10 +79,10 @@ export class RigNode {
   #lastId = 0;
   #lease: NodeJS.Timeout | undefined;
 
-  constructor(base: string, config: Config, id: NodeId) {
+  constructor({ own, disk }: { own: string; disk: string }, config: Config, id: NodeId) {
     this.id = id;
-    const own = join(base, id);
-    this.path = join(base, id, 'data');
+    this.path = join(disk, 'data');
+    this.#stateDir = join(disk, 'state');
     this.runDir = join(own, 'run');
     mkdirSync(this.path, { recursive: true });
     mkdirSync(join(this.runDir, 'lease'), { recursive: true });
@@ -86,7 +90,7 @@ export class RigNode {
     const setup: NodeSetup = {
       node: id,
       runDir: this.runDir,
-      stateDir: join(own, 'state'),
+      stateDir: this.#stateDir,
       configFile: join(own, 'tako.yaml'),
       config: withPath(config, this.path),
     };
@@ -222,7 +226,7 @@ export class RigNode {
   }
 
   get #mirrors(): string {
-    return join(this.runDir, '..', 'state', 'mirrors');
+    return join(this.#stateDir, 'mirrors');
   }
 
   #received(message: FromMirror): void {

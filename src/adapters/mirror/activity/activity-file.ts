@@ -24,6 +24,7 @@ import type { Region } from './regions.ts';
 
 const ZEROS_BYTES = 64 * 1024;
 const HEAD = 'head';
+const STORED = 'stored';
 const REGION = '/';
 
 export interface ActivityHead extends ActivitySegment {
@@ -66,6 +67,12 @@ export class ActivityFile {
     this.#write(encodeCommit(this.#seq, [[`${REGION}${key}`, extent]]));
   }
 
+  /** Everything that was changed on this node's copy before this file is on its stable storage. */
+  appendStored(): void {
+    this.#seq += 1;
+    this.#write(encodeCommit(this.#seq, [[STORED, true]]));
+  }
+
   close(): void {
     closeSync(this.#fd);
   }
@@ -97,6 +104,8 @@ function writeFully(fd: number, bytes: Uint8Array, position: number): void {
 export interface ReadActivity {
   readonly head: ActivityHead;
   readonly regions: DirtyPaths;
+  /** Whether everything that was changed on this node's copy before it is on its stable storage. */
+  readonly stored: boolean;
 }
 
 /** Undefined for a file that cannot be relied on. Throws the system's error when it cannot be read. */
@@ -109,13 +118,15 @@ export function readActivityFile(path: string): ReadActivity | undefined {
   }
   const regions = new Map<string, DirtyExtent>();
   let head: ActivityHead | undefined;
+  let stored = false;
   for (const [key, value] of commits.flat()) {
     const extent = DIRTY_EXTENTS.find((word) => word === value);
     if (key === HEAD) head = readHead(value);
+    else if (key === STORED) stored = true;
     else if (!key.startsWith(REGION) || extent === undefined) return undefined;
     else if (regions.get(key.slice(1)) !== 'tree') regions.set(key.slice(1), extent);
   }
-  return head === undefined ? undefined : { head, regions };
+  return head === undefined ? undefined : { head, regions, stored };
 }
 
 /** No commit ends in a zero. */

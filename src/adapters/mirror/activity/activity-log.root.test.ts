@@ -28,6 +28,7 @@ beforeEach(() => {
     log,
     refuses: (refuses) => refused.push(refuses),
   });
+  activity.stored();
 });
 afterEach(() => {
   activity.close();

@@ -95,6 +95,21 @@ export class ActivityLog implements Activity {
     return this.#generation;
   }
 
+  /**
+   * Notes that everything before this generation is on this node's stable storage. The generation;
+   * undefined when it cannot be noted.
+   */
+  stored(): number | undefined {
+    try {
+      if (this.#failed) return undefined;
+      this.#file.appendStored();
+      return this.#generation;
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
   close(): void {
     this.#file.close();
   }

@@ -41,6 +41,7 @@ function run(epoch: number, first: number, paths: readonly string[], at = storeO
     log,
     refuses: () => undefined,
   });
+  activity.stored();
   for (const path of paths) activity.entry(Buffer.from(path));
   return activity;
 }
@@ -67,6 +68,7 @@ test('a new generation has what is in use, and the former ones can go', async ()
   activity.entry(Buffer.from('b/z'));
   expect(activity.roll(140)).toBe(3);
   activity.entry(Buffer.from('c/x'));
+  expect(activity.stored()).toBe(3);
   activity.close();
   expect(storeOf().current()).toMatchObject({ segments: [{ first: 100 }], base });
   await storeOf().forgetBefore(3);
@@ -74,6 +76,18 @@ test('a new generation has what is in use, and the former ones can go', async ()
   const known = storeOf().current();
   expect(known).toMatchObject({ segments: [{ epoch: 2, first: 140 }], base: undefined });
   expect([...(known?.regions.keys() ?? [])].toSorted()).toEqual(['b', 'c']);
+});
+
+test('as long as nothing notes that what came before is stored, anything may be missing', () => {
+  const activity = run(2, 100, ['a/x']);
+  activity.roll(120);
+  activity.close();
+  // The note is in the first file, and that is gone.
+  rmSync(activityPath(directory, 1));
+  expect(storeOf().current()).toMatchObject({
+    segments: [{ first: 120 }],
+    regions: new Map([['', 'tree']]),
+  });
 });
 
 test('behind a gap or a damaged file only the newer ones count', () => {

@@ -4,6 +4,9 @@
  * of the primary it is and behind which entry it begins, and all together tell everything that was changed
  * since the oldest of them.
  *
+ * What a node had received, but not on stable storage, when it began to serve is not in any region: so as
+ * long as no file notes that everything before it is stored, anything may be missing after a crash.
+ *
  * The log goes on from run to run as long as no other node was the primary in between. Once this node
  * follows one, it is set aside (`MIRROR.activity.former`): then it only tells that primary what to
  * compare, and is removed when the copies are equal, at the latest before this node serves again.
@@ -21,6 +24,7 @@ import {
 } from '../../../protocol/mirror-frames.ts';
 import { errnoCode } from '../../errno-code.ts';
 import { syncDirectory, syncDirectorySync } from '../../replace-file.ts';
+import { ROOT_KEY } from '../copy/paths.ts';
 import { type ReadActivity, readActivityFile } from './activity-file.ts';
 
 /** What a node knows of its own changes. */
@@ -32,6 +36,8 @@ export interface KnownActivity {
   /** Everything that was changed in them lies there. */
   readonly regions: DirtyPaths;
 }
+
+const EVERYTHING: DirtyPaths = new Map([[ROOT_KEY, 'tree']]);
 
 export interface ActivityBeginning {
   /** Of the new run's first file. */
@@ -172,7 +178,9 @@ export class ActivityStore {
     return {
       segments: runs.slice(-ACTIVITY_SEGMENTS_MAX),
       base: oldest.head.base,
-      regions: files.map(({ regions }) => regions).reduce(unitedPaths),
+      regions: files.some(({ stored }) => stored)
+        ? files.map(({ regions }) => regions).reduce(unitedPaths)
+        : EVERYTHING,
     };
   }
 }
