@@ -62,6 +62,8 @@ const QUIET_MS = 35_000;
 const ARRIVAL_MS = 250;
 /** The same for what was on its way to a store that answered slowly. */
 const STORED_MS = 1000;
+/** No disk is so slow. */
+const WRITTEN_MS = 2000;
 /** What was begun in the storm may still have its effect; then it is as it should be for so long. */
 const STEADY_MS = 2000;
 
@@ -165,11 +167,16 @@ function peaceWithHarm(world: World, prng: Prng): void {
   world.staysOff = harm.off;
   powerOnAll(world);
   if (harm.off !== undefined) world.powerOff(harm.off);
-  // What it had sent has arrived.
+  // What it had sent has arrived, and is stored, also where the disk was slow when that began.
   world.advance(world.etcd === undefined ? ARRIVAL_MS : STORED_MS);
+  until(world, () => world.members().every((id) => !isWriting(world, id)), WRITTEN_MS);
   const expected = survivable(world, harm);
   world.coverage.hit(expected.length > 0 ? 'peace survivable' : 'peace not survivable');
   served(world, harm, expected);
+}
+
+function isWriting(world: World, id: NodeId): boolean {
+  return (world.node(id)?.writing ?? 0) > 0;
 }
 
 /** Groups that can do without that member, which is off, are online; throws when they are not. */

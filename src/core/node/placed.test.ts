@@ -52,6 +52,7 @@ beforeEach(() => {
     waitsForRoom: () => waiting,
     rivalHere: () => rival,
     mateOn: () => undefined,
+    mateElsewhere: () => undefined,
     matesGoTo: () => mate,
   };
   const group: GroupConfig = {

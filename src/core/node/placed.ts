@@ -179,7 +179,9 @@ export class Placed {
     const atOnce = placing.waitsForRoom() !== undefined;
     if (atOnce) return { to: now < this.#notBefore ? me : to, reason, atOnce };
     if (placing.rivalHere() !== undefined) return { to, reason, atOnce };
-    const joins = action === 'move' && to !== me && placing.mateOn(to) !== undefined;
+    // To where they are, or to where all of them are to be.
+    const mates = placing.mateOn(to) ?? placing.mateElsewhere();
+    const joins = action === 'move' && to !== me && mates !== undefined;
     return joins ? { to, reason, atOnce } : undefined;
   }
 

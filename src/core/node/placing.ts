@@ -339,6 +339,11 @@ export class Placing {
     );
   }
 
+  runsElsewhere(group: GroupId): boolean {
+    const { config, me } = this.#options;
+    return config.nodes.some(({ id }) => id !== me && this.runsOn(group, id));
+  }
+
   /** Groups that run where it runs, by way of others too. */
   matesOf(group: GroupId): readonly GroupId[] {
     const { groups } = this.#options.config;
@@ -434,6 +439,8 @@ export interface GroupPlacing {
   readonly rivalHere: () => GroupId | undefined;
   /** A group that runs together with it, and runs on that node. */
   readonly mateOn: (node: NodeId) => GroupId | undefined;
+  /** A group that is to run together with it, and runs elsewhere. */
+  readonly mateElsewhere: () => GroupId | undefined;
   /** Where a group that runs together with it is being moved from this node. */
   readonly matesGoTo: () => { readonly mate: GroupId; readonly to: NodeId } | undefined;
 }
@@ -450,6 +457,7 @@ export function placingFor(placing: Placing, group: GroupId): GroupPlacing {
     waitsForRoom: () => placing.waitsForRoomOf(group),
     rivalHere: () => placing.rivalHere(group),
     mateOn: (node) => mates.find((mate) => placing.runsOn(mate, node)),
+    mateElsewhere: () => mates.find((mate) => placing.runsElsewhere(mate)),
     matesGoTo: () => {
       for (const mate of mates) {
         const own = placing.factsOf(mate)?.own;
