@@ -44,6 +44,7 @@ async function main(words: readonly string[]): Promise<number> {
     const { everything, nothing, former, own } = cycle.resyncs;
     say(`${rounds} losses; compared was everything ${everything} times, what one side changed`);
     say(`${nothing + former} times, what either side changed ${own} times`);
+    say(`${cycle.broken} resyncs were broken off by another loss`);
     return 0;
   } finally {
     await cycle.end();

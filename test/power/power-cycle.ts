@@ -22,6 +22,9 @@ const NODES = ['n1', 'n2'] as NodeId[];
 const WAIT_MS = 30_000;
 /** How long the program writes before the power goes, at most. */
 const WRITING_MS_MAX = 1500;
+/** How often the power goes while a copy is brought up to date, and how long after it began. */
+const RESYNC_BROKEN = 0.3;
+const RESYNC_MS_MAX = 400;
 
 export type Loss = 'owner' | 'copy' | 'both';
 
@@ -31,6 +34,8 @@ export type Resyncs = Record<'everything' | 'nothing' | 'former' | 'own', number
 export class PowerCycle {
   readonly resyncs: Resyncs = { everything: 0, nothing: 0, former: 0, own: 0 };
   acknowledged = 0;
+  /** Resyncs in the middle of which power was lost. */
+  broken = 0;
   readonly #random: Prng;
   readonly #base = mkdtempSync(join(tmpdir(), 'tako-power-'));
   readonly #disks: ReadonlyMap<NodeId, PowerDisk>;
@@ -77,6 +82,7 @@ export class PowerCycle {
     if (loss !== 'copy') await this.#serve(this.#owner);
     this.#checkLedger();
     if (loss !== 'copy' && this.#random.chance(0.7)) await this.#writeForAWhile();
+    if (this.#random.chance(RESYNC_BROKEN)) await this.#breakResync();
     await this.#follow();
     this.#checkEqual();
   }
@@ -154,6 +160,25 @@ export class PowerCycle {
     for (const { type, since, beside } of beginnings(owner).slice(begun)) {
       if (type === 'resync') this.resyncs[since === undefined ? 'everything' : beside] += 1;
     }
+  }
+
+  /** The power goes again before the copy is in sync: only the owner has everything. */
+  async #breakResync(): Promise<void> {
+    const [owner, copy] = [this.#owner, this.#other];
+    await this.#node(copy).ok({
+      type: 'follow',
+      epoch: this.#epoch as Epoch,
+      primary: owner,
+    });
+    await delay(this.#random.below(RESYNC_MS_MAX));
+    const dead = this.#random.pick([[owner], [copy], [owner, copy]]);
+    await this.#losePower(dead);
+    for (const id of dead) await this.#powerOn(id);
+    this.broken += 1;
+    if (dead.includes(owner)) await this.#serve(owner);
+    // It may have caught up, and be waited for.
+    else await this.#node(owner).ok({ type: 'expel', peer: copy });
+    this.#checkLedger();
   }
 
   async #writeForAWhile(): Promise<void> {

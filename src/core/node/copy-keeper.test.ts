@@ -51,6 +51,16 @@ test('a copy that had caught up with a service that ended is not voted in', () =
   expect(types(keeper, THERE, 20)).toEqual(['admit']);
 });
 
+test('one whose admission was proposed is waited for by the next service, and voted on again', () => {
+  const keeper = new CopyKeeper(LOST_MS);
+  keeper.news(MIRROR, CAUGHT_UP, instant(0));
+  expect(types(keeper, THERE, 0)).toEqual(['admit']);
+  keeper.stopped(MIRROR);
+  expect(keeper.admitting(MIRROR)).toEqual([PEER]);
+  // The vote found no majority, and the mirror that serves again says nothing of whom it waits for.
+  expect(types(keeper, THERE, 500)).toEqual(['admit']);
+});
+
 test('nothing is left to do about a copy that was voted in and answers', () => {
   const keeper = new CopyKeeper(LOST_MS);
   keeper.news(MIRROR, CAUGHT_UP, instant(0));

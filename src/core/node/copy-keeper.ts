@@ -111,9 +111,15 @@ export class CopyKeeper {
     this.#admitting.get(mirror)?.delete(peer);
   }
 
-  /** The mirror has stopped: whom it waited for it said of a service that is over. */
+  /**
+   * The mirror has stopped: whom it waited for it said of a service that is over. Those whose admission
+   * was proposed it will wait for again from its first write on, and then says nothing of them.
+   */
   stopped(mirror: ResourceId): void {
-    for (const copy of this.#copies.values()) if (copy.mirror === mirror) copy.caughtUp = false;
+    const proposed = this.admitting(mirror);
+    for (const copy of this.#copies.values()) {
+      if (copy.mirror === mirror && !proposed.includes(copy.peer)) copy.caughtUp = false;
+    }
   }
 
   /** The mirror said that it waits for it, and no vote has brought it in. */
