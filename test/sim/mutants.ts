@@ -218,9 +218,8 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: ['P1'],
     kept: true,
     file: 'core/node/copy-keeper.ts',
-    find: 'for (const copy of this.#copies.values()) if (copy.mirror === mirror) copy.caughtUp = false;',
-    replace:
-      'for (const copy of this.#copies.values()) if (copy.mirror === mirror) copy.since = NEVER;',
+    find: 'if (copy.mirror === mirror && !proposed.includes(copy.peer)) copy.caughtUp = false;',
+    replace: 'if (copy.mirror === mirror && !proposed.includes(copy.peer)) copy.since = NEVER;',
   },
   {
     name: 'rivals-claim-completed-while-serving',
