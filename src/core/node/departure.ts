@@ -171,6 +171,8 @@ export class Departure {
         voice.say('info', 'stopped', `nothing of the group runs on ${me} any more`);
         voice.done(`"${id}" is stopped`);
         context.learn(now);
+        // What it takes to learn who owns the group is done while probing.
+        if (context.isUnknown && !context.leaving) return this.#moves.probe(now);
         return this.#moves.wait(now);
       default:
         return undefined;

@@ -208,6 +208,11 @@ export class GroupContext {
     return this.readAt !== undefined;
   }
 
+  /** Whether there is a record, and what it says, is still to be learned. */
+  get isUnknown(): boolean {
+    return this.record === undefined && !this.knownEmpty;
+  }
+
   /** The epoch at which resources may run here; undefined while this node is not the owner. */
   get epochOwned(): Epoch | undefined {
     return OWNING_PHASES.includes(this.phase) ? this.record?.epoch : undefined;

@@ -1,7 +1,8 @@
 /**
  * The phase in which a control process begins: it does not know what runs here, nor who owns the
  * group. It ends when both are known; what runs without authority is stopped, what runs with it
- * is taken up as it is.
+ * is taken up as it is. While nobody tells who owns the group, what runs here has the grace of a
+ * suspended owner (N57).
  *
  * Invariant: nothing is started in this phase.
  */
@@ -20,6 +21,8 @@ export class Probing {
   readonly #moves: Moves;
   #found: readonly Observation[] | undefined;
   #since = 0 as Instant;
+  /** The heart was last known to hold the lease, or to be silent about it. */
+  #powerfulAt = 0 as Instant;
 
   constructor(context: GroupContext, moves: Moves) {
     this.#context = context;
@@ -33,6 +36,7 @@ export class Probing {
 
   begin(now: Instant): void {
     this.#since = now;
+    this.#powerfulAt = now;
     this.#context.voice.emit({ type: 'probe', group: this.#context.id });
     this.#context.learn(now);
   }
@@ -50,6 +54,7 @@ export class Probing {
 
   advance(now: Instant): void {
     const context = this.#context;
+    if (context.leaseHeld || !context.peers.heartConnected) this.#powerfulAt = now;
     if (this.#found === undefined) return;
     const found = this.#found;
     const running = found.some((seen) => seen.state !== 'stopped');
@@ -65,8 +70,14 @@ export class Probing {
       context.record = accepted;
       context.presumed = true;
     }
-    if (context.record === undefined && !context.knownEmpty) {
+    if (context.isUnknown) {
       if (context.leaving) return this.#leave(found, running, now);
+      const { leaseMs, suspendGraceMs } = context.options.timing;
+      // A heart that has just connected has its say first.
+      const graceMs = Math.max(suspendGraceMs, 2 * leaseMs);
+      if (running && now - this.#powerfulAt >= graceMs) {
+        return this.#stopAll(found, 'who owns the group did not become known in time', now);
+      }
       if (now - this.#since >= UNKNOWN_MS) this.#sayUnknown();
       if (now >= context.retryAt || context.retryAt === NEVER) {
         context.learn(now);
@@ -127,10 +138,14 @@ export class Probing {
 
   /** The node ends before it is known who owns the group: nothing may go on unwatched. */
   #leave(found: readonly Observation[], running: boolean, now: Instant): void {
-    const { engine, id, voice } = this.#context;
+    const { id, voice } = this.#context;
     if (!running) return voice.done(`"${id}" does not run here`);
-    engine.adopt(found, now);
-    this.#moves.yield('the node is being stopped, and who owns the group is not known', now);
+    this.#stopAll(found, 'the node is being stopped, and who owns the group is not known', now);
+  }
+
+  #stopAll(found: readonly Observation[], reason: string, now: Instant): void {
+    this.#context.engine.adopt(found, now);
+    this.#moves.yield(reason, now);
   }
 
   #takeUp(now: Instant): void {
